@@ -1,0 +1,41 @@
+"""The command line: one file per verb, each a typed shell over a plain function."""
+
+import sys
+
+import typer
+
+from affekt.cli import data, demo, evaluate, inference, runs, space
+from affekt.errors import AffektError
+
+app = typer.Typer(
+    name="affekt",
+    help="Emotion in short text: train, judge, predict, embed, map.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data", help="Known data sets: list, inspect, get.")
+app.command("train")(runs.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(inference.predict)
+app.command("embed")(inference.embed)
+app.command("map")(space.map_texts)
+app.command("cluster")(space.cluster)
+app.command("compare")(runs.compare)
+app.command("reproduce")(runs.reproduce)
+
+
+def main() -> None:
+    """Run the command line; faults the user can mend are one message and exit code 2."""
+    try:
+        app()
+    except AffektError as fault:
+        sys.stderr.write(f"affekt: {fault}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("affekt: stopped\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has gone, as with `affekt … | head`

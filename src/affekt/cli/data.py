@@ -1,0 +1,159 @@
+"""`affekt data`: which data sets are known, where they lie, and what is in them or in a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from affekt.cli import console
+
+app = typer.Typer(help="Known data sets and files: list, inspect, get.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+
+
+@app.command("list")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the known data sets and where they are."""
+    from affekt import catalog
+
+    entries: list[dict[str, Any]] = [
+        {
+            "name": known.name,
+            "task": known.task or known.kind,
+            "labels": len(known.labels),
+            "language": known.language,
+            "sizes": known.sizes,
+            "place": str(found) if (found := catalog.find(known.name)) else "",
+            "hub": known.hub.id if known.hub else "",
+            "home": known.home,
+            "note": known.note,
+        }
+        for known in catalog.DATASETS.values()
+    ]
+    if as_json:
+        console.result_json(entries)
+        return
+    rows = [
+        [
+            entry["name"],
+            entry["task"],
+            str(entry["labels"] or ""),
+            entry["language"],
+            " / ".join(f"{size:,}" for size in entry["sizes"].values()),
+            "here" if entry["place"] else "on the Hub" if entry["hub"] else "by hand",
+        ]
+        for entry in entries
+    ]
+    console.table("Known data sets", ["name", "task", "labels", "language", "rows by split", "where"], rows)
+
+
+@app.command("inspect")
+def inspect_data(
+    source: Annotated[str, typer.Argument(help="A known data set, a file, or a folder of split files.")],
+    text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
+    labels: Annotated[str, typer.Option(help="Column with the labels; '' for none.")] = "labels",
+    label_columns: Annotated[str, typer.Option(help="Columns of 0/1 or shares, parted by commas.")] = "",
+    separator: Annotated[str, typer.Option(help="What parts several labels in the label column.")] = "",
+    single: Annotated[
+        bool | None, typer.Option("--single/--multi", help="One label per text, or any.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Column that says train, dev or test.")] = "",
+    delimiter: Annotated[str, typer.Option(help="What parts the columns of a csv file.")] = "",
+    quotes: Annotated[bool, typer.Option(help="Whether quotes enclose csv fields.")] = True,
+    on_bad_row: Annotated[
+        Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")
+    ] = "fail",
+    taxonomy: Annotated[str, typer.Option(help="full, ekman or sentiment.")] = "full",
+    figure: Annotated[Path | None, typer.Option(help="Draw the class distribution into this PNG.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show splits, label counts, text lengths, duplicates, and texts shared between splits."""
+    from affekt import catalog
+    from affekt.corpus import Columns
+
+    columns = Columns(
+        text=text,
+        labels=labels or None,
+        label_columns=[name.strip() for name in label_columns.split(",")] if label_columns else None,
+        separator=separator or None,
+        single_label=single,
+        split_column=split or None,
+        delimiter=delimiter.replace("\\t", "\t") or None,
+        quoted=quotes,
+    )
+    splits = catalog.read(source, columns=columns, taxonomy=taxonomy, on_bad_row=on_bad_row)
+    found = catalog.inspect(splits)
+    if as_json:
+        console.result_json(found)
+    else:
+        _show(found)
+    if figure:
+        from affekt.report.figures import class_distribution
+
+        class_distribution({name: part["label_counts"] for name, part in found["splits"].items()}, figure)
+        console.say(f"class distribution drawn into {figure}")
+
+
+@app.command("get")
+def get_dataset(
+    name: Annotated[str, typer.Argument(help="A known data set.")],
+    out: Annotated[Path, typer.Option(help="Folder that gets a sub-folder of the data set's name.")] = Path(
+        "data"
+    ),
+) -> None:
+    """Copy or fetch a known data set into a folder; set AFFEKT_DATA to that folder to use it."""
+    from affekt import catalog, exporting
+
+    for path in exporting.get(name, out):
+        console.result(str(path))
+    known = catalog.DATASETS[name]
+    console.say(f"{known.citation}. Licence: {known.licence}.")
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    splits: Mapping[str, Mapping[str, Any]] = found["splits"]
+    kind = "single-label" if found["single_label"] else "multi-label" if found["labels"] else "no labels"
+    columns = [
+        "split",
+        "texts",
+        "words median",
+        "p95",
+        "max",
+        "characters max",
+        "repeated",
+        "conflicting",
+        "unlabelled",
+    ]
+    rows = [
+        [
+            split,
+            *(
+                f"{number:,}"
+                for number in (part["n"], *(part["words"][key] for key in ("median", "p95", "max")))
+            ),
+            f"{part['characters']['max']:,}",
+            *(f"{part[key]:,}" for key in ("duplicates", "conflicts", "empty")),
+        ]
+        for split, part in splits.items()
+    ]
+    console.table(f"{found['name']} ({kind}, {len(found['labels'])} labels)", columns, rows)
+    if found["labels"]:
+        counts = [[label, *(_count(part, label) for part in splits.values())] for label in found["labels"]]
+        console.table("Texts per label", ["label", *splits], counts)
+    for pair, count in found["shared"].items():
+        one, other = pair.split("/")
+        console.result(
+            f"{count:,} texts of {other} are also in {one}" if count else f"{one} and {other} share no text"
+        )
+    for split, part in splits.items():
+        for row in part["skipped"][:20]:
+            console.result(f"left out of {split}: {row['where']}: {row['reason']}")
+        if len(part["skipped"]) > 20:
+            console.result(f"left out of {split}: {len(part['skipped']) - 20:,} more rows")
+
+
+def _count(part: Mapping[str, Any], label: str) -> str:
+    count = part["label_counts"][label]
+    return f"{count:,} ({100 * count / part['n']:.1f} %)"

@@ -1,0 +1,35 @@
+"""`affekt demo`: from nothing to a trained model, a report and predictions, without a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affekt.cli import console
+from affekt.cli.inference import show_prediction
+
+_TEXTS = (
+    "i can't stop smiling, she said yes!!",
+    "oh great, another monday. love that for me",
+    "did you hear that noise downstairs... i'm home alone",
+)
+
+
+def demo(out: Annotated[Path, typer.Option(help="Where the demo's run folder goes.")] = Path("demo")) -> None:
+    """Train on the bundled sample, write a report, predict three texts."""
+    from affekt.cli.runs import command_line, show_metrics
+    from affekt.model import load
+    from affekt.report.run import write_report
+    from affekt.training.recipe import read_recipe
+    from affekt.training.run import Listener, train
+
+    recipe = read_recipe("demo")
+    console.say("training a small encoder on the bundled sample; this takes about a minute")
+    with console.progress("training") as tick:
+        listener = Listener(console.say, tick)
+        metrics = train(recipe, out, resume=True, command=command_line(), listener=listener)
+    show_metrics(metrics, out, as_json=False)
+    for prediction in load(out).predict(_TEXTS):
+        show_prediction(prediction)
+    console.say(f"report: {write_report(out)}")
+    console.say(f'next: affekt predict {out} "your own words"')

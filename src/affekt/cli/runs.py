@@ -1,0 +1,92 @@
+"""`affekt train`, `affekt compare`, `affekt reproduce`: verbs that make and read run folders."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from affekt.cli import console
+
+_SHOWN = ("f1_macro", "f1_micro", "accuracy", "jaccard", "precision_macro", "recall_macro")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a key, such as training.epochs=3.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html into the run folder.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
+) -> None:
+    """Train what a recipe says into a run folder."""
+    from affekt.training.recipe import read_recipe
+    from affekt.training.run import Listener
+    from affekt.training.run import train as run_training
+
+    parsed = read_recipe(recipe, tuple(set_ or ()))
+    folder = out or Path("runs") / parsed.name
+    with console.progress("training") as tick:
+        listener = Listener(console.say, tick)
+        metrics = run_training(parsed, folder, resume=resume, command=command_line(), listener=listener)
+    if report:
+        from affekt.report.run import write_report
+
+        console.say(f"report: {write_report(folder)}")
+    show_metrics(metrics, folder, as_json=json)
+
+
+def command_line() -> str:
+    """The command as it was typed."""
+    return shlex.join(["affekt", *sys.argv[1:]])
+
+
+def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
+    """Print a run's figures."""
+    if as_json:
+        console.result_json(metrics)
+        return
+    judged = "test" if metrics.get("test") else "dev"
+    ways = metrics.get(judged) or {}
+    rows = [[name, *[console.interval(ways[way].get(name)) for way in ways]] for name in _SHOWN if ways]
+    if rows:
+        n = metrics["data"]["splits"][judged]["n"]
+        console.table(f"{metrics['name']}: {judged}, n = {n:,}", ["figure", *[_way(way, metrics) for way in ways]], rows)
+    space = {**(metrics.get("clustering") or {}), **(metrics.get("retrieval") or {})}
+    if space:
+        shown = [name for name in ("silhouette", "davies_bouldin", "ami", "ari", "fms", "v_measure", "mrr", "precision_at_1", "map_at_r") if name in space]
+        console.table(f"the space: {judged}", ["figure", "value"], [[name, f"{space[name]:.3f}"] for name in shown])
+    console.say(f"run folder: {folder}")
+
+
+def _way(way: str, metrics: dict[str, Any]) -> str:
+    if metrics["data"]["single_label"]:
+        return "the likeliest label"
+    return "threshold .5" if way == "fixed" else "thresholds from dev"
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
+    json: Annotated[bool, typer.Option("--json", help="Print the figures.")] = False,
+) -> None:
+    """Set runs side by side: figures, paired differences, who wins where."""
+    from affekt.report.comparison import write_comparison
+
+    summary = write_comparison(runs, out)
+    if json:
+        console.result_json(summary)
+    console.say(f"page: {out}")
+
+
+def reproduce(
+    rows: Annotated[list[str] | None, typer.Argument(help="Rows such as B3 C1; all of them by default.")] = None,
+    runs: Annotated[Path, typer.Option(help="Where the run folders are.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("docs/results"),
+) -> None:
+    """Write the published tables beside ours, from run folders."""
+    from affekt.studies.reproduce import write_tables
+
+    for path in write_tables(tuple(rows or ()), runs, out):
+        console.say(f"wrote {path}")

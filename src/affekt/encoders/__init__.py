@@ -1,0 +1,60 @@
+"""Encoders: from texts to vectors. Every encoder is a torch module with the face below."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+Batch = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder makes of a batch of n texts."""
+
+    vectors: torch.Tensor  # (n, d) one vector per text
+    tokens: torch.Tensor | None = None  # (n, t, d) one vector per position, where the encoder has them
+    mask: torch.Tensor | None = None  # (n, t) true where a position holds text
+
+
+class Row(Protocol):
+    """One tokenised text; its length is its cost in positions, by which batches are bucketed."""
+
+    def __len__(self) -> int: ...
+
+
+class Encoder(Protocol):
+    """The face of an encoder. Texts are tokenised once, collated per batch, encoded per step."""
+
+    dimension: int
+
+    def tokenize(self, texts: Sequence[str]) -> list[Any]:
+        """Return one `Row` per text, truncated to the encoder's maximum length; never empty."""
+        ...
+
+    def collate(self, rows: Sequence[Any]) -> Batch:
+        """Return the padded tensors of some rows."""
+        ...
+
+    def __call__(self, batch: Batch) -> Encoded:
+        """Encode a collated batch (the module's forward)."""
+        ...
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """Return the parameters from the input upwards, one group per depth, for layer-wise learning rates."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder's files (safetensors, JSON, vocabularies) into an existing folder."""
+        ...
+
+    # the rest is what every torch module has
+
+    def parameters(self) -> Iterable[nn.Parameter]: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def eval(self) -> Any: ...

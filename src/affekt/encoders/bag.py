@@ -1,0 +1,291 @@
+"""Bags of words, the baselines: TF-IDF, plain or reduced (row A2), and the mean of word vectors (row A3).
+
+Both are fitted on training texts and then frozen: they have buffers and no parameters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from affekt.encoders import Batch, Encoded
+from affekt.encoders.words import (
+    UNKNOWN,
+    Size,
+    WordVectors,
+    WordVocabulary,
+    pad_rows,
+    read_encoder,
+    read_options,
+    restore,
+    starting_matrix,
+    tokenize_words,
+    write_encoder,
+)
+from affekt.errors import DataError, ModelError, UsageError
+from affekt.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class TfidfOptions:
+    """What a `TfidfEncoder` is made of.
+
+    Attributes:
+        longest: Words in the longest term: 2 for words and pairs of neighbours.
+        min_count: Texts a term must occur in.
+        max_terms: At most so many terms, the most frequent; None for no limit.
+        sublinear: Count a term that occurs n times in a text as 1 + log n.
+        reduction: `pca` (centred), `svd` (not centred: latent semantic analysis), or `none`.
+        components: Size of a text's vector after the reduction.
+    """
+
+    longest: Size = 2
+    min_count: Size = 2
+    max_terms: Size | None = 50_000
+    sublinear: bool = False
+    reduction: Literal["none", "pca", "svd"] = "none"
+    components: Size = 50
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One text's terms and their TF-IDF weights."""
+
+    ids: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of terms, for a text without any 1: it costs a place in its batch as well."""
+        return max(1, len(self.ids))
+
+
+class TfidfEncoder(nn.Module):
+    """TF-IDF of words and word pairs, rows of length 1, where asked reduced by PCA or SVD.
+
+    A row holds only the terms its text has. A batch becomes dense in `forward`; where there is a reduction,
+    only its result is. A text without a known term is the zero vector (before PCA's centring).
+    """
+
+    kind = "tfidf"
+    idf: torch.Tensor  # (terms,)
+    components: torch.Tensor  # (terms, d), only with a reduction
+    offset: torch.Tensor  # (d,) what PCA's centring takes off, only with a reduction
+
+    def __init__(
+        self,
+        terms: Sequence[str],
+        options: TfidfOptions,
+        idf: NDArray[np.float32],
+        components: NDArray[np.float32] | None = None,
+        offset: NDArray[np.float32] | None = None,
+    ) -> None:
+        super().__init__()
+        self.options, self.terms = options, tuple(terms)
+        self._vectorizer = _vectorizer(options, self.terms)
+        self._vectorizer.idf_ = idf
+        self.dimension = len(self.terms) if components is None else components.shape[1]
+        for name, array in (("idf", idf), ("components", components), ("offset", offset)):
+            # contiguous, as files are: sums over another layout round differently after loading
+            self.register_buffer(name, None if array is None else torch.tensor(np.ascontiguousarray(array)))
+
+    @classmethod
+    def build(cls, texts: Sequence[str], *, seed: int = 0, **options: Any) -> "TfidfEncoder":
+        """Fit terms, their weights and the reduction on the training texts.
+
+        Args:
+            texts: The training texts.
+            seed: Decides where the search for the components starts.
+            options: Fields of `TfidfOptions`.
+        """
+        made = read_options(cls.kind, TfidfOptions, options)
+        vectorizer = _vectorizer(made)
+        try:
+            weights = vectorizer.fit_transform(texts)
+        except ValueError as error:  # an empty vocabulary
+            raise DataError(
+                f"no term occurs in {made.min_count} of the {len(texts)} texts; lower min_count."
+            ) from error
+        terms = vectorizer.get_feature_names_out().tolist()
+        idf = vectorizer.idf_.astype(np.float32)
+        if made.reduction == "none":
+            return cls(terms, made, idf)
+        return cls(terms, made, idf, *_reduce(weights, made, seed))
+
+    def sparse(self, texts: Sequence[str]) -> Any:
+        """Return TF-IDF before any reduction as a scipy CSR matrix (texts, terms), float32."""
+        return self._vectorizer.transform(texts)
+
+    def tokenize(self, texts: Sequence[str]) -> list[Terms]:
+        """Return the terms of each text."""
+        weights = self.sparse(texts)
+        bounds = zip(weights.indptr[:-1], weights.indptr[1:], strict=True)
+        return [
+            Terms(weights.indices[start:end].astype(np.int32), weights.data[start:end].copy())
+            for start, end in bounds
+        ]
+
+    def collate(self, rows: Sequence[Terms]) -> Batch:
+        """Return `ids` and `weights`, each (n, most terms), with weight 0 past a row's end."""
+        ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+        weights = np.zeros(ids.shape, dtype=np.float32)
+        for index, row in enumerate(rows):
+            ids[index, : len(row.ids)] = row.ids
+            weights[index, : len(row.ids)] = row.weights
+        return {"ids": torch.from_numpy(ids), "weights": torch.from_numpy(weights)}
+
+    def forward(self, batch: Batch) -> Encoded:
+        """Return vectors (n, terms), or (n, components) after a reduction."""
+        ids, weights = batch["ids"], batch["weights"]
+        if self.options.reduction == "none":
+            dense = weights.new_zeros(len(ids), self.dimension)
+            return Encoded(dense.scatter_add_(1, ids, weights))
+        reduced = functional.embedding_bag(ids, self.components, per_sample_weights=weights, mode="sum")
+        return Encoded(reduced - self.offset)
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """Return no groups: nothing here is trained by gradients."""
+        return []
+
+    def save(self, folder: Path) -> None:
+        """Write vocab.json (the terms in order), encoder.safetensors and encoder.json."""
+        write_json(folder / "vocab.json", self.terms)
+        write_encoder(folder, self.kind, self.options, self.state_dict())
+
+    @classmethod
+    def load(cls, folder: Path) -> "TfidfEncoder":
+        """Read an encoder that `save` wrote, set to evaluation."""
+        options, tensors = read_encoder(folder, cls.kind, TfidfOptions)
+        try:
+            terms = read_json(folder / "vocab.json")
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            encoder = cls(terms, options, **arrays)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ModelError(f"{folder}: cannot read a TF-IDF encoder: {error}.") from error
+        restore(encoder, tensors, folder)
+        return encoder
+
+
+def _vectorizer(options: TfidfOptions, terms: Sequence[str] | None = None) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        tokenizer=tokenize_words,
+        token_pattern=None,
+        lowercase=False,  # the tokenizer does it
+        ngram_range=(1, options.longest),
+        min_df=options.min_count,
+        max_features=options.max_terms if terms is None else None,
+        sublinear_tf=options.sublinear,
+        vocabulary=None if terms is None else {term: index for index, term in enumerate(terms)},
+        dtype=np.float32,
+    )
+
+
+def _reduce(
+    weights: Any, options: TfidfOptions, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the components (terms, d) and the offset (d,) that reduce a matrix, which stays sparse."""
+    from sklearn.decomposition import PCA, TruncatedSVD
+
+    if not 0 < options.components < min(weights.shape):
+        raise DataError(
+            f"cannot reduce {weights.shape[0]} texts with {weights.shape[1]} terms to {options.components} "
+            f"components; ask for 1 to {min(weights.shape) - 1}."
+        )
+    if options.reduction == "svd":
+        svd = TruncatedSVD(options.components, algorithm="arpack", random_state=seed).fit(weights)
+        components = svd.components_.T.astype(np.float32)
+        return components, np.zeros(options.components, dtype=np.float32)
+    pca = PCA(options.components, svd_solver="arpack", random_state=seed).fit(weights)
+    components = pca.components_.T
+    return components.astype(np.float32), (pca.mean_ @ components).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class WordAverageOptions:
+    """What a `WordAverageEncoder` is made of.
+
+    Attributes:
+        max_words: Keep vectors for at most so many words, those of the training texts first; None for all.
+        max_length: Words read of a text; None for all.
+    """
+
+    max_words: Size | None = None
+    max_length: Size | None = None
+
+
+class WordAverageEncoder(nn.Module):
+    """The mean of the vectors of a text's words.
+
+    Words without a vector are left out of the mean; a text with none is the zero vector. All words of the
+    vector file are kept, so that words no training text holds count too.
+    """
+
+    kind = "word-average"
+    matrix: torch.Tensor  # (words, d); rows 0 (padding) and 1 (unknown) are zero
+
+    def __init__(self, vocabulary: WordVocabulary, options: WordAverageOptions, matrix: torch.Tensor) -> None:
+        super().__init__()
+        self.vocabulary, self.options = vocabulary, options
+        self.dimension = matrix.shape[1]
+        self.register_buffer("matrix", matrix)
+
+    @classmethod
+    def build(
+        cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
+    ) -> "WordAverageEncoder":
+        """Make an encoder of word vectors; the training texts only say which words to keep first.
+
+        Args:
+            texts: The training texts.
+            vectors: The word vectors, without which there is no encoder.
+            seed: Decides nothing: no number here is random.
+            options: Fields of `WordAverageOptions`.
+        """
+        if vectors is None:
+            raise UsageError("a word average needs word vectors; give a file of them.")
+        made = read_options(cls.kind, WordAverageOptions, options)
+        vocabulary = WordVocabulary.build(
+            texts, vectors, min_count=None, max_size=made.max_words, all_vectors=True
+        )
+        matrix = starting_matrix(vocabulary, vectors, dimension=vectors.matrix.shape[1], seed=seed)
+        matrix[UNKNOWN] = 0
+        return cls(vocabulary, made, matrix)
+
+    def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return the word ids of each text."""
+        return self.vocabulary.rows(texts, self.options.max_length)
+
+    def collate(self, rows: Sequence[NDArray[np.int32]]) -> Batch:
+        """Return `ids` and `mask`, each (n, t)."""
+        return pad_rows(rows)
+
+    def forward(self, batch: Batch) -> Encoded:
+        """Return the mean vectors (n, d)."""
+        counts = (batch["ids"] > UNKNOWN).sum(dim=1, keepdim=True)
+        sums = functional.embedding_bag(batch["ids"], self.matrix, mode="sum")
+        return Encoded(sums / counts.clamp(min=1))
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """Return no groups: nothing here is trained by gradients."""
+        return []
+
+    def save(self, folder: Path) -> None:
+        """Write vocab.txt, encoder.safetensors and encoder.json."""
+        self.vocabulary.save(folder)
+        write_encoder(folder, self.kind, self.options, self.state_dict())
+
+    @classmethod
+    def load(cls, folder: Path) -> "WordAverageEncoder":
+        """Read an encoder that `save` wrote, set to evaluation."""
+        options, tensors = read_encoder(folder, cls.kind, WordAverageOptions)
+        vocabulary = WordVocabulary.load(folder)
+        encoder = cls(vocabulary, options, torch.zeros(len(vocabulary), tensors["matrix"].shape[1]))
+        restore(encoder, tensors, folder)
+        return encoder

@@ -1,0 +1,134 @@
+"""A convolutional network over trainable word vectors: row E1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from affekt.encoders import Batch, Encoded
+from affekt.encoders.words import (
+    PAD,
+    Share,
+    Size,
+    WordVectors,
+    WordVocabulary,
+    pad_rows,
+    read_encoder,
+    read_options,
+    restore,
+    start_on_words,
+    write_encoder,
+)
+from affekt.errors import ModelError
+
+
+@dataclass(frozen=True)
+class WordCnnOptions:
+    """What a `WordCnnEncoder` is made of.
+
+    Attributes:
+        filters: Channels of every convolution, and so the size of a text's vector.
+        blocks: Blocks of convolution, dropout and max-pooling.
+        kernel: Words each convolution sees; odd.
+        pool: Positions each max-pooling joins.
+        dropout: Share of a block's values dropped.
+        max_length: Words read of a text: 128 for tweets, 750 for comments.
+        word_dimension: Size of the word vectors where none are given; given ones decide it.
+        min_count: Occurrences that a word without a given vector needs for a row of its own.
+        max_words: Size of the vocabulary at most; None for no limit.
+    """
+
+    filters: Size = 128
+    blocks: Size = 5
+    kernel: Size = 5
+    pool: Size = 2
+    dropout: Share = 0.2
+    max_length: Size = 128
+    word_dimension: Size = 100
+    min_count: Size = 2
+    max_words: Size | None = None
+
+
+class WordCnnEncoder(nn.Module):
+    """Convolutions and max-pooling over words, then the maximum over all positions.
+
+    A batch is padded to its own longest text, not to `max_length`. Each convolution keeps the length (zeros
+    on both sides) and each pooling rounds up, so that no text is too short; before each, the positions past a
+    text's end are set to zero, where they are the same zeros as at the end of a text encoded alone. After
+    ReLU zeros never win a maximum. So the vector of a text does not depend on its batch.
+    """
+
+    kind = "word-cnn"
+
+    def __init__(self, vocabulary: WordVocabulary, options: WordCnnOptions) -> None:
+        super().__init__()
+        if options.kernel % 2 == 0:
+            raise ModelError(f"kernel is {options.kernel}: it must be odd to keep the length.")
+        self.vocabulary, self.options = vocabulary, options
+        self.dimension = options.filters
+        self.embedding = nn.Embedding(len(vocabulary), options.word_dimension, padding_idx=PAD)
+        sizes = [options.word_dimension] + [options.filters] * (options.blocks - 1)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(size, options.filters, options.kernel, padding=options.kernel // 2) for size in sizes
+        )
+        self.dropout = nn.Dropout(options.dropout)
+        self.pool = nn.MaxPool1d(options.pool, ceil_mode=True)
+
+    @classmethod
+    def build(
+        cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
+    ) -> "WordCnnEncoder":
+        """Make an encoder for the words of the training texts, starting from word vectors where given.
+
+        Args:
+            texts: The training texts.
+            vectors: Word vectors; those of words that the texts hold are taken.
+            seed: Decides the starting weights.
+            options: Fields of `WordCnnOptions`.
+        """
+        return start_on_words(cls, texts, read_options(cls.kind, WordCnnOptions, options), vectors, seed)
+
+    def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return the word ids of each text."""
+        return self.vocabulary.rows(texts, self.options.max_length)
+
+    def collate(self, rows: Sequence[NDArray[np.int32]]) -> Batch:
+        """Return `ids` and `mask`, each (n, t)."""
+        return pad_rows(rows)
+
+    def forward(self, batch: Batch) -> Encoded:
+        """Encode a batch into vectors (n, filters); pooled positions are no tokens, so there are none."""
+        lengths = batch["mask"].sum(dim=1, keepdim=True)  # (n, 1)
+        hidden = self.embedding(batch["ids"]).transpose(1, 2)  # (n, channels, positions); padding is zero
+        for convolution in self.convolutions:
+            inside = torch.arange(hidden.shape[2], device=hidden.device) < lengths
+            hidden = torch.relu_(convolution(hidden)) * inside[:, None]
+            hidden = self.pool(self.dropout(hidden))
+            lengths = -(-lengths // self.options.pool)
+        return Encoded(hidden.amax(dim=2))
+
+    def word_embeddings(self) -> nn.Embedding:
+        """Return the word vectors."""
+        return self.embedding
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """Return the word vectors, then the parameters of each block."""
+        return [list(self.embedding.parameters()), *(list(block.parameters()) for block in self.convolutions)]
+
+    def save(self, folder: Path) -> None:
+        """Write vocab.txt, encoder.safetensors and encoder.json."""
+        self.vocabulary.save(folder)
+        write_encoder(folder, self.kind, self.options, self.state_dict())
+
+    @classmethod
+    def load(cls, folder: Path) -> "WordCnnEncoder":
+        """Read an encoder that `save` wrote, set to evaluation."""
+        options, tensors = read_encoder(folder, cls.kind, WordCnnOptions)
+        encoder = cls(WordVocabulary.load(folder), options)
+        restore(encoder, tensors, folder)
+        return encoder

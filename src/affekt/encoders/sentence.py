@@ -1,0 +1,65 @@
+"""The small JSON files by which `SentenceTransformer(folder)` gives the vectors that `Model.embed` gives."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def write_sentence_transformer(
+    folder: Path, *, dimension: int, pooling: str, max_length: int, dense: list[nn.Linear] | None = None
+) -> None:
+    """Describe a transformer, its pooling, a projection if asked, and unit length.
+
+    Args:
+        folder: An existing model folder.
+        dimension: Width of the pooled vectors.
+        pooling: "cls" or "mean".
+        max_length: Longest input in tokens.
+        dense: Linear layers of a projection to be part of the encoder, a ReLU between them.
+    """
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
+    modes = {
+        "word_embedding_dimension": dimension,
+        "pooling_mode_cls_token": pooling == "cls",
+        "pooling_mode_mean_tokens": pooling == "mean",
+        "pooling_mode_max_tokens": False,
+        "pooling_mode_mean_sqrt_len_tokens": False,
+    }
+    _write(folder / "1_Pooling" / "config.json", modes)
+    for i, layer in enumerate(dense or []):
+        name = f"{len(modules)}_Dense"
+        _write_dense(folder / name, layer, last=i == len(dense or []) - 1)
+        modules.append((name, "Dense"))
+    modules.append((f"{len(modules)}_Normalize", "Normalize"))
+    listing = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(modules)
+    ]
+    _write(folder / "modules.json", listing)
+
+
+def _write_dense(folder: Path, layer: nn.Linear, *, last: bool) -> None:
+    from safetensors.torch import save_file
+
+    activation = "torch.nn.modules.linear.Identity" if last else "torch.nn.modules.activation.ReLU"
+    config = {
+        "in_features": layer.in_features,
+        "out_features": layer.out_features,
+        "bias": layer.bias is not None,
+        "activation_function": activation,
+    }
+    _write(folder / "config.json", config)
+    state = {
+        f"linear.{name}": value.detach().to(torch.float32).contiguous()
+        for name, value in layer.state_dict().items()
+    }
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

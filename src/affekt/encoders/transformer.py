@@ -1,0 +1,207 @@
+"""Any transformers encoder: BERT, RoBERTa, ELECTRA, DistilBERT and their kin, from a folder or the Hub.
+
+Layers of BERT's shape run through `fast.py`; other families through their own forward pass.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from affekt.encoders import Batch, Encoded
+from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
+from affekt.encoders.pretrained import load_pretrained
+from affekt.encoders.sentence import write_sentence_transformer
+from affekt.errors import ModelError, UsageError, unknown_name
+
+POOLINGS = ("cls", "mean")
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Words put before every text, as in [CLS] words [SEP] text [SEP], and the positions each of them has."""
+
+    words: tuple[str, ...]
+    head: tuple[int, ...]  # token ids up to where the text begins
+    tail: tuple[int, ...]  # token ids after the text
+    spans: tuple[tuple[int, int], ...]  # per word, its first position and the one after its last
+    text_segment: int  # the segment id of the text, 0 in families without segments
+
+
+def build_prefix(tokenizer: Any, words: Sequence[str]) -> Prefix:
+    """Lay out label words in front of a text with the special tokens of the tokenizer's family."""
+    pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
+    empty = [word for word, ids in zip(words, pieces, strict=True) if not ids]
+    if empty:
+        raise UsageError(
+            f"label words {empty} map to no token of this tokenizer; give other words in the recipe."
+        )
+    probe = tokenizer("a", add_special_tokens=False)["input_ids"]
+    pair = tokenizer("a", "a")
+    ids, n = pair["input_ids"], len(probe)
+    first = next(i for i in range(len(ids)) if ids[i : i + n] == probe)
+    second = next(i for i in range(first + n, len(ids)) if ids[i : i + n] == probe)
+    label_ids = [i for word in pieces for i in word]
+    ends = torch.tensor([len(word) for word in pieces]).cumsum(0).tolist()
+    spans = tuple((first + end - len(word), first + end) for word, end in zip(pieces, ends, strict=True))
+    segments = pair.get("token_type_ids")
+    return Prefix(
+        words=tuple(words),
+        head=tuple(ids[:first] + label_ids + ids[first + n : second]),
+        tail=tuple(ids[second + n :]),
+        spans=spans,
+        text_segment=segments[second] if segments else 0,
+    )
+
+
+def _utf8(text: str) -> str:
+    """Replace lone surrogates, which the tokenizers cannot take."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class TransformerEncoder(nn.Module):
+    """A pretrained transformer with a pooling: one vector per text.
+
+    Args:
+        backbone: A transformers model without a head.
+        tokenizer: Its tokenizer.
+        pooling: "cls" takes the first position, "mean" the mean over the text's positions.
+        max_length: Longest input in tokens, special tokens and label words included.
+        label_words: Words put in front of every text (label-aware input); None for plain texts.
+    """
+
+    def __init__(
+        self,
+        backbone: Any,
+        tokenizer: Any,
+        *,
+        pooling: str = "cls",
+        max_length: int = 128,
+        label_words: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise UsageError(unknown_name("pooling", pooling, POOLINGS))
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.pooling = pooling
+        self.dimension: int = backbone.config.hidden_size
+        self.prefix = build_prefix(tokenizer, label_words) if label_words else None
+        limit = backbone.config.max_position_embeddings
+        if backbone.config.model_type in {"roberta", "xlm-roberta"}:
+            limit -= 2  # their positions begin after the padding index
+        self.max_length = min(max_length, limit)
+        if self.prefix and len(self.prefix.head) + len(self.prefix.tail) >= self.max_length:
+            raise UsageError(
+                f"the {len(self.prefix.words)} label words take {len(self.prefix.head)} of {self.max_length} "
+                "positions and leave none for the text; raise encoder.max_length."
+            )
+        self._bert_shaped = is_bert_shaped(backbone)
+        use_fast_dropout(backbone)
+
+    @classmethod
+    def pretrained(cls, name: str, *, revision: str | None = None, **options: Any) -> "TransformerEncoder":
+        """Load an encoder by name: a folder, a name of `pretrained.KNOWN`, or a Hub model."""
+        backbone, tokenizer = load_pretrained(name, revision)
+        return cls(backbone, tokenizer, **options)
+
+    @property
+    def family(self) -> str:
+        """The transformers model type: "bert", "roberta", "electra", "distilbert", …"""
+        return str(self.backbone.config.model_type)
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, special tokens included; label words are added when collated."""
+        if len(texts) == 0:
+            return []
+        clean = [_utf8(text) for text in texts]
+        if self.prefix is None:
+            out = self.tokenizer(clean, truncation=True, max_length=self.max_length)
+            return list(out["input_ids"])
+        room = self.max_length - len(self.prefix.head) - len(self.prefix.tail)
+        ids = self.tokenizer(clean, add_special_tokens=False)["input_ids"]
+        head, tail = list(self.prefix.head), list(self.prefix.tail)
+        return [head + row[:room] + tail for row in ids]
+
+    def collate(self, rows: Sequence[list[int]]) -> Batch:
+        """Pad rows to the longest: `ids`, `mask`, and `segments` where label words stand before the text."""
+        width = max(len(row) for row in rows)
+        pad = self.tokenizer.pad_token_id or 0
+        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows], dtype=torch.long)
+        lengths = torch.tensor([len(row) for row in rows])
+        batch = {"ids": ids, "mask": torch.arange(width)[None, :] < lengths[:, None]}
+        if self.prefix and self.prefix.text_segment:
+            text = torch.arange(width)[None, :] >= len(self.prefix.head)
+            batch["segments"] = (text & batch["mask"]).long() * self.prefix.text_segment
+        return batch
+
+    def forward(self, batch: Batch) -> Encoded:
+        """Encode a batch. With label words, only their positions come back as tokens.
+
+        The label words' input embeddings are the same for every text, but from the first attention on each
+        of their states depends on the text, so nothing above can be kept from one text to the next. What is
+        exact to save is the last layer: it is computed for the leading positions somebody reads.
+        """
+        read = len(self.prefix.head) if self.prefix else 1 if self.pooling == "cls" else None
+        tokens = self._hidden(batch, read)
+        mask = batch["mask"][:, : tokens.shape[1]]
+        if self.pooling == "cls":
+            vectors = tokens[:, 0]
+        elif self.prefix:
+            raise ModelError(
+                "mean pooling over a label-aware input is not defined; set encoder.pooling to cls."
+            )
+        else:
+            weights = mask.to(tokens.dtype)[:, :, None]
+            vectors = (tokens * weights).sum(1) / weights.sum(1)
+        return Encoded(vectors, tokens, mask)
+
+    def _hidden(self, batch: Batch, read: int | None) -> torch.Tensor:
+        """The last layer's states (n, t, d), for the first `read` positions where that saves work."""
+        segments = {"token_type_ids": batch["segments"]} if "segments" in batch else {}
+        if not self._bert_shaped:
+            out = self.backbone(input_ids=batch["ids"], attention_mask=batch["mask"].long(), **segments)
+            return out.last_hidden_state if read is None else out.last_hidden_state[:, :read]  # type: ignore[no-any-return]
+        hidden = self.backbone.embeddings(input_ids=batch["ids"], **segments)
+        project = getattr(self.backbone, "embeddings_project", None)  # ELECTRA's small embeddings
+        hidden = hidden if project is None else linear(project, hidden)
+        bias = padding_bias(batch["mask"], hidden.dtype)
+        layers = self.backbone.encoder.layer
+        for layer in layers[:-1]:
+            hidden = bert_layer(layer, hidden, bias)
+        return bert_layer(layers[-1], hidden, bias, read)
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """Parameters from the embeddings upwards, one group per layer."""
+        stack = getattr(self.backbone, "encoder", None) or getattr(self.backbone, "transformer", None)
+        layers = list(getattr(stack, "layer", []))
+        groups = [list(layer.parameters()) for layer in layers]
+        seen = {id(p) for group in groups for p in group}
+        below = [p for p in self.backbone.parameters() if id(p) not in seen]
+        return [below, *groups]
+
+    def word_embeddings(self) -> nn.Embedding:
+        """The token embedding, most rows of which a batch leaves alone."""
+        return self.backbone.get_input_embeddings()  # type: ignore[no-any-return]
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that `AutoModel` and `SentenceTransformer` open."""
+        self.backbone.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        write_sentence_transformer(
+            folder, dimension=self.dimension, pooling=self.pooling, max_length=self.max_length
+        )
+        options = {"pooling": self.pooling, "max_length": self.max_length, "label_words": None}
+        if self.prefix:
+            options["label_words"] = list(self.prefix.words)
+        (folder / "encoder.json").write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "TransformerEncoder":
+        """Open what `save` wrote."""
+        options = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+        return cls.pretrained(str(folder), **options)

@@ -1,0 +1,40 @@
+"""The exceptions users see.
+
+Each message is one sentence that says what was seen, where, and what to do. The command line prints it and
+exits with 2; a traceback for one of these is a bug.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AffektError(Exception):
+    """Something the user can mend."""
+
+
+class DataError(AffektError):
+    """A data file, a column, a row or a split is not what it should be."""
+
+
+class RecipeError(AffektError):
+    """A recipe has a fault; the message lists all of them, each with its key."""
+
+
+class ModelError(AffektError):
+    """A model folder or an encoder cannot be found, read or used as asked."""
+
+
+class UsageError(AffektError):
+    """A call or a command line asks for something that cannot be done."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that is not in a table, with the near ones.
+
+    >>> unknown_name("loss", "focl", ["focal", "bce"])
+    "unknown loss 'focl': did you mean focal? Known: bce, focal."
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown {kind} {name!r}: {hint}Known: {', '.join(names)}."

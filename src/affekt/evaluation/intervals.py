@@ -1,0 +1,166 @@
+"""How far a figure would move on other rows from the same source: percentile bootstrap over rows."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from affekt.errors import DataError, UsageError, unknown_name
+from affekt.evaluation import arrays, counts
+from affekt.evaluation.arrays import Floats
+
+CHUNK = 2**22  # entries of one block of draws: 32 MiB of float64
+
+Metric = Callable[..., float]
+
+
+class Interval(NamedTuple):
+    """A figure and where the middle of its resampled values lies."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    metric: Metric, *data: ArrayLike, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Return metric(*data) with its percentile interval over resampled rows.
+
+    The arrays are resampled together. A resample on which the metric is not finite (a class that was not
+    drawn, say) is left out; DataError where none is finite.
+    """
+    rows = [np.asarray(array) for array in data]
+    count = _row_count(rows)
+    values = [
+        float(metric(*(array[draw] for array in rows)))
+        for draws in resampled_rows(count, resamples, seed)
+        for draw in draws
+    ]
+    low, high = percentile_limits(np.asarray(values), level)
+    return Interval(float(metric(*rows)), float(low), float(high))
+
+
+def paired_bootstrap(
+    targets: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    metric: str | Metric = "f1_macro",
+    single_label: bool = False,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Compare two sets of predictions on the same rows; each resample draws the same rows for both.
+
+    Args:
+        targets: One entry per row; (n, k) for a named metric.
+        first: Predictions of one run; (n, k) decisions for a named metric.
+        second: Predictions of the other.
+        metric: A figure of `classification_intervals` by name (fast), or a function (targets, predictions) →
+            float.
+        single_label: As in `classification`, for named metrics.
+        resamples: How many resamples.
+        level: Share of resampled differences within the interval.
+        seed: Of the draws.
+
+    Returns:
+        difference (first − second), low, high, and p: twice the smaller share of resamples on either side of
+        no difference (two-sided; never 0, since the run itself is counted as one more resample).
+    """
+    if callable(metric):
+        differences, difference = _differences(metric, (targets, first, second), resamples, seed)
+    else:
+        table = _paired_columns(targets, first, second, single_label=single_label)
+        differences, difference = _named_differences(metric, table, single_label, resamples, seed)
+    low, high = percentile_limits(differences, level)
+    kept = differences[np.isfinite(differences)]
+    tail = min(int((kept <= 0).sum()), int((kept >= 0).sum()))
+    return {
+        "difference": difference,
+        "low": float(low),
+        "high": float(high),
+        "p": min(1.0, 2 * (tail + 1) / (len(kept) + 1)),
+    }
+
+
+def _differences(
+    metric: Metric, data: tuple[ArrayLike, ArrayLike, ArrayLike], resamples: int, seed: int
+) -> tuple[Floats, float]:
+    targets, first, second = (np.asarray(array) for array in data)
+    count = _row_count([targets, first, second])
+
+    def difference(rows: Any) -> float:
+        return float(metric(targets[rows], first[rows])) - float(metric(targets[rows], second[rows]))
+
+    drawn = [difference(draw) for draws in resampled_rows(count, resamples, seed) for draw in draws]
+    return np.asarray(drawn), difference(slice(None))
+
+
+def _paired_columns(
+    targets: ArrayLike, first: ArrayLike, second: ArrayLike, *, single_label: bool
+) -> tuple[Floats, Floats]:
+    truth = arrays.true_labels(targets, single_label=single_label)
+    left, right = (counts.columns(truth, arrays.decisions(run, truth)) for run in (first, second))
+    return left, right
+
+
+def _named_differences(
+    metric: str, table: tuple[Floats, Floats], single_label: bool, resamples: int, seed: int
+) -> tuple[Floats, float]:
+    count = len(table[0])
+
+    def difference(sums: list[Floats]) -> Floats:
+        left, right = (counts.figures(part, count, single_label=single_label) for part in sums)
+        if metric not in left:
+            raise UsageError(unknown_name("metric", metric, left))
+        return left[metric] - right[metric]
+
+    whole = float(difference([part.sum(axis=0) for part in table]))
+    drawn = [
+        difference([weights @ part for part in table]) for weights in resampled_counts(count, resamples, seed)
+    ]
+    return np.concatenate(drawn), whole
+
+
+def _row_count(rows: list[NDArray[Any]]) -> int:
+    lengths = {array.shape[0] if array.ndim else 0 for array in rows}
+    if len(lengths) != 1 or 0 in lengths:
+        shapes = " and ".join(str(array.shape) for array in rows) or "none"
+        raise DataError(
+            f"arrays to resample must have the same number of rows, at least one, but have {shapes}."
+        )
+    return lengths.pop()
+
+
+def resampled_rows(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield (chunk, count) row numbers drawn with replacement, `resamples` draws in all, chunk by chunk."""
+    if resamples < 1:
+        raise UsageError(f"resamples must be at least 1, but is {resamples}.")
+    random = np.random.default_rng(seed)
+    chunk = max(1, CHUNK // count)
+    for start in range(0, resamples, chunk):
+        yield random.integers(0, count, size=(min(chunk, resamples - start), count))
+
+
+def resampled_counts(count: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Yield (chunk, count) weights: how often each row was drawn in each of the same resamples."""
+    for draws in resampled_rows(count, resamples, seed):
+        places = draws + np.arange(len(draws))[:, None] * count
+        weights = np.bincount(places.ravel(), minlength=draws.size)
+        yield weights.reshape(draws.shape).astype(np.float64)
+
+
+def percentile_limits(values: Floats, level: float) -> Floats:
+    """Return the (2, …) limits between which the middle `level` of values lies along the first axis."""
+    if not 0 < level < 1:
+        raise UsageError(f"level must lie between 0 and 1, but is {level}.")
+    finite = np.isfinite(values)
+    if values.ndim == 1:
+        values = values[finite]
+    if not len(values) or not np.isfinite(values).all():
+        raise DataError("the metric is finite on no resample; there is no interval to give.")
+    tail = (1 - level) / 2
+    return np.asarray(np.quantile(values, (tail, 1 - tail), axis=0))

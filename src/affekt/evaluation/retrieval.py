@@ -1,0 +1,263 @@
+"""Whether a text's nearest neighbours share its emotion.
+
+Exact search in blocks: memory stays bounded whatever the number of rows and however large the classes (MAP@R
+looks as deep as a class is large, so a fixed number of neighbours would not do). What makes it quick: a
+float32 similarity widened to float64 leaves 29 low bits empty. Into them go the reference's column and
+whether it is relevant, so that plain sorting of numbers carries both along, and no argsort or gather is
+needed. References are shuffled first: equal similarities then come in random order, and a collapsed space
+scores what chance scores.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from affekt.errors import DataError, UsageError, unknown_name
+from affekt.evaluation import arrays, counts
+from affekt.evaluation.arrays import Bools, Floats
+
+METRICS = ("cosine", "euclidean")
+BLOCK_BYTES = 2**26
+DEPTH = 10  # of the graded figure
+LOWEST = -1e300  # a query's similarity to itself where it is among the references
+COLUMN_BITS = 28
+MOST_ROWS = 2**COLUMN_BITS
+
+Numbers = NDArray[Any]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Queries against shuffled references."""
+
+    queries: Floats  # (q, d)
+    references: Floats  # (n, d)
+    query_labels: Numbers  # (q,) codes or (q, k) multi-hot
+    reference_labels: Numbers  # (n,) or (n, k)
+    bias: Floats  # (n,) added to each product
+    own: Integers | None  # (q,) the column of each query among the references, where it is one of them
+
+    @property
+    def reachable(self) -> int:
+        """How many references a query can find."""
+        return len(self.references) - (self.own is not None)
+
+
+def retrieval(
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    *,
+    queries: ArrayLike | None = None,
+    query_labels: ArrayLike | None = None,
+    metric: str = "cosine",
+) -> dict[str, float]:
+    """Return how well nearest neighbours share the query's label.
+
+    Every row is searched for among all the others, or, where queries are given, every query among the rows. A
+    query with nothing relevant to find (the only member of its class) is left out. With R the number of
+    relevant references of a query, definitions are those of pytorch-metric-learning's AccuracyCalculator with
+    k=None.
+
+    Args:
+        embeddings: (n, d) vectors that are searched.
+        labels: (n,) classes, numbers or strings: the same class is relevant. Or (n, k) multi-hot: a row that
+            shares any label is relevant.
+        queries: (q, d) vectors to search with, from another split.
+        query_labels: Their labels, in the same form.
+        metric: "cosine" or "euclidean".
+
+    Returns:
+        mrr: mean of 1 / rank of the first relevant reference. precision_at_1: share whose nearest is
+        relevant. map_at_r: mean over queries of (1/R) · Σ over relevant ranks r ≤ R of the precision among
+        the first r. n: how many queries were averaged. For multi-hot labels also ndcg_at_10, where a
+        reference's gain is the Jaccard overlap of its labels with the query's.
+    """
+    search = _prepare(embeddings, labels, queries, query_labels, metric)
+    relevant = _relevant_counts(search)
+    order = np.flatnonzero(relevant)
+    if not len(order):
+        raise DataError("no query shares a label with another row, so there is nothing to retrieve.")
+    order = order[np.argsort(relevant[order], kind="stable")]  # blocks of queries that look equally deep
+    reciprocal, first, precision, gain = _search_all(search, order, relevant[order])
+    result = {
+        "mrr": float(reciprocal.mean()),
+        "precision_at_1": float(first.mean()),
+        "map_at_r": float(precision.mean()),
+        "n": len(order),
+    }
+    if search.query_labels.ndim == 2:
+        result["ndcg_at_10"] = float((gain / _best_gain(search)[order]).mean())
+    return result
+
+
+def _prepare(
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    queries: ArrayLike | None,
+    query_labels: ArrayLike | None,
+    metric: str,
+) -> _Search:
+    if metric not in METRICS:
+        raise UsageError(unknown_name("metric", metric, METRICS))
+    if (queries is None) != (query_labels is None):
+        raise UsageError("queries and query_labels go together: give both or neither.")
+    references = arrays.matrix(embeddings, "embeddings")
+    searched = references if queries is None else arrays.matrix(queries, "queries")
+    if searched.shape[1] != references.shape[1]:
+        raise DataError(f"queries have {searched.shape[1]} dimensions, embeddings {references.shape[1]}.")
+    if len(references) >= MOST_ROWS:
+        raise DataError(f"retrieval searches at most {MOST_ROWS - 1} rows, but there are {len(references)}.")
+    found = _labels(labels, len(references), "labels")
+    wanted = found if query_labels is None else _labels(query_labels, len(searched), "query_labels")
+    if wanted.shape[1:] != found.shape[1:]:
+        raise DataError(f"labels and query_labels differ in form: {found.shape} and {wanted.shape}.")
+    if found.ndim == 1:
+        codes = np.unique(np.concatenate((found, wanted)), return_inverse=True)[1].astype(np.int32)
+        found, wanted = codes[: len(found)], codes[len(codes) - len(wanted) :]
+    shuffle = np.random.default_rng(0).permutation(len(references))
+    searched, references, bias = _comparable(searched, references, metric)
+    own = np.argsort(shuffle) if queries is None else None
+    return _Search(searched, references[shuffle], wanted, found[shuffle], bias[shuffle], own)
+
+
+def _labels(labels: ArrayLike, rows: int, name: str) -> Numbers:
+    array = np.asarray(labels)
+    if array.ndim == 2:
+        array = (arrays.unit_matrix(array, name) > 0.5).astype(np.float32)
+    if array.ndim not in (1, 2) or len(array) != rows:
+        raise DataError(
+            f"{name} must be (rows,) or (rows, labels) for {rows} rows, but the shape is {array.shape}."
+        )
+    return array
+
+
+def _comparable(queries: Floats, references: Floats, metric: str) -> tuple[Floats, Floats, Floats]:
+    """Return float32 vectors and a bias such that product + bias is larger the nearer two vectors are."""
+    if metric == "cosine":
+        return _unit(queries), _unit(references), np.zeros(len(references), dtype=np.float32)
+    centre = references.mean(axis=0, dtype=np.float64)  # small numbers lose less to rounding
+    queries, references = ((points - centre).astype(np.float32) for points in (queries, references))
+    return queries, references, -0.5 * (references**2).sum(axis=1)
+
+
+def _unit(points: Floats) -> Floats:
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    return counts.ratio(points, lengths).astype(np.float32)
+
+
+def _search_all(search: _Search, order: Integers, relevant: Integers) -> list[Floats]:
+    """Return reciprocal rank, precision at 1, average precision at R and gain at 10 of each query."""
+    width = len(search.references)
+    size = min(len(order), max(16, BLOCK_BYTES // (16 * width)))
+    products = np.empty(
+        (size, width), dtype=np.float32
+    )  # made once: fresh pages cost more than the arithmetic
+    keys = np.empty((size, width), dtype=np.float64)
+    parts = []
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        truth = _is_relevant(search.query_labels[rows], search.reference_labels)
+        _fill_keys(search, rows, truth, products[: len(rows)], keys[: len(rows)])
+        parts.append(_block(search, rows, keys[: len(rows)], relevant[start : start + size]))
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _fill_keys(search: _Search, rows: Integers, truth: Bools, products: Floats, keys: Floats) -> None:
+    """Write (b, n) similarities that carry their column and relevance in their low bits."""
+    np.matmul(search.queries[rows], search.references.T, out=products)
+    np.add(products, search.bias, out=keys)
+    if search.own is not None:
+        itself = (np.arange(len(rows)), search.own[rows])
+        keys[itself], truth[itself] = LOWEST, False
+    bits = keys.view(np.int64)
+    bits |= np.arange(keys.shape[1]) << 1
+    bits |= truth
+
+
+def _block(search: _Search, rows: Integers, keys: Floats, relevant: Integers) -> tuple[Floats, ...]:
+    """Return reciprocal rank, precision at 1, average precision at R and gain at 10; keys are reordered."""
+    depth = min(max(int(relevant.max()), DEPTH), search.reachable)
+    start = keys.shape[1] - depth
+    keys.partition(start, axis=1)
+    best = np.sort(keys[:, start:], axis=1).view(np.int64)[:, ::-1]  # nearest first
+    hits = (best & 1).astype(np.bool_)
+    ranks = np.arange(1, depth + 1)
+    counted = hits & (ranks <= relevant[:, None])
+    precision = (np.cumsum(counted, axis=1, dtype=np.int32) / ranks * counted).sum(axis=1) / relevant
+    reciprocal = 1.0 / _first_rank(hits, keys)
+    return reciprocal, hits[:, 0].astype(np.float64), precision, _gain(search, rows, best[:, :DEPTH])
+
+
+def _is_relevant(wanted: Numbers, found: Numbers) -> Bools:
+    """Return (b, n): same class, or for multi-hot rows any label shared."""
+    if wanted.ndim == 1:
+        return np.asarray(wanted[:, None] == found[None, :])
+    return np.asarray(wanted @ found.T > 0)
+
+
+def _first_rank(hits: Bools, keys: Floats) -> Integers:
+    """Return the rank of the first relevant reference: among the nearest, else by counting what is nearer."""
+    ranks: Integers = hits.argmax(axis=1) + 1
+    for row in np.flatnonzero(~hits.any(axis=1)):
+        is_relevant = (keys[row].view(np.int64) & 1).astype(np.bool_)
+        ranks[row] = 1 + (keys[row] > keys[row, is_relevant].max()).sum()
+    return ranks
+
+
+def _relevant_counts(search: _Search) -> Integers:
+    """Return (q,) how many references are relevant to each query."""
+    if search.query_labels.ndim == 1:
+        sizes = np.bincount(search.reference_labels, minlength=int(search.query_labels.max()) + 1)
+        return np.asarray(sizes[search.query_labels] - (search.own is not None))
+    wanted, place = np.unique(search.query_labels, axis=0, return_inverse=True)
+    found, sizes = np.unique(search.reference_labels, axis=0, return_counts=True)
+    relevant = np.concatenate([_is_relevant(part, found) @ sizes for part in _parts(wanted, len(found))])
+    if search.own is not None:
+        relevant -= wanted.any(axis=1)
+    return np.asarray(relevant[place])
+
+
+def _parts(rows: Numbers, width: int) -> list[Numbers]:
+    """Split rows so that a float32 product with `width` others stays near BLOCK_BYTES."""
+    return np.array_split(rows, max(1, len(rows) * width * 4 // BLOCK_BYTES))
+
+
+def _gain(search: _Search, rows: Integers, best: Integers) -> Floats:
+    """Return (b,) the discounted gain of the nearest references, 0 where labels are classes."""
+    if search.query_labels.ndim == 1:
+        return np.zeros(len(rows))
+    columns = (best & (2 * MOST_ROWS - 1)) >> 1
+    wanted, found = search.query_labels[rows][:, None], search.reference_labels[columns]
+    return np.asarray(_overlap(wanted, found) @ _discounts(best.shape[1]))
+
+
+def _overlap(wanted: Numbers, found: Numbers) -> Floats:
+    """Return the Jaccard overlap of multi-hot rows along the last axis; 0 where both are empty."""
+    shared = np.minimum(wanted, found).sum(axis=-1)
+    either = np.maximum(wanted, found).sum(axis=-1)
+    return counts.ratio(shared, either)
+
+
+def _discounts(depth: int) -> Floats:
+    return np.asarray(1.0 / np.log2(np.arange(2, depth + 2)))
+
+
+def _best_gain(search: _Search) -> Floats:
+    """Return (q,) the largest discounted gain of any order; label sets are few, so each is done once."""
+    wanted, place = np.unique(search.query_labels, axis=0, return_inverse=True)
+    found, sizes = np.unique(search.reference_labels, axis=0, return_counts=True)
+    copies = np.minimum(sizes, DEPTH)  # no more of one label set can be among the first ten
+    starts = np.cumsum(copies) - copies
+    depth = min(DEPTH, search.reachable)
+    best = np.zeros(len(wanted))
+    for row, pattern in enumerate(wanted):
+        gains = np.repeat(_overlap(pattern, found), copies)
+        same = np.flatnonzero((found == pattern).all(axis=1))
+        if search.own is not None and sizes[same[0]] <= DEPTH:
+            gains[starts[same[0]]] = 0.0  # the query itself is no find
+        top = np.sort(gains)[::-1][:depth]
+        best[row] = top @ _discounts(len(top))
+    return np.asarray(best[place])

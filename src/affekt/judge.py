@@ -1,0 +1,94 @@
+"""How a model does on a corpus: its decisions, its probabilities and its vectors."""
+
+from typing import Any
+
+import numpy as np
+
+from affekt import evaluation
+from affekt.corpus import Corpus
+from affekt.decisions import Decisions
+from affekt.model import Model
+
+# Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
+_SPACE_ROWS = 20_000
+
+
+def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
+    """Return flat figures for early stopping and the history: of the classifier, or of the space without one."""
+    if model.decisions is None:
+        figures = space_figures(model, dev)
+        return {**figures.get("clustering", {}), **figures.get("retrieval", {})}
+    logits = model.logits(dev.texts)
+    probabilities = model.decisions.probabilities(logits)
+    figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)
+    flat = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
+    return {**flat, "loss": mean_loss(logits, np.asarray(dev.targets), single_label=dev.single_label)}
+
+
+def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) -> float:
+    """Cross-entropy, or binary cross-entropy averaged over labels, from logits."""
+    z = logits.astype(np.float64)
+    if single_label:
+        top = z.max(1, keepdims=True)
+        log_probabilities = z - top - np.log(np.exp(z - top).sum(1, keepdims=True))
+        return float(-(targets * log_probabilities).sum(1).mean())
+    return float((np.logaddexp(0, z) - targets * z).mean())
+
+
+def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
+    """Clustering and retrieval of a split's vectors; of several labels, on the rows that have exactly one.
+
+    Retrieval over texts with several labels, by overlap, is added for those corpora.
+    """
+    single = corpus if corpus.single_label else corpus.single_rows()
+    single = single.select(np.arange(min(len(single), _SPACE_ROWS)))
+    classes = single.class_indices()
+    if len(single) < 3 or len(np.unique(classes)) < 2:
+        return {}
+    vectors = model.embed(single.texts)
+    found: dict[str, Any] = {
+        "clustering": evaluation.clustering(vectors, classes),
+        "retrieval": evaluation.retrieval(vectors, classes),
+    }
+    return found
+
+
+def classifier_figures(
+    judged: dict[str, Corpus], logits: dict[str, np.ndarray], plain: Decisions, fitted: Decisions
+) -> dict[str, Any]:
+    """Return figures with intervals per split, once as they come and once with the decisions fitted on dev."""
+    figures: dict[str, Any] = {}
+    for name, corpus in judged.items():
+        ways = {"fixed": plain} if corpus.single_label else {"fixed": plain, "fitted": fitted}
+        results = {way: _figures(corpus, logits[name], decisions) for way, decisions in ways.items()}
+        figures[name] = {way: result[0] for way, result in results.items()}
+        if name == "test" or "test" not in judged:
+            figures["per_label"] = {way: result[1] for way, result in results.items()}
+            figures["calibration"] = {
+                when: evaluation.calibration(
+                    corpus.targets, decisions.probabilities(logits[name]), single_label=corpus.single_label
+                )
+                for when, decisions in (("before", plain), ("after", fitted))
+            }
+    return figures
+
+
+def _figures(corpus: Corpus, logits: np.ndarray, decisions: Decisions) -> tuple[dict[str, Any], dict[str, Any]]:
+    probabilities = decisions.probabilities(logits)
+    predicted = decisions.decide(probabilities)
+    plain = evaluation.classification(
+        corpus.targets,
+        probabilities,
+        thresholds=decisions.thresholds or 0.5,
+        labels=corpus.labels,
+        single_label=corpus.single_label,
+    )
+    intervals = evaluation.classification_intervals(
+        corpus.targets, predicted, labels=corpus.labels, single_label=corpus.single_label
+    )
+    per_label = plain.pop("per_label")
+    for label, row in per_label.items():
+        f1 = intervals["per_label"][label]
+        row |= {"low": f1["low"], "high": f1["high"]} if "low" in f1 else {"low": f1["f1"]["low"], "high": f1["f1"]["high"]}
+    flat = {name: intervals.get(name, {"value": value}) for name, value in plain.items()}
+    return flat, per_label

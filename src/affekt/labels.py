@@ -1,0 +1,146 @@
+"""Label spaces: coarser taxonomies over fine emotions, and the valence by which pictures are coloured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.errors import DataError, unknown_name
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """A coarser label space: each group stands for some fine labels, and no fine label is in two groups."""
+
+    name: str
+    groups: dict[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        members = [label for group in self.groups.values() for label in group]
+        twice = sorted({label for label in members if members.count(label) > 1})
+        if twice:
+            raise DataError(f"taxonomy {self.name!r} puts {', '.join(twice)} in more than one group")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The coarse labels, in order."""
+        return tuple(self.groups)
+
+    def group_of(self, label: str) -> str | None:
+        """Return the group a fine label belongs to, or None."""
+        return next((group for group, members in self.groups.items() if label in members), None)
+
+    def map_targets(
+        self, targets: npt.ArrayLike, labels: Sequence[str], *, single_label: bool = False
+    ) -> tuple[Matrix, tuple[str, ...]]:
+        """Map fine targets to this taxonomy.
+
+        Args:
+            targets: (n, k) values in [0, 1], a column per fine label.
+            labels: The k fine labels; each must belong to a group.
+            single_label: Whether rows sum to 1. Then a group gets the sum of its members' shares, and rows
+                still sum to 1; otherwise a group gets the largest of its members' values.
+
+        Returns:
+            The (n, g) coarse targets and the g groups that have a member among `labels`, in this
+            taxonomy's order.
+        """
+        fine = np.asarray(targets, dtype=np.float32)
+        unknown = [label for label in labels if self.group_of(label) is None]
+        if unknown:
+            raise DataError(
+                f"taxonomy {self.name!r} has no group for {', '.join(map(repr, unknown))}; "
+                f"it knows {', '.join(member for group in self.groups.values() for member in group)}"
+            )
+        members = {
+            group: [position for position, label in enumerate(labels) if label in fine_labels]
+            for group, fine_labels in self.groups.items()
+        }
+        kept = tuple(group for group, columns in members.items() if columns)
+        gather = np.sum if single_label else np.max
+        coarse = np.zeros((len(fine), len(kept)), dtype=np.float32)
+        for position, group in enumerate(kept):
+            coarse[:, position] = gather(fine[:, members[group]], axis=1)
+        return np.clip(coarse, 0.0, 1.0), kept
+
+
+# GoEmotions' official hierarchies leave neutral out; here it is a group of its own.
+EKMAN = Taxonomy(
+    "ekman",
+    {
+        "anger": ("anger", "annoyance", "disapproval"),
+        "disgust": ("disgust",),
+        "fear": ("fear", "nervousness"),
+        "joy": (
+            *("joy", "amusement", "approval", "excitement", "gratitude", "love"),
+            *("optimism", "relief", "pride", "admiration", "desire", "caring"),
+        ),
+        "sadness": ("sadness", "disappointment", "embarrassment", "grief", "remorse"),
+        "surprise": ("surprise", "realization", "confusion", "curiosity"),
+        "neutral": ("neutral",),
+    },
+)
+SENTIMENT = Taxonomy(
+    "sentiment",
+    {
+        "positive": EKMAN.groups["joy"],
+        "negative": (
+            *EKMAN.groups["fear"],
+            *EKMAN.groups["sadness"],
+            *EKMAN.groups["disgust"],
+            *EKMAN.groups["anger"],
+        ),
+        "ambiguous": EKMAN.groups["surprise"],
+        "neutral": ("neutral",),
+    },
+)
+TAXONOMIES = {taxonomy.name: taxonomy for taxonomy in (EKMAN, SENTIMENT)}
+
+# Labels of the other known data sets, and of the coarse spaces themselves.
+_OTHER_VALENCES = {
+    "positive": ("positive", "happiness", "fun", "enthusiasm", "trust"),
+    "negative": (
+        *("negative", "pessimism", "worry", "hate", "boredom", "empty"),
+        *("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"),
+    ),
+    "ambiguous": ("ambiguous", "anticipation", "irony", "sarcastic"),
+    "neutral": ("neutral", "non_irony", "not_sarcastic"),
+}
+_VALENCES = {
+    label: valence
+    for table in (_OTHER_VALENCES, SENTIMENT.groups)
+    for valence, labels in table.items()
+    for label in labels
+}
+
+VALENCES = ("negative", "ambiguous", "neutral", "positive")
+"""From the red end of the picture over yellow to the blue one."""
+
+
+def taxonomy_named(name: str) -> Taxonomy:
+    """Return the known taxonomy of that name."""
+    if name not in TAXONOMIES:
+        raise DataError(unknown_name("taxonomy", name, TAXONOMIES))
+    return TAXONOMIES[name]
+
+
+def sentiment_of(label: str) -> str | None:
+    """Return "negative", "ambiguous", "neutral" or "positive" for a known label, else None.
+
+    >>> sentiment_of("Grief"), sentiment_of("curiosity"), sentiment_of("tuesday")
+    ('negative', 'ambiguous', None)
+    """
+    return _VALENCES.get(label.strip().lower())
+
+
+def by_valence(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels from negative to positive, unknown ones last, otherwise in their own order.
+
+    >>> by_valence(["joy", "neutral", "fear", "zest", "surprise"])
+    ('fear', 'surprise', 'neutral', 'joy', 'zest')
+    """
+    rank = {valence: position for position, valence in enumerate(VALENCES)}
+    return tuple(sorted(labels, key=lambda label: rank.get(sentiment_of(label) or "", len(rank))))

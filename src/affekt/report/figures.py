@@ -1,0 +1,349 @@
+"""Pictures of a run: each function takes plain data and a path, and writes one PNG."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.ticker import MaxNLocator
+
+from affekt.evaluation.arrays import Floats
+from affekt.report.canvas import (
+    FAINT,
+    GRID,
+    INK,
+    LABEL_SIZE,
+    LONGEST_LABEL,
+    NOTE_SIZE,
+    axis_labels,
+    picture,
+    plain,
+    quiet,
+    title,
+)
+from affekt.report.heat import heat_map
+from affekt.report.names import MAIN_METRICS, metric_name
+from affekt.report.palette import BLUE, CATEGORICAL, GREY, MARKERS, SENTIMENT, VERMILLION, styles
+
+Bins = Sequence[Mapping[str, float]]  # low, high, confidence, frequency, n of each bin
+Interval = tuple[float, float, float]  # value, low, high
+_LINES = ("-", "--", "-.", ":")
+
+
+def class_distribution(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
+    """Draw how many rows of each split hold each label: one panel a split, commonest label first.
+
+    Args:
+        counts: Split name → label → number of rows.
+        path: The PNG to write.
+    """
+    first = next(iter(counts.values()))
+    known = list(dict.fromkeys(label for split in counts.values() for label in split))
+    labels = sorted(known, key=lambda label: -first.get(label, 0))
+    width = 2.6 + 2.6 * len(counts)
+    with picture(path, width, 1.1 + 0.27 * len(labels)) as figure:
+        panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
+        for ax, (split, of_split) in zip(panels, counts.items(), strict=True):
+            heights = [of_split.get(label, 0) for label in labels]
+            _bars(quiet(ax), labels, heights, [f"{height:,}" for height in heights])
+            ax.set_xlim(0, max(1, *heights) * 1.22)
+            ax.set_xticks([])
+            ax.spines["bottom"].set_visible(False)
+            title(ax, split)
+
+
+def _bars(
+    ax: Axes, labels: Sequence[str], lengths: Sequence[float], notes: Sequence[str], colour: str = BLUE
+) -> None:
+    """Draw horizontal bars from the top down, each with a note at its end."""
+    at = np.arange(len(labels))
+    ax.barh(at, lengths, height=0.68, color=colour)
+    ax.set_yticks(at, [plain(label, LONGEST_LABEL) for label in labels])
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    for place, (length, note) in enumerate(zip(lengths, notes, strict=True)):
+        ax.annotate(
+            note,
+            (length, place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=NOTE_SIZE,
+            color=FAINT,
+        )
+
+
+def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw losses, loss terms (where there are several) and dev metrics over the epochs."""
+    epochs = [float(row.get("epoch", i + 1)) for i, row in enumerate(history)]
+    terms = _series([row.get("terms") or {} for row in history])
+    losses = _series([{"train": row.get("train_loss"), "dev": row.get("dev_loss")} for row in history])
+    panels = {
+        "Loss": losses,
+        "Loss terms (train)": terms if len(terms) > 1 else {},
+        "Dev metrics": _main(_series([row.get("dev") or {} for row in history])),
+    }
+    drawn = {name: series for name, series in panels.items() if series} or {"Loss": {}}
+    with picture(path, 1.0 + 4.0 * len(drawn), 3.9) as figure:
+        for ax, (name, series) in zip(
+            figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True
+        ):
+            _lines(quiet(ax, grid="y"), epochs, series)
+            title(ax, name)
+            axis_labels(ax, "epoch")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            if len(epochs) == 1:
+                ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
+
+
+def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Return each name's values over the rows, NaN where absent; names without any number are left out."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    series = {name: [_number(row.get(name)) for row in rows] for name in names}
+    return {name: values for name, values in series.items() if np.isfinite(values).any()}
+
+
+def _main(metrics: Mapping[str, list[float]], most: int = 6) -> Mapping[str, list[float]]:
+    """Return the metrics worth a line where there are more than can be told apart."""
+    first = [name for name in MAIN_METRICS if name in metrics]
+    rest = [name for name in metrics if name not in MAIN_METRICS]
+    return {name: metrics[name] for name in (first + rest)[:most]}
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+
+
+def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) -> None:
+    for i, (name, values) in enumerate(series.items()):
+        ax.plot(
+            x,
+            values,
+            label=plain(metric_name(name), LONGEST_LABEL),
+            color=CATEGORICAL[i % len(CATEGORICAL)],
+            marker=MARKERS[i % len(MARKERS)],
+            linestyle=_LINES[i // 2 % len(_LINES)],
+            markersize=5,
+            linewidth=1.8,
+        )
+    if series:
+        columns = 2 if len(series) > 3 else len(series)
+        ax.legend(
+            fontsize=LABEL_SIZE - 0.5,
+            frameon=False,
+            ncols=columns,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.18),
+            labelcolor=INK,
+            handlelength=2.6,
+        )
+
+
+def confusion(matrix: Floats, labels: Sequence[str], path: Path) -> None:
+    """Draw a row-normalised confusion matrix: of the texts with a true label, the share given each label."""
+    heat_map(matrix, labels, path, "predicted as")
+
+
+def cooccurrence(matrix: Floats, labels: Sequence[str], path: Path) -> None:
+    """Draw, for texts with several labels: of the texts holding a label, the share predicted to hold each."""
+    heat_map(matrix, labels, path, "predicted (several may be)")
+
+
+def reliability(before: Bins | None, after: Bins, path: Path) -> None:
+    """Draw how often predictions hold against how sure they were, before and after calibration.
+
+    Args:
+        before: Bins of `affekt.evaluation.calibration` ("reliability") before calibration; None when nothing
+            was calibrated.
+        after: The same bins for the probabilities that the model gives.
+        path: The PNG to write.
+    """
+    with picture(path, 5.2, 6.2) as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+        quiet(top, grid="both").plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+        if before is None:
+            curves = [("as predicted", after, BLUE, "o", "-")]
+        else:
+            curves = [
+                ("before calibration", before, VERMILLION, "s", "--"),
+                ("after calibration", after, BLUE, "o", "-"),
+            ]
+        for i, (name, bins, colour, marker, line) in enumerate(curves):
+            top.plot(
+                [one["confidence"] for one in bins],
+                [one["frequency"] for one in bins],
+                label=name,
+                color=colour,
+                marker=marker,
+                linestyle=line,
+                linewidth=1.8,
+                markersize=5.5,
+            )
+            widths = np.asarray([(one["high"] - one["low"]) * 0.84 / len(curves) for one in bins])
+            lefts = np.asarray([one["low"] + 0.08 * (one["high"] - one["low"]) for one in bins]) + i * widths
+            quiet(bottom, grid="y").bar(lefts, [one["n"] for one in bins], widths, align="edge", color=colour)
+        top.set_xlim(-0.02, 1.02)
+        top.set_ylim(-0.02, 1.02)
+        top.legend(fontsize=LABEL_SIZE, frameon=False, loc="upper left", labelcolor=INK)
+        axis_labels(top, "", "how often it was right")
+        bottom.set_yscale("log")
+        bottom.set_ylim(0.7, None)
+        axis_labels(bottom, "how sure it was (probability)", "predictions")
+
+
+def thresholds(labels: Sequence[str], values: Sequence[float], path: Path) -> None:
+    """Draw the threshold of each label as its distance from one half."""
+    at = np.arange(len(labels))
+    with picture(path, 6.4, 1.0 + 0.27 * len(labels)) as figure:
+        ax = quiet(figure.subplots(), grid="x")
+        ax.hlines(at, 0.5, values, color=BLUE, linewidth=1.6, alpha=0.55)
+        ax.plot(values, at, "o", color=BLUE, markersize=6)
+        ax.axvline(0.5, color=FAINT, linewidth=1)
+        for place, value in zip(at, values, strict=True):
+            side = 1 if value >= 0.5 else -1
+            ax.annotate(
+                f"{value:.2f}",
+                (value, place),
+                (7 * side, 0),
+                textcoords="offset points",
+                va="center",
+                ha="left" if side > 0 else "right",
+                fontsize=NOTE_SIZE,
+                color=FAINT,
+            )
+        ax.set_yticks(at, [plain(label, LONGEST_LABEL) for label in labels])
+        ax.set_ylim(len(labels) - 0.4, -0.6)
+        ax.set_xlim(-0.06, 1.06)
+        axis_labels(ax, "probability above which the label is given (line at .5)")
+
+
+def example_bars(text: str, labels: Sequence[str], scores: Sequence[float], path: Path) -> None:
+    """Draw the probability of each label for one text, the surest twelve, the surest first."""
+    order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")[:12]
+    with picture(path, 6.4, 1.25 + 0.3 * len(order)) as figure:
+        ax = quiet(figure.subplots())
+        lengths = [float(scores[i]) for i in order]
+        _bars(ax, [labels[i] for i in order], lengths, [f"{length:.1%}" for length in lengths])
+        ax.set_xlim(0, 1.12)
+        ax.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25 %", "50 %", "75 %", "100 %"])
+        ax.tick_params(axis="x", labelsize=NOTE_SIZE, colors=FAINT)
+        title(ax, "\n".join(textwrap.wrap(text, 62, max_lines=4, placeholder=" …")))
+
+
+def intervals(
+    measured: Mapping[str, Mapping[str, Interval]],
+    path: Path,
+    published: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
+    """Draw figures as points with their intervals, and the published ones as hollow marks beside them.
+
+    Args:
+        measured: Row (a metric, a label) → series (a run, a choice of thresholds) → value, low, high.
+        path: The PNG to write.
+        published: Row → whose figure → value.
+    """
+    theirs = published or {}
+    series = list(dict.fromkeys(name for row in measured.values() for name in row))
+    sources = list(dict.fromkeys(name for row in theirs.values() for name in row))
+    step = min(0.22, 0.7 / max(1, len(series)))
+    pitch = max(0.34, 0.19 * len(series) + 0.1)
+    with picture(
+        path, 7.2, 1.2 + pitch * len(measured) + 0.2 * ((len(series) + len(sources) + 1) // 2)
+    ) as figure:
+        ax = quiet(figure.subplots(), grid="x")
+        for i, name in enumerate(series):
+            offset = (i - (len(series) - 1) / 2) * step
+            held = [(at + offset, row[name]) for at, row in enumerate(measured.values()) if name in row]
+            _points(ax, held, name, i)
+        for i, name in enumerate(sources):
+            marks = [
+                (at, theirs[row][name]) for at, row in enumerate(measured) if name in theirs.get(row, {})
+            ]
+            ax.plot(
+                [value for _, value in marks],
+                [at for at, _ in marks],
+                MARKERS[(i + 1) % len(MARKERS)],
+                markerfacecolor="white",
+                markeredgecolor=INK,
+                markersize=6.5,
+                label=plain(f"published: {name}", 44),
+            )
+        ax.set_yticks(range(len(measured)), [plain(row, LONGEST_LABEL) for row in measured])
+        ax.set_ylim(len(measured) - 0.4, -0.6)
+        ax.margins(x=0.06)
+        for at in range(len(measured) - 1):
+            ax.axhline(at + 0.5, color=GRID, linewidth=0.6)
+        if len(series) + len(sources) > 1:
+            figure.legend(
+                fontsize=LABEL_SIZE - 0.5, frameon=False, ncols=2, loc="outside lower center", labelcolor=INK
+            )
+
+
+def _points(ax: Axes, held: Sequence[tuple[float, Interval]], name: str, i: int) -> None:
+    """Draw one series of points with intervals, each at its height."""
+    at = [place for place, _ in held]
+    value, low, high = (np.asarray(column) for column in zip(*(one for _, one in held), strict=True))
+    colour = CATEGORICAL[i % len(CATEGORICAL)]
+    ax.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.6)
+    ax.plot(value, at, MARKERS[i % len(MARKERS)], color=colour, markersize=5.5, label=plain(name, 44))
+
+
+def scatter(points: Floats, categories: Sequence[str], path: Path, heading: str = "") -> None:
+    """Draw points in the plane coloured by category, the commonest category first in the key.
+
+    Args:
+        points: (n, 2) places.
+        categories: A category for each point.
+        path: The PNG to write.
+        heading: What is shown.
+    """
+    names = np.asarray(categories, dtype=object)
+    order = by_frequency(categories)
+    looks = styles(order)
+    size = float(np.clip(16000 / max(1, len(points)), 4.0, 40.0))
+    with picture(path, 8.4, 6.6) as figure:
+        ax = quiet(figure.subplots())
+        for name in order:
+            colour, symbol = looks[name]
+            at = points[names == name]
+            label = plain(f"{name or 'none'} ({len(at):,})", LONGEST_LABEL + 8)
+            ax.scatter(
+                at[:, 0],
+                at[:, 1],
+                s=size,
+                c=colour,
+                marker=MARKERS[symbol],
+                linewidths=0,
+                alpha=0.75,
+                label=label,
+            )
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_aspect("equal", adjustable="datalim")
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        if heading:
+            title(ax, heading)
+        key = ax.legend(
+            fontsize=LABEL_SIZE - 0.5 if len(order) <= 20 else NOTE_SIZE,
+            frameon=False,
+            loc="center left",
+            bbox_to_anchor=(1.0, 0.5),
+            labelcolor=INK,
+            ncols=1 if len(order) <= 30 else 2,
+        )
+        for handle in key.legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([36])
+                handle.set_alpha(1)
+
+
+def by_frequency(categories: Sequence[str]) -> list[str]:
+    """Return the distinct categories, the commonest first; sentiment groups keep their natural order."""
+    counts = Counter(categories)
+    if set(counts) <= set(SENTIMENT):
+        return [name for name in SENTIMENT if name in counts]
+    return [name for name, _ in counts.most_common()]

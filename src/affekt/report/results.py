@@ -1,0 +1,238 @@
+"""The parts of a report that say how good the model is and where it errs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from affekt.report.html import (
+    Cell,
+    Column,
+    Markup,
+    Section,
+    interval_strip,
+    join,
+    picture,
+    table,
+    tag,
+)
+from affekt.report.names import (
+    COUNTS,
+    Interval,
+    as_interval,
+    as_number,
+    count_text,
+    figure_text,
+    metric_name,
+    ordered,
+)
+from affekt.report.pictures import choice_name, figures_of, fitted_thresholds
+from affekt.report.runfolder import RunFolder
+from affekt.report.sections import Pictures
+
+_TILES = {
+    True: ("accuracy", "f1_macro", "f1_weighted"),
+    False: ("f1_macro", "f1_micro", "jaccard", "accuracy"),
+}
+
+
+def figures_section(run: RunFolder, pictures: Pictures) -> Section | None:
+    """Return the final figures with their intervals beside the published ones."""
+    split, choices = figures_of(run)
+    if not choices:
+        return None
+    rows = ((run.metrics.get("data") or {}).get("splits") or {}).get(split, {}).get("n")
+    about = f"On {count_text(rows)} {split} texts" if rows else f"On {split}"
+    seed = f", seed {run.metrics['seed']}" if run.metrics.get("seed") is not None else ""
+    note = f"{about}{seed}. Ranges are 95 % bootstrap intervals over the texts."
+    if split == "dev":
+        note += (
+            " There is no test split: dev also chose the epoch and the thresholds, so these figures flatter."
+        )
+    body = [
+        tag("p", note, class_="note"),
+        _tiles(run, choices),
+        picture(
+            pictures["figures"],
+            "Main figures with their intervals and the published values; the table has the numbers.",
+        )
+        if "figures" in pictures
+        else "",
+        _figures_table(run, choices, "Figures"),
+        _reading_notes(run),
+    ]
+    if split == "test" and run.metrics.get("dev"):
+        dev = _figures_table(run, run.metrics["dev"], "Figures on dev", published=False)
+        body.append(tag("details", tag("summary", "The same figures on dev"), dev))
+    return Section("figures", "Figures", join(body))
+
+
+def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> Markup:
+    choice = "fitted" if "fitted" in choices else next(iter(choices))
+    tiles = []
+    for key in _TILES[run.single_label]:
+        value = as_interval(choices[choice].get(key))
+        if value is not None:
+            more = [
+                tag("span", _range(value), class_="more"),
+                tag("span", choice_name(choice, run), class_="more"),
+            ]
+            more += [
+                tag("span", f"published {text}", class_="more") for text in _published(run, key, brief=True)
+            ]
+            tiles.append(
+                tag(
+                    "li",
+                    tag("span", metric_name(key), class_="name"),
+                    tag("span", figure_text(value[0]), class_="value"),
+                    join(more),
+                )
+            )
+    return tag("ul", join(tiles), class_="tiles") if tiles else Markup()
+
+
+def _range(value: Interval) -> str:
+    return f"{figure_text(value[1])} to {figure_text(value[2])}" if value[1] != value[2] else ""
+
+
+def _published(run: RunFolder, key: str, *, brief: bool = False) -> list[str]:
+    """Return each published value of a metric with the encoder it belongs to; briefly, the first."""
+    found = []
+    fields = ("encoder",) if brief else ("encoder", "source")
+    for entry in run.metrics.get("published") or []:
+        value = as_number(entry.get("value"))
+        if entry.get("metric") == key and value is not None:
+            about = [str(entry[name]) for name in fields if entry.get(name)]
+            if entry.get("thresholds") and not run.single_label and not brief:
+                about.insert(1, f"thresholds {entry['thresholds']}")
+            found.append(f"{figure_text(value)} ({', '.join(about)})" if about else figure_text(value))
+    return found[:1] if brief else found
+
+
+def _figures_table(
+    run: RunFolder, choices: Mapping[str, Mapping[str, Any]], name: str, *, published: bool = True
+) -> Markup:
+    known = dict.fromkeys(key for choice in choices.values() for key in choice)
+    theirs = {key: _published(run, key) for key in known} if published else {}
+    encoder = (run.metrics.get("encoder") or {}).get("name") or "ours"
+    columns = [Column("Figure"), *(Column(choice_name(choice, run), numeric=True) for choice in choices)]
+    columns += [Column("Published (its encoder)")] if any(theirs.values()) else []
+    rows = []
+    for key in ordered(list(known)):
+        values = [as_interval(choice.get(key)) for choice in choices.values()]
+        if any(value is not None for value in values):
+            row: list[str | Cell] = [metric_name(key), *(_value_cell(key, value) for value in values)]
+            if len(columns) > len(row):
+                row.append(
+                    Cell(join((tag("span", one) for one in theirs.get(key, [])), "<br>"), classes="about")
+                )
+            rows.append(row)
+    return table(columns, rows, name=name, caption=f"Ours: {encoder}")
+
+
+def _value_cell(key: str, value: Interval | None) -> Cell:
+    if value is None:
+        return Cell("–")
+    if key in COUNTS:
+        return Cell(count_text(value[0]))
+    return Cell(join([figure_text(value[0]), " ", tag("span", _range(value), class_="range")]))
+
+
+def _reading_notes(run: RunFolder) -> Markup:
+    if run.single_label:
+        return Markup()
+    return tag(
+        "p",
+        "Accuracy asks for every label of a text to be right. Jaccard counts a text with no true and no "
+        "predicted label as 1; “empty rows 0” counts it as 0.",
+        class_="note",
+    )
+
+
+def per_label_section(run: RunFolder) -> Section | None:
+    """Return precision, recall and F1 of every label."""
+    choices = run.metrics.get("per_label") or {}
+    if not choices:
+        return None
+    best = "fitted" if "fitted" in choices else next(iter(choices))
+    beside = "fixed" if best == "fitted" and "fixed" in choices else None
+    thresholds = fitted_thresholds(run)
+    columns = [
+        Column("Label"),
+        Column("F1", numeric=True),
+        Column("95 % interval", numeric=True),
+        Column("Precision", numeric=True),
+        Column("Recall", numeric=True),
+        Column("True texts", numeric=True),
+    ]
+    columns += [Column("F1 at .5", numeric=True)] if beside else []
+    columns += [Column("Threshold", numeric=True)] if thresholds else []
+    rows = []
+    for label, figures in sorted(
+        choices[best].items(), key=lambda item: -(as_number(item[1].get("f1")) or 0)
+    ):
+        row = [label, *_label_cells(figures)]
+        if beside:
+            row.append(_sortable((choices[beside].get(label) or {}).get("f1")))
+        if thresholds:
+            row.append(_sortable(thresholds.get(label)))
+        rows.append(row)
+    note = (
+        f"Decided by {choice_name(best, run)}. Choose a heading to sort by it. "
+        "A label with few true texts has a wide interval."
+    )
+    return Section(
+        "labels",
+        "Label by label",
+        join([tag("p", note, class_="note"), table(columns, rows, name="Label by label", sorted_by=1)]),
+    )
+
+
+def _label_cells(figures: Mapping[str, Any]) -> list[str | Cell]:
+    f1, low, high = (as_number(figures.get(name)) for name in ("f1", "low", "high"))
+    span: str | Cell = "–"
+    if f1 is not None and low is not None and high is not None:
+        span = Cell(
+            join([tag("span", _range((f1, low, high)), class_="range"), " ", interval_strip(f1, low, high)]),
+            low - high,
+        )
+    support = as_number(figures.get("support"))
+    return [
+        _sortable(f1),
+        span,
+        _sortable(figures.get("precision")),
+        _sortable(figures.get("recall")),
+        Cell(count_text(support), support),
+    ]
+
+
+def _sortable(value: Any) -> Cell:
+    number = as_number(value)
+    return Cell(figure_text(number), "" if number is None else number)
+
+
+def space_section(run: RunFolder) -> Section | None:
+    """Return how the space groups and retrieves: clustering, retrieval, shift."""
+    parts = {
+        "Clustering": run.metrics.get("clustering"),
+        "Retrieval": run.metrics.get("retrieval"),
+        "Shift from the starting encoder": run.metrics.get("space_shift"),
+    }
+    body = [join([tag("h3", name), _plain_figures(part, name)]) for name, part in parts.items() if part]
+    note = (
+        "Silhouette and Davies–Bouldin (lower is better) judge how compact groups are, not whether they are "
+        "the emotions: read them beside the agreement with the labels."
+    )
+    return Section("space", "The space", join([tag("p", note, class_="note"), *body])) if body else None
+
+
+def _plain_figures(part: Mapping[str, Any], name: str) -> Markup:
+    """Return a table of figures by name, or of several such dicts side by side."""
+    nested = {key: value for key, value in part.items() if isinstance(value, dict) and "value" not in value}
+    flat = {key: value for key, value in part.items() if key not in nested}
+    sides = ({"value": flat} if flat else {}) | nested
+    keys = dict.fromkeys(key for side in sides.values() for key in side)
+    rows: list[list[str | Cell]] = []
+    for key in keys:
+        values = [as_interval(side.get(key)) for side in sides.values()]
+        if any(value is not None for value in values):
+            rows.append([metric_name(key), *(_value_cell(key, value) for value in values)])
+    return table([Column("Figure"), *(Column(side, numeric=True) for side in sides)], rows, name=name)

@@ -1,0 +1,205 @@
+"""From a recipe to the things it names: corpora, network, objective."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from affekt import catalog
+from affekt.columns import Columns
+from affekt.corpus import Corpus, read_splits
+from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
+from affekt.encoders.characters import CharacterCnnEncoder
+from affekt.encoders.charbert import CharBertEncoder
+from affekt.encoders.convolutional import WordCnnEncoder
+from affekt.encoders.pretrained import known, load_pretrained
+from affekt.encoders.recurrent import BiLstmEncoder
+from affekt.encoders.transformer import TransformerEncoder
+from affekt.encoders.words import read_vectors
+from affekt.errors import DataError, RecipeError
+from affekt.heads.classification import set_bias_to_prior
+from affekt.heads.label_span import LabelSpanHead
+from affekt.heads.projection import Projection
+from affekt.labels import SENTIMENT, TAXONOMIES
+from affekt.network import Network, build_head
+from affekt.splitting import stratified_split
+from affekt.text import normalize
+from affekt.training.objectives import LogitLoss, Objective, build_objective
+from affekt.training.recipe import ClassifyLoss, DataSpec, EncoderSpec, HeadSpec, LabelAware, ProjectionSpec, Recipe
+
+_FITTED: dict[str, Any] = {
+    "bilstm": BiLstmEncoder,
+    "word-cnn": WordCnnEncoder,
+    "character-cnn": CharacterCnnEncoder,
+    "tfidf": TfidfEncoder,
+    "word-average": WordAverageEncoder,
+}
+
+
+def style_of(recipe: Recipe) -> str:
+    """The normalisation of a recipe's texts: the one it names, or its encoder's own."""
+    return recipe.data.style or known(recipe.encoder.name).style
+
+
+def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
+    """Return the corpora train, dev and, where there is one, test; dev is cut from train where there is none."""
+    if (spec.name is None) == (spec.train is None):
+        raise RecipeError("data: give either data.name (a known data set) or data.train (a file).")
+    splits = catalog.load(spec.name) if spec.name else _read(spec)
+    if spec.taxonomy is not None:
+        if spec.taxonomy not in TAXONOMIES:
+            raise RecipeError(f"data.taxonomy = {spec.taxonomy!r}: known are {', '.join(sorted(TAXONOMIES))}.")
+        splits = {name: corpus.map_labels(TAXONOMIES[spec.taxonomy]) for name, corpus in splits.items()}
+    splits = {name: _selected(corpus, spec) for name, corpus in splits.items()}
+    splits = _with_dev(splits, spec, seed)
+    if spec.train_share < 1:
+        shares = {"train": spec.train_share, "rest": 1 - spec.train_share}
+        kept = stratified_split(splits["train"], shares, seed)["train"]
+        splits["train"] = replace(kept, split="train")
+    return splits
+
+
+def _read(spec: DataSpec) -> dict[str, Corpus]:
+    columns = Columns(
+        text=spec.text,
+        labels=None if spec.label_columns else spec.labels,
+        separator=spec.separator,
+        label_columns=spec.label_columns,
+        label_names=spec.label_names,
+        single_label=spec.single_label,
+        split_column=spec.split_column,
+    )
+    paths = {"train": spec.train, "dev": spec.dev, "test": spec.test}
+    named = {name: path for name, path in paths.items() if path}
+    if spec.split_column:
+        return read_splits(str(spec.train), columns=columns, on_bad_row=spec.on_bad_row)
+    return read_splits(named, columns=columns, on_bad_row=spec.on_bad_row)
+
+
+def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
+    if spec.single_rows:
+        corpus = corpus.single_rows()
+    if not spec.without:
+        return corpus
+    unknown = set(spec.without) - set(corpus.labels)
+    if unknown:
+        raise RecipeError(f"data.without: {', '.join(sorted(unknown))} is no label of {corpus.name}.")
+    kept = [i for i, label in enumerate(corpus.labels) if label not in spec.without]
+    rows = np.flatnonzero(np.asarray(corpus.targets)[:, kept].sum(1) > 0)
+    left = corpus.select(rows)
+    return replace(left, targets=left.targets[:, kept], labels=tuple(corpus.labels[i] for i in kept))
+
+
+def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str, Corpus]:
+    """Cut a dev split, and with a single file a test split, from train; test rows stay test rows."""
+    if "train" not in splits:
+        raise DataError(f"{spec.name or spec.train}: has no train split, only {', '.join(splits)}.")
+    if "dev" in splits:
+        return splits
+    shares = {"dev": spec.dev_share}
+    if "test" not in splits:
+        shares["test"] = spec.test_share
+    if sum(shares.values()) >= 1:
+        raise RecipeError(f"data.dev_share and data.test_share leave nothing to train on ({shares}).")
+    cut = stratified_split(splits["train"], {"train": 1 - sum(shares.values()), **shares}, seed)
+    return {**splits, **cut}
+
+
+def normalised(corpus: Corpus, style: str) -> Corpus:
+    """Return a corpus with every text in a normalisation style."""
+    return corpus if style == "none" else replace(corpus, texts=[normalize(text, style) for text in corpus.texts])
+
+
+def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Any:
+    """Make the encoder: from pretrained weights, or fitted on the training texts."""
+    if spec.kind == "transformer":
+        words = train.labels if spec.label_words == "labels" else spec.label_words
+        spoken = [word.replace("_", " ") for word in words] if words else None
+        return TransformerEncoder.pretrained(
+            spec.name, revision=spec.revision, pooling=spec.pooling, max_length=spec.max_length, label_words=spoken
+        )
+    if spec.kind == "charbert":
+        return _build_charbert(spec)
+    vectors = read_vectors(_vectors_path(spec.vectors)) if spec.vectors else None
+    options = {**spec.options, "seed": seed}
+    if spec.kind in {"bilstm", "word-cnn", "word-average"}:
+        options["vectors"] = vectors
+    if spec.kind in {"bilstm", "word-cnn"}:
+        options.setdefault("max_length", spec.max_length)
+    return _FITTED[spec.kind].build(train.texts, **options)
+
+
+def _build_charbert(spec: EncoderSpec) -> Any:
+    folder = Path(spec.name)
+    if (folder / "encoder.json").exists():
+        return CharBertEncoder.load(folder)
+    backbone, tokenizer = load_pretrained(spec.name, spec.revision)
+    return CharBertEncoder.from_plain(
+        backbone, tokenizer, max_length=spec.max_length, pooling=spec.pooling, **spec.options
+    )
+
+
+def _vectors_path(vectors: str) -> Path:
+    """The path of a word-vector file, or of a known data set of vectors."""
+    if Path(vectors).exists():
+        return Path(vectors)
+    found = catalog.find(vectors)
+    if found is None:
+        raise DataError(f"encoder.vectors = {vectors!r}: no such file, and no data set of that name under $AFFEKT_DATA.")
+    return found
+
+
+def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
+    head = build_head(encoder, len(train.labels), kind=spec.kind, dropout=spec.dropout, activation=spec.activation)
+    if spec.bias == "prior":
+        where: Any = head if isinstance(head, LabelSpanHead) else head.out
+        set_bias_to_prior(where, np.asarray(train.targets), single_label=train.single_label)
+    return Network(encoder, head)
+
+
+def build_network(recipe: Recipe, train: Corpus) -> Network:
+    """Make encoder, head and projection; an objective without classification gets no head."""
+    torch.manual_seed(recipe.training.seed)
+    encoder = build_encoder(recipe.encoder, train, recipe.training.seed)
+    if recipe.training.frozen_embeddings and hasattr(encoder, "word_embeddings"):
+        encoder.word_embeddings().weight.requires_grad_(False)
+    objective = recipe.objective
+    classifies = objective.kind in {"classify", "label-aware"} or getattr(objective, "classification", 0) > 0
+    network = _with_head(encoder, recipe.head, train) if classifies else Network(encoder)
+    projection: ProjectionSpec | None = getattr(objective, "projection", None)
+    if projection is not None:
+        network.projection = Projection(encoder.dimension, **projection.model_dump())
+    return network
+
+
+def objective_for(recipe: Recipe, network: Network, train: Corpus) -> Objective:
+    """Make the objective, with its weights per label and any second network."""
+    spec = recipe.objective
+    loss = LogitLoss(
+        spec if isinstance(spec, ClassifyLoss) else ClassifyLoss(),
+        single_label=train.single_label,
+        label_weights=label_weights(train) if getattr(spec, "class_weights", "none") == "balanced" else None,
+        groups=label_groups(train.labels),
+    )
+
+    def weighting() -> Network:
+        assert isinstance(spec, LabelAware)
+        return _with_head(build_encoder(spec.weighting, train, recipe.training.seed + 1), spec.weighting_head, train)
+
+    return build_objective(spec, network, loss, weighting)
+
+
+def label_weights(train: Corpus) -> torch.Tensor:
+    """n / (k · n_label): rare labels weigh more, and all weights average to one over balanced data."""
+    counts = np.maximum(np.asarray(train.targets).sum(0), 1.0)
+    return torch.as_tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
+
+
+def label_groups(labels: tuple[str, ...]) -> torch.Tensor | None:
+    """The sentiment group of each label, where all of them stand in GoEmotions' hierarchy."""
+    group_of = {label: i for i, members in enumerate(SENTIMENT.groups.values()) for label in members}
+    if not all(label in group_of for label in labels):
+        return None
+    return torch.tensor([group_of[label] for label in labels])

@@ -1,0 +1,110 @@
+"""Checkpoints: all a run needs to go on as if it had never stopped."""
+
+import json
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from affekt.errors import ModelError, UsageError
+from affekt.files import written_aside
+from affekt.training.objectives import Objective
+
+FILE = "checkpoint.pt"
+
+
+@dataclass
+class Progress:
+    """Where a run is. Plain values only, so that it is written as JSON.
+
+    Attributes:
+        epoch: Epochs finished.
+        batch: Batches finished in the epoch under way.
+        step: Optimiser steps taken.
+        sums: Sum of each loss term, and "rows" and "tokens", over the epoch under way.
+        seconds: Time spent on the epoch under way.
+        history: One entry per finished epoch.
+        best: Best value of the watched metric so far.
+        waited: Epochs since then.
+        stopped: Whether early stopping has ended the run.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: float | None = None
+    waited: int = 0
+    stopped: bool = False
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoint of one run folder.
+
+    Attributes:
+        folder: The run folder.
+        identity: Digests of the recipe and the data; a checkpoint of others is refused.
+    """
+
+    folder: Path
+    identity: dict[str, str]
+
+    def save(
+        self,
+        objective: Objective,
+        optimizers: list[torch.optim.Optimizer],
+        progress: Progress,
+        *,
+        generators: list[torch.Tensor],
+        best: dict[str, torch.Tensor] | None,
+    ) -> None:
+        """Write the state aside and rename it over the last checkpoint."""
+        state = {
+            "identity": json.dumps(self.identity, sort_keys=True),
+            "objective": objective.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+            "progress": json.dumps(asdict(progress)),
+            "generators": generators,  # one state per process
+            "best": best,
+        }
+        with written_aside(self.folder / FILE) as aside:
+            torch.save(state, aside)
+
+    def load(self, objective: Objective, optimizers: list[torch.optim.Optimizer]) -> "Restored | None":
+        """Put the saved state back; None when there is no checkpoint yet."""
+        path = self.folder / FILE
+        if not path.exists():
+            return None
+        try:
+            state = torch.load(path, weights_only=True, map_location="cpu")
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as fault:
+            raise ModelError(f"{path}: not a readable checkpoint ({fault}); remove it to start the run again.") from fault
+        saved = json.loads(state["identity"])
+        changed = [name for name, digest in self.identity.items() if saved.get(name) != digest]
+        if changed:
+            raise UsageError(
+                f"{self.folder}: the checkpoint belongs to another {' and '.join(changed)}; resume with the "
+                "recipe and data it began with, or train into another folder."
+            )
+        objective.load_state_dict(state["objective"])
+        for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+        return Restored(Progress(**json.loads(state["progress"])), state["generators"], state["best"])
+
+    def remove(self) -> None:
+        """Delete the checkpoint of a finished run."""
+        (self.folder / FILE).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a checkpoint gives back beside the weights."""
+
+    progress: Progress
+    generators: list[torch.Tensor]
+    best: dict[str, torch.Tensor] | None

@@ -1,0 +1,227 @@
+"""A run: from a recipe to a finished run folder. metrics.json is written last and marks the run complete."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt import decisions as deciding
+from affekt._version import __version__
+from affekt.corpus import Corpus
+from affekt.decisions import Decisions
+from affekt.files import read_json, write_json
+from affekt.hardware import hardware, peak_memory_mb
+from affekt.model import Model
+from affekt.network import Network
+from affekt.training.build import build_network, load_splits, normalised, objective_for, style_of
+from affekt.training.checkpoint import Checkpoints, Progress
+from affekt.judge import classifier_figures, dev_figures, space_figures
+from affekt.training.folder import RunFolder
+from affekt.training.logistic import fit_logistic
+from affekt.training.loop import Loop, TrainingRows
+from affekt.training.recipe import Logistic, Recipe
+from affekt.training.views import view_texts
+from affekt.training.watch import collapse_warnings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears how a run goes: lines for a log, and ticks for a progress bar."""
+
+    say: Tell = lambda line: None
+    tick: Callable[[int, int], None] = lambda done, of: None
+
+
+def train(
+    recipe: Recipe, out: Path, *, resume: bool = False, command: str = "", listener: Listener | None = None
+) -> dict[str, Any]:
+    """Train what a recipe says into a run folder and return its metrics.
+
+    Args:
+        recipe: What to do.
+        out: The run folder; must not hold another run.
+        resume: Go on from the folder's last checkpoint; a finished run is returned as it is.
+        command: How the run was started, for the record.
+        listener: Hears how it goes.
+
+    Raises:
+        UsageError: When the folder holds a run already, or another process is writing to it.
+    """
+    heard = listener or Listener()
+    with RunFolder(out).claimed(resume=resume) as folder:
+        if (out / "metrics.json").exists():
+            heard.say(f"{out} is a finished run.")
+            return dict(read_json(out / "metrics.json"))
+        return _train(recipe, folder, resume, command, heard)
+
+
+def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard: Listener) -> dict[str, Any]:
+    began = time.monotonic()
+    splits = load_splits(recipe.data, recipe.training.seed)
+    splits["train"].require_classes()
+    heard.say(", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items()) + f" texts of {splits['train'].name}")
+    folder.write_start(recipe, splits)
+    network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
+    progress, network = _fit(recipe, folder, splits, network, resume=resume, heard=heard)
+    model = _model(recipe, network, splits["train"])
+    results, model = evaluate_splits(model, splits, recipe)
+    metrics = {
+        "format": 1,
+        "affekt": __version__,
+        "name": recipe.name,
+        "row": recipe.row,
+        "status": "complete",
+        "seed": recipe.training.seed,
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": describe_data(splits),
+        "encoder": describe_encoder(recipe, network),
+        "objective": recipe.objective.model_dump(mode="json"),
+        "hardware": hardware(recipe.training.precision),
+        "timing": _timing(progress, time.monotonic() - began),
+        **results.pop("figures"),
+        "examples": _examples(model, recipe),
+        "published": [published.model_dump() for published in recipe.published],
+    }
+    metrics["warnings"] = collapse_warnings(metrics, progress.history)
+    for warning in metrics["warnings"]:
+        heard.say(f"warning: {warning}")
+    model.about = {"name": recipe.name, "recipe": recipe.digest, "data": metrics["data"]["digest"], "test": brief(metrics)}
+    model.save(folder.path / "model")
+    folder.write_predictions(results["predictions"])
+    folder.write_history(progress.history)
+    write_json(folder.path / "metrics.json", metrics)
+    folder.checkpoints(recipe, splits).remove()
+    return metrics
+
+
+def _fit(
+    recipe: Recipe, folder: RunFolder, splits: dict[str, Corpus], network: Network, *, resume: bool, heard: Listener
+) -> tuple[Progress, Network]:
+    train_corpus = normalised(splits["train"], style_of(recipe))
+    if isinstance(recipe.objective, Logistic):
+        began = time.monotonic()
+        head = fit_logistic(network.encoder, train_corpus, recipe.objective)
+        entry = {"epoch": 1, "step": 1, "terms": {}, "dev": {}, "seconds": time.monotonic() - began}
+        return Progress(epoch=1, step=1, history=[entry]), Network(network.encoder, head).eval()
+    objective = objective_for(recipe, network, train_corpus)
+    views = view_texts(recipe, train_corpus)
+    rows = TrainingRows(train_corpus, objective.encoders(), views)
+    dev = splits["dev"]
+
+    def judge() -> dict[str, float]:
+        return dev_figures(_model(recipe, network, dev), dev)
+
+    def tell(entry: dict[str, Any]) -> None:
+        heard.say(epoch_line(entry))
+        folder.write_history([*loop.progress.history])
+
+    loop = Loop(recipe, objective, rows, judge, folder.checkpoints(recipe, splits), tell, heard.tick)
+    progress = loop.run(resume=resume)
+    return progress, network.to("cpu").eval()
+
+
+def epoch_line(entry: dict[str, Any]) -> str:
+    """One line for a log: the epoch's losses and figures."""
+    terms = " ".join(f"{name} {value:.4f}" for name, value in entry["terms"].items())
+    shown = ("f1_macro", "f1_micro", "accuracy", "jaccard", "ami", "map_at_r")
+    dev = " ".join(f"{name} {entry['dev'][name]:.4f}" for name in shown if name in entry["dev"])
+    loss = "" if entry["dev_loss"] is None else f"loss {entry['dev_loss']:.4f} "
+    return f"epoch {entry['epoch']}: train {terms} | dev {loss}{dev} | {entry['seconds']:.0f} s"
+
+
+def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
+    labels = corpus.labels if network.head is not None else ()
+    rule = Decisions.unfitted(len(labels), single_label=corpus.single_label) if labels else None
+    return Model(network, labels, corpus.single_label, rule, style_of(recipe))
+
+
+def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
+    """Fit decisions on dev, read test once, and return all figures, the predictions, and the deciding model."""
+    judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
+    spaces = {name: space_figures(model, corpus) for name, corpus in judged.items()}
+    final = spaces.get("test", spaces["dev"])
+    figures: dict[str, Any] = {"clustering": final.get("clustering"), "retrieval": final.get("retrieval")}
+    if model.network.head is None:
+        return {"figures": figures, "predictions": {}}, model
+    logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
+    dev = judged["dev"]
+    decided = deciding.fit(
+        logits["dev"],
+        dev.targets,
+        single_label=dev.single_label,
+        thresholds=recipe.decisions.thresholds,
+        calibration=recipe.decisions.calibration,
+        split="dev",
+        digest=dev.digest,
+    )
+    plain = Decisions.unfitted(len(dev.labels), single_label=dev.single_label)
+    figures["decisions"] = decided.to_json()
+    figures |= classifier_figures(judged, logits, plain, decided)
+    predictions = {name: (judged[name], logits[name], decided) for name in judged}
+    return {"figures": figures, "predictions": predictions}, model.with_decisions(decided)
+
+
+def describe_data(splits: dict[str, Corpus]) -> dict[str, Any]:
+    """What was trained on what: sizes, label counts, skipped rows, a digest over all splits."""
+    train_corpus = splits["train"]
+    return {
+        "name": train_corpus.name,
+        "digest": data_digest(splits),
+        "single_label": train_corpus.single_label,
+        "labels": list(train_corpus.labels),
+        "splits": {name: _describe_split(corpus) for name, corpus in splits.items()},
+        "skipped": [asdict(row) for corpus in splits.values() for row in corpus.skipped],
+    }
+
+
+def data_digest(splits: dict[str, Corpus]) -> str:
+    """One digest of all splits."""
+    return "-".join(f"{name}:{corpus.digest[:12]}" for name, corpus in sorted(splits.items()))
+
+
+def _describe_split(corpus: Corpus) -> dict[str, Any]:
+    counts = np.asarray(corpus.targets).sum(0)
+    return {
+        "n": len(corpus),
+        "label_counts": {label: round(float(count), 2) for label, count in zip(corpus.labels, counts, strict=True)},
+        "mean_words": round(float(np.mean([len(text.split()) for text in corpus.texts])), 2),
+    }
+
+
+def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
+    """Kind, name and size of the encoder."""
+    parameters = sum(p.numel() for p in network.encoder.parameters())
+    named = recipe.encoder.name if recipe.encoder.kind in {"transformer", "charbert"} else recipe.encoder.kind
+    if recipe.encoder.vectors:
+        named += f" on {Path(recipe.encoder.vectors).name}"
+    return {"kind": recipe.encoder.kind, "name": named, "parameters": parameters, "dimension": network.encoder.dimension}
+
+
+def _timing(progress: Progress, seconds: float) -> dict[str, Any]:
+    return {
+        "epochs": progress.epoch,
+        "seconds_per_epoch": [round(entry["seconds"], 2) for entry in progress.history],
+        "total_seconds": round(seconds, 2),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+    }
+
+
+def _examples(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
+    if model.network.head is None:
+        return []
+    return [{"text": p.text, "scores": p.scores, "labels": p.labels} for p in model.predict(recipe.examples)]
+
+
+def brief(metrics: dict[str, Any]) -> dict[str, float]:
+    """The few figures that a model carries with it."""
+    test = metrics.get("test") or {}
+    best = test.get("fitted") or test.get("fixed") or {}
+    return {name: best[name]["value"] for name in ("f1_macro", "f1_micro", "accuracy", "jaccard") if name in best}
+

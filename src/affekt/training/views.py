@@ -1,0 +1,19 @@
+"""Second views of training texts, for objectives that compare a text with a changed copy of itself."""
+
+from collections.abc import Callable
+
+from affekt.corpus import Corpus
+from affekt.training.recipe import LabelAware, Recipe
+
+
+def view_texts(recipe: Recipe, train: Corpus) -> Callable[[int], dict[str, list[str]]] | None:
+    """Return what makes an epoch's views, or None where the objective needs no changed texts."""
+    spec = recipe.objective
+    if not isinstance(spec, LabelAware) or spec.views != "synonym":
+        return None
+    from affekt.training.synonyms import replace_words
+
+    def views(epoch: int) -> dict[str, list[str]]:
+        return {"view": replace_words(train.texts, seed=recipe.training.seed * 1009 + epoch)}
+
+    return views

@@ -1,0 +1,121 @@
+"""`affekt data` as it is typed."""
+
+import json
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from affekt.cli.data import app
+from affekt.errors import DataError
+
+ROWS = [{"id": str(i), "text": f"post {i}", "labels": [["joy"], ["anger"]][i % 2]} for i in range(4)]
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_DATA", str(tmp_path / "root"))
+    (tmp_path / "root" / "tweeteval-emotion").mkdir(parents=True)
+    for split in ("train", "dev", "test"):
+        rows = [{**row, "text": f"{split} {row['text']}"} for row in ROWS]
+        pq.write_table(
+            pa.Table.from_pylist(rows), tmp_path / "root" / "tweeteval-emotion" / f"{split}.parquet"
+        )
+    return tmp_path / "root"
+
+
+def run(*words):
+    """Run a verb; faults come out as they would reach `main`."""
+    outcome = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.stdout
+
+
+def test_list_names_every_data_set_and_where_it_is(root):
+    lines = {words[0]: words for line in run("list").splitlines() if (words := line.split())}
+    assert lines["tweeteval-emotion"][-1] == "here"
+    assert lines["dair-emotion"][-2:] == ["the", "Hub"]
+    assert lines["semeval2018-ec-en"][-2:] == ["by", "hand"]
+    assert lines["goemotions"][1:4] == ["multi-label", "28", "en"]
+
+
+def test_list_as_json_says_the_same(root):
+    entries = {entry["name"]: entry for entry in json.loads(run("list", "--json"))}
+    assert entries["tweeteval-emotion"]["place"] == str(root / "tweeteval-emotion")
+    assert entries["goemotions"]["sizes"] == {"train": 43410, "dev": 5426, "test": 5427}
+
+
+def test_inspect_shows_splits_counts_and_leaks_of_a_known_data_set(root):
+    shown = run("inspect", "tweeteval-emotion")
+    assert "tweeteval-emotion (single-label, 4 labels)" in shown
+    assert "2 (50.0 %)" in shown
+    assert "train and dev share no text" in shown
+
+
+def test_inspect_as_json_in_a_coarser_taxonomy(root):
+    found = json.loads(run("inspect", "tweeteval-emotion", "--taxonomy", "sentiment", "--json"))
+    assert found["labels"] == ["positive", "negative"]
+    assert found["splits"]["dev"]["label_counts"] == {"positive": 2, "negative": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "counts"),
+    [
+        ("tweet,feeling\na,joy\nb,fear\n", ["--text", "tweet", "--labels", "feeling"], {"fear": 1, "joy": 1}),
+        ("text,labels\na,joy|fear\nb,joy\n", ["--separator", "|"], {"fear": 1, "joy": 2}),
+        ("text,joy,fear\na,1,0\nb,0,1\n", ["--label-columns", "fear, joy"], {"fear": 1, "joy": 1}),
+        ("text;labels\na;joy\n", ["--delimiter", ";"], {"joy": 1}),
+        ("text\tlabels\n\"a\tjoy\n", ["--delimiter", "\\t", "--no-quotes"], {"joy": 1}),
+        ("text\na\n", ["--labels", ""], {}),
+        ("text,labels\na,joy\n,joy\n", ["--on-bad-row", "skip"], {"joy": 1}),
+    ],
+)  # fmt: skip
+def test_inspect_reads_files_with_column_options(tmp_path, content, options, counts):
+    (tmp_path / "posts.csv").write_text(content)
+    found = json.loads(run("inspect", tmp_path / "posts.csv", *options, "--json"))
+    assert found["splits"]["all"]["label_counts"] == counts
+
+
+def test_inspect_parts_a_file_by_a_split_column_and_names_leaks_and_skipped_rows(tmp_path):
+    (tmp_path / "posts.csv").write_text(
+        "text,labels,part\na,joy,train\n,joy,train\nA ,fear,test\nb,joy,test\n"
+    )
+    shown = run("inspect", tmp_path / "posts.csv", "--split", "part", "--multi", "--on-bad-row", "skip")
+    assert "posts (multi-label, 2 labels)" in shown
+    assert "1 texts of test are also in train" in shown
+    assert "left out of train: posts.csv:3: column 'text' is empty" in shown
+
+
+def test_inspect_draws_the_class_distribution(root, tmp_path):
+    pytest.importorskip("affekt.report.figures")
+    run("inspect", "tweeteval-emotion", "--figure", tmp_path / "classes.png")
+    assert (tmp_path / "classes.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_get_puts_a_data_set_into_a_folder_and_names_the_files(root, tmp_path):
+    paths = run("get", "tweeteval-emotion", "--out", tmp_path / "out").split()
+    assert paths == [
+        str(tmp_path / "out" / "tweeteval-emotion" / f"{split}.parquet") for split in ("dev", "test", "train")
+    ]
+    assert pq.read_table(paths[0]).num_rows == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["inspect", "gomotions"], "did you mean goemotions"),
+        (["inspect", "none.csv"], "none.csv does not exist"),
+        (["get", "nothing"], "unknown data set 'nothing'"),
+    ],
+)
+def test_faults_reach_the_top_as_faults_of_the_data(root, words, message):
+    with pytest.raises(DataError, match=message):
+        run(*words)
+
+
+def test_the_verbs_are_known_without_numpy_or_pyarrow():
+    code = "import sys, affekt.cli.data; sys.exit(any(name in sys.modules for name in ('numpy', 'pyarrow', 'torch')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
