@@ -348,9 +348,11 @@ def test_a_list_written_as_text_is_not_taken_for_a_label(write):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [("1.5", "outside"), ("-1", "outside"), ("x", "not a number"), ("nan", "not a number"), ("", "not a number"),
-     ("inf", "outside"), ("1e400", "outside")],
-)  # fmt: skip
+    [
+        *((value, "outside") for value in ("1.5", "-1", "inf", "1e400")),
+        *((value, "not a number") for value in ("x", "nan", "")),
+    ],
+)
 def test_shares_must_be_numbers_from_0_to_1(write, value, message):
     with pytest.raises(DataError, match=rf"tweets\.csv:3: column 'joy' holds '{value}', which is {message}"):
         Corpus.read(write(f"text,joy\na,1\nb,{value}\n"), label_columns=["joy"])
@@ -434,8 +436,9 @@ def test_frames_with_lists_categories_and_gaps_are_read():
 
 
 def test_build_takes_one_label_per_text_in_any_container():
-    for labels in (["joy", "fear"], ("joy", "fear"), np.array(["joy", "fear"]), pd.Series(["joy", "fear"], index=[7, 9]),
-                   pl.Series(["joy", "fear"])):  # fmt: skip
+    one_each = ["joy", "fear"]
+    series = (pd.Series(one_each, index=[7, 9]), pl.Series(one_each))
+    for labels in (one_each, tuple(one_each), np.array(one_each), *series):
         for texts in (["a", "b"], np.array(["a", "b"]), pd.Series(["a", "b"]), pl.Series(["a", "b"])):
             corpus = Corpus.build(texts, labels)
             assert (corpus.texts, corpus.labels, corpus.single_label) == (["a", "b"], ("fear", "joy"), True)

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pyarrow as pa
@@ -68,7 +68,7 @@ def test_texts_that_differ_only_in_case_and_spacing_stay_together():
     corpus = Corpus.build(texts, np.random.default_rng(0).integers(0, 2, (400, 3)))
     parts = stratified_split(corpus, SHARES, seed=0)
     folded = [{fold(text) for text in part.texts} for part in parts.values()]
-    assert not (folded[0] & folded[1] or folded[0] & folded[2] or folded[1] & folded[2])
+    assert sum(map(len, folded)) == len(set.union(*folded)) == 100
     assert [len(part) for part in parts.values()] == pytest.approx([320, 40, 40], abs=8)
 
 
@@ -122,9 +122,9 @@ def test_a_large_corpus_is_split_within_seconds():
     rng = np.random.default_rng(0)
     rates = np.geomspace(0.3, 0.002, 28)
     corpus = Corpus.build([f"text {i}" for i in range(43_000)], rng.random((43_000, 28)) < rates)
-    start = perf_counter()
+    start = process_time()
     stratified_split(corpus, SHARES, 0)
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
 
 
 # --- read in splits

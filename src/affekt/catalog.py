@@ -5,7 +5,7 @@ with the columns id, text and labels (a list of names). The bundled sample needs
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,10 @@ def load(
     if isinstance(taxonomy, str):
         taxonomy = None if taxonomy == "full" else taxonomy_named(taxonomy)
     place = find(name)
-    corpora = _read(dataset, place) if place else _fetch(dataset)
+    wanted = [split_named(split) for split in splits] if splits is not None else None
+    corpora = _read(dataset, place, wanted) if place else _fetch(dataset)
     corpora = {split: replace(corpus, name=name) for split, corpus in corpora.items()}
-    wanted = [split_named(split) for split in splits] if splits is not None else list(corpora)
+    wanted = list(corpora) if wanted is None else wanted
     missing = [split for split in wanted if split not in corpora]
     if missing:
         raise DataError(f"{name} has no split {', '.join(missing)}; it has {', '.join(corpora)}")
@@ -111,7 +112,8 @@ def read(
 # --- on this machine
 
 
-def _read(dataset: Dataset, place: Path) -> dict[str, Corpus]:
+def _read(dataset: Dataset, place: Path, wanted: Sequence[str] | None) -> dict[str, Corpus]:
+    """Read a data set's files, or those of the wanted splits where each has its own."""
     if dataset.layout == "sample":
         return _read_sample(dataset, place)
     as_fetched = (place / "train.parquet").exists()  # what `exporting.get` leaves, whatever the layout was
@@ -125,6 +127,8 @@ def _read(dataset: Dataset, place: Path) -> dict[str, Corpus]:
         raise DataError(
             f"{place} lacks {dataset.name}'s split {', '.join(missing)}; fetch it from {dataset.home}"
         )
+    if wanted and set(wanted) <= set(files):
+        files = {split: files[split] for split in wanted}
     corpora = read_splits(files, on_bad_row="skip", columns=_columns(dataset))
     return {split: _blank_left_out(corpus) for split, corpus in corpora.items()}
 

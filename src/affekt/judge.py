@@ -1,5 +1,6 @@
 """How a model does on a corpus: its decisions, its probabilities and its vectors."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,17 @@ import numpy as np
 from affekt import evaluation
 from affekt.corpus import Corpus
 from affekt.decisions import Decisions
+from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
+from affekt.errors import DataError
 from affekt.model import Model
 
 # Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
 _SPACE_ROWS = 20_000
+_SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
 
 
 def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
-    """Return flat figures for early stopping and the history: of the classifier, or of the space without one."""
+    """Return flat figures for early stopping and the history: the classifier's, or without one the space's."""
     if model.decisions is None:
         figures = space_figures(model, dev)
         return {**figures.get("clustering", {}), **figures.get("retrieval", {})}
@@ -23,6 +27,11 @@ def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
     figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)
     flat = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
     return {**flat, "loss": mean_loss(logits, np.asarray(dev.targets), single_label=dev.single_label)}
+
+
+def takes_unit_vectors(encoder: Any) -> bool:
+    """Whether an encoder's vectors are compared by direction; the bags' lengths carry meaning and stay."""
+    return not isinstance(encoder, TfidfEncoder | WordAverageEncoder)
 
 
 def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) -> float:
@@ -41,11 +50,13 @@ def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
     Retrieval over texts with several labels, by overlap, is added for those corpora.
     """
     single = corpus if corpus.single_label else corpus.single_rows()
+    if model.network.encoder.dimension > _SPACE_WIDTH:
+        return {}
     single = single.select(np.arange(min(len(single), _SPACE_ROWS)))
     classes = single.class_indices()
     if len(single) < 3 or len(np.unique(classes)) < 2:
         return {}
-    vectors = model.embed(single.texts)
+    vectors = model.embed(single.texts, unit=takes_unit_vectors(model.network.encoder))
     found: dict[str, Any] = {
         "clustering": evaluation.clustering(vectors, classes),
         "retrieval": evaluation.retrieval(vectors, classes),
@@ -56,7 +67,7 @@ def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
 def classifier_figures(
     judged: dict[str, Corpus], logits: dict[str, np.ndarray], plain: Decisions, fitted: Decisions
 ) -> dict[str, Any]:
-    """Return figures with intervals per split, once as they come and once with the decisions fitted on dev."""
+    """Return figures with intervals per split: as they come, and with the decisions fitted on dev."""
     figures: dict[str, Any] = {}
     for name, corpus in judged.items():
         ways = {"fixed": plain} if corpus.single_label else {"fixed": plain, "fitted": fitted}
@@ -73,7 +84,9 @@ def classifier_figures(
     return figures
 
 
-def _figures(corpus: Corpus, logits: np.ndarray, decisions: Decisions) -> tuple[dict[str, Any], dict[str, Any]]:
+def _figures(
+    corpus: Corpus, logits: np.ndarray, decisions: Decisions
+) -> tuple[dict[str, Any], dict[str, Any]]:
     probabilities = decisions.probabilities(logits)
     predicted = decisions.decide(probabilities)
     plain = evaluation.classification(
@@ -89,6 +102,35 @@ def _figures(corpus: Corpus, logits: np.ndarray, decisions: Decisions) -> tuple[
     per_label = plain.pop("per_label")
     for label, row in per_label.items():
         f1 = intervals["per_label"][label]
-        row |= {"low": f1["low"], "high": f1["high"]} if "low" in f1 else {"low": f1["f1"]["low"], "high": f1["f1"]["high"]}
+        row |= (
+            {"low": f1["low"], "high": f1["high"]}
+            if "low" in f1
+            else {"low": f1["f1"]["low"], "high": f1["f1"]["high"]}
+        )
     flat = {name: intervals.get(name, {"value": value}) for name, value in plain.items()}
     return flat, per_label
+
+
+def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
+    """Return the figures of a model on labelled texts, with the decisions it carries.
+
+    The corpus's labels must be the model's; its columns are put in the model's order.
+    """
+    figures: dict[str, Any] = {"data": corpus.name, "split": corpus.split, "n": len(corpus)}
+    figures |= space_figures(model, corpus)
+    if model.decisions is None:
+        return figures
+    missing = [label for label in corpus.labels if label not in model.labels]
+    if missing or not corpus.labels:
+        raise DataError(
+            f"{corpus.name}: the model does not know the label{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}."
+        )
+    order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
+    padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
+    aligned = replace(corpus, labels=model.labels, targets=padded[:, order])
+    logits = model.logits(aligned.texts)
+    flat, per_label = _figures(aligned, logits, model.decisions)
+    probabilities = model.decisions.probabilities(logits)
+    calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
+    return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}

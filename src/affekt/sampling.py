@@ -32,7 +32,7 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 WINDOW = 50  # batches that are shuffled apart, then sorted by length together
-JITTER = 0.1  # relative spread of the noise on lengths: no two epochs batch the same rows
+JITTER = 0.1  # relative spread of the noise on lengths, so that rows meet other rows in other epochs
 TRIES = 16  # random draws for a dissimilar row before all rows are looked through
 
 

@@ -249,7 +249,7 @@ _URL = re.compile(
 )
 _USERS = re.compile(r"(?<![\w@])(?:@\w+)+")
 _PHONE = re.compile(
-    r"(?<![\w.+-])(?:\+?\d{1,3}[ .-]?)?(?:(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{4})(?![\w-])"
+    r"(?<![\w.+-])(?:(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{4})(?![\w-])"
 )
 _HASHTAG = re.compile(r"(?<!#)#+(\w*[^\W\d_]\w*)")
 _LONGEST_EMOJI = 10  # characters: two people kissing, each with a skin tone and a sex
@@ -432,6 +432,7 @@ def _ranks() -> dict[str, int]:
     """Return the bundled words, each with its place by frequency, the commonest 0."""
     from importlib.resources import files
 
+    # chosen by hand; the order is that of their counts in some 200,000 tweets, comments and reviews
     words = files("affekt").joinpath("words.txt").read_text(encoding="utf-8").split()
     return {word: rank for rank, word in enumerate(words)}
 

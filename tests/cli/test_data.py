@@ -117,5 +117,7 @@ def test_faults_reach_the_top_as_faults_of_the_data(root, words, message):
 
 
 def test_the_verbs_are_known_without_numpy_or_pyarrow():
-    code = "import sys, affekt.cli.data; sys.exit(any(name in sys.modules for name in ('numpy', 'pyarrow', 'torch')))"
+    code = (
+        "import sys, affekt.cli.data; sys.exit(any(n in sys.modules for n in ('numpy', 'pyarrow', 'torch')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,6 +1,5 @@
 """`affekt evaluate`: a model against labelled data."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,11 +17,17 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
+    from affekt import catalog
+    from affekt.columns import Columns
+    from affekt.errors import DataError
     from affekt.judge import evaluate_model
     from affekt.model import load
 
-    loaded = load(model)
-    figures = evaluate_model(loaded, data, split, text=text, labels=labels, separator=separator)
+    corpora = catalog.read(data, columns=Columns(text=text, labels=labels, separator=separator))
+    if len(corpora) > 1 and split not in corpora:
+        raise DataError(f"{data}: has no split {split!r}, only {', '.join(corpora)}.")
+    corpus = corpora[split] if split in corpora else next(iter(corpora.values()))
+    figures = evaluate_model(load(model), corpus)
     if json:
         console.result_json(figures)
         return

@@ -14,9 +14,13 @@ _SHOWN = ("f1_macro", "f1_micro", "accuracy", "jaccard", "precision_macro", "rec
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a key, such as training.epochs=3.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key, such as training.epochs=3.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
+    ] = False,
     report: Annotated[bool, typer.Option(help="Write report.html into the run folder.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
 ) -> None:
@@ -52,11 +56,29 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
     rows = [[name, *[console.interval(ways[way].get(name)) for way in ways]] for name in _SHOWN if ways]
     if rows:
         n = metrics["data"]["splits"][judged]["n"]
-        console.table(f"{metrics['name']}: {judged}, n = {n:,}", ["figure", *[_way(way, metrics) for way in ways]], rows)
+        console.table(
+            f"{metrics['name']}: {judged}, n = {n:,}", ["figure", *[_way(way, metrics) for way in ways]], rows
+        )
     space = {**(metrics.get("clustering") or {}), **(metrics.get("retrieval") or {})}
     if space:
-        shown = [name for name in ("silhouette", "davies_bouldin", "ami", "ari", "fms", "v_measure", "mrr", "precision_at_1", "map_at_r") if name in space]
-        console.table(f"the space: {judged}", ["figure", "value"], [[name, f"{space[name]:.3f}"] for name in shown])
+        shown = [
+            name
+            for name in (
+                "silhouette",
+                "davies_bouldin",
+                "ami",
+                "ari",
+                "fms",
+                "v_measure",
+                "mrr",
+                "precision_at_1",
+                "map_at_r",
+            )
+            if name in space
+        ]
+        console.table(
+            f"the space: {judged}", ["figure", "value"], [[name, f"{space[name]:.3f}"] for name in shown]
+        )
     console.say(f"run folder: {folder}")
 
 
@@ -81,7 +103,9 @@ def compare(
 
 
 def reproduce(
-    rows: Annotated[list[str] | None, typer.Argument(help="Rows such as B3 C1; all of them by default.")] = None,
+    rows: Annotated[
+        list[str] | None, typer.Argument(help="Rows such as B3 C1; all of them by default.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run folders are.")] = Path("runs"),
     out: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("docs/results"),
 ) -> None:

@@ -15,7 +15,9 @@ def map_texts(
     split: Annotated[str, typer.Option(help="Which split of a known data set.")] = "test",
     text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
     labels: Annotated[str | None, typer.Option(help="The file's label column, if it has one.")] = None,
-    clusters: Annotated[int | None, typer.Option(help="How many clusters; as many as labels by default.")] = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="How many clusters; as many as labels by default.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="Draw at most this many texts.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of clusters and layout.")] = 0,
 ) -> None:
@@ -32,7 +34,9 @@ def cluster(
     model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
     file: Annotated[Path, typer.Argument(help="A file of texts.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="csv, jsonl or parquet.")] = Path("clusters.csv"),
-    clusters: Annotated[int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")] = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")
+    ] = None,
     method: Annotated[str, typer.Option(help="kmeans or hdbscan.")] = "kmeans",
     text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
@@ -47,7 +51,8 @@ def cluster(
         console.result_json(summaries)
         return
     rows = [
-        [str(s["name"]), f"{s['size']:,}", ", ".join(s["emotions"][:3]), ", ".join(s["words"][:6])] for s in summaries
+        [str(s["name"]), f"{s['size']:,}", ", ".join(s["emotions"][:3]), ", ".join(s["words"][:6])]
+        for s in summaries
     ]
     console.table(f"{len(summaries)} clusters", ["cluster", "size", "emotions", "distinctive words"], rows)
     console.say(f"assignments: {out}")

@@ -78,7 +78,7 @@ def known(name: str) -> Known:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Silence the loading reports of transformers, leaving its verbosity as it was."""
     from transformers.utils import logging as hf_logging
 
@@ -104,7 +104,7 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
 
     place, pinned = locate(name, revision)
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(place, revision=pinned or "main")
             backbone = AutoModel.from_pretrained(place, revision=pinned or "main")
     except (OSError, ValueError, KeyError) as fault:

@@ -14,7 +14,7 @@ from torch import nn
 
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
-from affekt.encoders.pretrained import load_pretrained
+from affekt.encoders.pretrained import load_pretrained, quiet_transformers
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.errors import ModelError, UsageError, unknown_name
 
@@ -190,7 +190,8 @@ class TransformerEncoder(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write a folder that `AutoModel` and `SentenceTransformer` open."""
-        self.backbone.save_pretrained(folder)
+        with quiet_transformers():
+            self.backbone.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         write_sentence_transformer(
             folder, dimension=self.dimension, pooling=self.pooling, max_length=self.max_length

@@ -27,7 +27,15 @@ from affekt.network import Network, build_head
 from affekt.splitting import stratified_split
 from affekt.text import normalize
 from affekt.training.objectives import LogitLoss, Objective, build_objective
-from affekt.training.recipe import ClassifyLoss, DataSpec, EncoderSpec, HeadSpec, LabelAware, ProjectionSpec, Recipe
+from affekt.training.recipe import (
+    ClassifyLoss,
+    DataSpec,
+    EncoderSpec,
+    HeadSpec,
+    LabelAware,
+    ProjectionSpec,
+    Recipe,
+)
 
 _FITTED: dict[str, Any] = {
     "bilstm": BiLstmEncoder,
@@ -50,7 +58,9 @@ def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
     splits = catalog.load(spec.name) if spec.name else _read(spec)
     if spec.taxonomy is not None:
         if spec.taxonomy not in TAXONOMIES:
-            raise RecipeError(f"data.taxonomy = {spec.taxonomy!r}: known are {', '.join(sorted(TAXONOMIES))}.")
+            raise RecipeError(
+                f"data.taxonomy = {spec.taxonomy!r}: known are {', '.join(sorted(TAXONOMIES))}."
+            )
         splits = {name: corpus.map_labels(TAXONOMIES[spec.taxonomy]) for name, corpus in splits.items()}
     splits = {name: _selected(corpus, spec) for name, corpus in splits.items()}
     splits = _with_dev(splits, spec, seed)
@@ -109,7 +119,11 @@ def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str,
 
 def normalised(corpus: Corpus, style: str) -> Corpus:
     """Return a corpus with every text in a normalisation style."""
-    return corpus if style == "none" else replace(corpus, texts=[normalize(text, style) for text in corpus.texts])
+    return (
+        corpus
+        if style == "none"
+        else replace(corpus, texts=[normalize(text, style) for text in corpus.texts])
+    )
 
 
 def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Any:
@@ -118,7 +132,11 @@ def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Any:
         words = train.labels if spec.label_words == "labels" else spec.label_words
         spoken = [word.replace("_", " ") for word in words] if words else None
         return TransformerEncoder.pretrained(
-            spec.name, revision=spec.revision, pooling=spec.pooling, max_length=spec.max_length, label_words=spoken
+            spec.name,
+            revision=spec.revision,
+            pooling=spec.pooling,
+            max_length=spec.max_length,
+            label_words=spoken,
         )
     if spec.kind == "charbert":
         return _build_charbert(spec)
@@ -147,12 +165,16 @@ def _vectors_path(vectors: str) -> Path:
         return Path(vectors)
     found = catalog.find(vectors)
     if found is None:
-        raise DataError(f"encoder.vectors = {vectors!r}: no such file, and no data set of that name under $AFFEKT_DATA.")
+        raise DataError(
+            f"encoder.vectors = {vectors!r}: no such file, and no data set of that name under $AFFEKT_DATA."
+        )
     return found
 
 
 def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
-    head = build_head(encoder, len(train.labels), kind=spec.kind, dropout=spec.dropout, activation=spec.activation)
+    head = build_head(
+        encoder, len(train.labels), kind=spec.kind, dropout=spec.dropout, activation=spec.activation
+    )
     if spec.bias == "prior":
         where: Any = head if isinstance(head, LabelSpanHead) else head.out
         set_bias_to_prior(where, np.asarray(train.targets), single_label=train.single_label)
@@ -186,7 +208,9 @@ def objective_for(recipe: Recipe, network: Network, train: Corpus) -> Objective:
 
     def weighting() -> Network:
         assert isinstance(spec, LabelAware)
-        return _with_head(build_encoder(spec.weighting, train, recipe.training.seed + 1), spec.weighting_head, train)
+        return _with_head(
+            build_encoder(spec.weighting, train, recipe.training.seed + 1), spec.weighting_head, train
+        )
 
     return build_objective(spec, network, loss, weighting)
 

@@ -83,7 +83,9 @@ class Checkpoints:
         try:
             state = torch.load(path, weights_only=True, map_location="cpu")
         except (RuntimeError, EOFError, pickle.UnpicklingError) as fault:
-            raise ModelError(f"{path}: not a readable checkpoint ({fault}); remove it to start the run again.") from fault
+            raise ModelError(
+                f"{path}: not a readable checkpoint ({fault}); remove it to start the run again."
+            ) from fault
         saved = json.loads(state["identity"])
         changed = [name for name, digest in self.identity.items() if saved.get(name) != digest]
         if changed:

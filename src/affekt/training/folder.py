@@ -42,10 +42,14 @@ class RunFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise UsageError(f"{self.path}: another process is training into this folder; name another one.") from None
+                raise UsageError(
+                    f"{self.path}: another process is training into this folder; name another one."
+                ) from None
             begun = (self.path / FILE).exists() or (self.path / "metrics.json").exists()
             if begun and not resume:
-                raise UsageError(f"{self.path}: holds a run already; add --resume to go on with it, or name another folder.")
+                raise UsageError(
+                    f"{self.path}: holds a run already; add --resume to go on with it, or name another folder."
+                )
             yield self
 
     def checkpoints(self, recipe: Recipe, splits: dict[str, Corpus]) -> Checkpoints:
@@ -60,7 +64,10 @@ class RunFolder:
                 aside.write_text(recipe.to_yaml(), encoding="utf-8")
         skipped = [row for corpus in splits.values() for row in corpus.skipped]
         if skipped:
-            lines = "".join(json.dumps({"where": row.where, "reason": row.reason}, ensure_ascii=False) + "\n" for row in skipped)
+            lines = "".join(
+                json.dumps({"where": row.where, "reason": row.reason}, ensure_ascii=False) + "\n"
+                for row in skipped
+            )
             with written_aside(self.path / "skipped.jsonl") as aside:
                 aside.write_text(lines, encoding="utf-8")
 

@@ -26,5 +26,3 @@ def barrier() -> None:
     """Wait for the other processes, if there are any."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()
-
-

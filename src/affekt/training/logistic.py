@@ -1,4 +1,4 @@
-"""Logistic regression on frozen vectors (row C2) or on TF-IDF: fitted by scikit-learn, kept as a linear head."""
+"""Logistic regression on frozen vectors (row C2) or TF-IDF: fitted by scikit-learn, kept as a linear head."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from affekt.corpus import Corpus
 from affekt.encoders.bag import TfidfEncoder
 from affekt.heads.classification import LinearHead
 from affekt.model import Model
+from affekt.judge import takes_unit_vectors
 from affekt.network import Network
 from affekt.training.recipe import Logistic
 
@@ -21,7 +22,7 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
     targets = np.asarray(train.targets) > 0.5 if not train.single_label else train.class_indices()
     weight = None if spec.class_weights == "none" else "balanced"
     regression = LogisticRegression(C=spec.inverse_regularisation, max_iter=2000, class_weight=weight)
-    unit = not isinstance(encoder, TfidfEncoder)
+    unit = takes_unit_vectors(encoder)
     head = LinearHead(encoder.dimension, len(train.labels), unit=unit)
     if train.single_label:
         coefficients, intercepts = _softmax(regression.fit(features, targets), len(train.labels))
@@ -34,16 +35,18 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
 
 
 def _features(encoder: Any, train: Corpus) -> Any:
-    if isinstance(encoder, TfidfEncoder):
+    if isinstance(encoder, TfidfEncoder) and encoder.components is None:
         return encoder.sparse(train.texts)
-    return Model(Network(encoder)).embed(train.texts)  # unit length, as the head makes them
+    return Model(Network(encoder)).embed(train.texts, unit=takes_unit_vectors(encoder))
 
 
 def _softmax(fitted: LogisticRegression, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (k, d) and intercepts (k,); classes without a training row get a very low logit."""
     coefficients = np.zeros((k, fitted.coef_.shape[1]))
     intercepts = np.full(k, -20.0)
-    if len(fitted.classes_) == 2:  # scikit-learn keeps one row for two classes: the second's logit, the first's is 0
+    if (
+        len(fitted.classes_) == 2
+    ):  # scikit-learn keeps one row for two classes: the second's logit, the first's is 0
         first, second = fitted.classes_
         coefficients[second] = fitted.coef_[0]
         intercepts[first], intercepts[second] = 0.0, fitted.intercept_[0]

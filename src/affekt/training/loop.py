@@ -41,7 +41,11 @@ class TrainingRows:
     rows: dict[str, list[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rows = {name: encoder.tokenize(self.corpus.texts) for name, encoder in self.encoders.items() if name != "view"}
+        self.rows = {
+            name: encoder.tokenize(self.corpus.texts)
+            for name, encoder in self.encoders.items()
+            if name != "view"
+        }
         self.lengths = np.array([len(row) for row in self.rows["text"]])
         self.targets = torch.as_tensor(np.asarray(self.corpus.targets, dtype=np.float32))
 
@@ -72,7 +76,9 @@ def epoch_batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.nda
             for at in range(0, len(left), spec.batch_size)
         ]
     if spec.sampler == "m-per-class":
-        made = sampling.m_per_class(targets, spec.batch_size, m=spec.rows_per_class, lengths=rows.lengths, **chosen)
+        made = sampling.m_per_class(
+            targets, spec.batch_size, m=spec.rows_per_class, lengths=rows.lengths, **chosen
+        )
     elif spec.sampler == "stratified":
         made = sampling.stratified(targets, spec.batch_size, lengths=rows.lengths, **chosen)
     else:
@@ -105,7 +111,9 @@ class Loop:
     def run(self, *, resume: bool = False) -> Progress:
         """Train to the end, from the last checkpoint when resuming, and leave the kept epoch's weights in place."""
         spec = self.recipe.training
-        self.accelerator = Accelerator()  # bfloat16 is our own autocast: accelerate fixes its choice per process
+        self.accelerator = (
+            Accelerator()
+        )  # bfloat16 is our own autocast: accelerate fixes its choice per process
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
         torch.manual_seed(spec.seed + self.accelerator.process_index)
@@ -133,7 +141,9 @@ class Loop:
         spec, progress = self.recipe.training, self.progress
         began = time.monotonic() - progress.seconds
         batches = epoch_batches(self.recipe, self.rows, progress.epoch)
-        mine = sampling.split_for_process(batches, self.accelerator.process_index, self.accelerator.num_processes)
+        mine = sampling.split_for_process(
+            batches, self.accelerator.process_index, self.accelerator.num_processes
+        )
         self.rows.start_epoch(progress.epoch)
         self.objective.train()
         for at in range(progress.batch, len(mine)):
@@ -198,7 +208,9 @@ class Loop:
             "dev": {name: value for name, value in dev.items() if name != "loss"},
             "seconds": progress.seconds,
             "tokens_per_second": tokens / progress.seconds if progress.seconds else 0.0,
-            "learning_rate": max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups),
+            "learning_rate": max(
+                group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups
+            ),
         }
         progress.history.append(entry)
         progress.epoch, progress.batch, progress.sums, progress.seconds = progress.epoch + 1, 0, {}, 0.0
@@ -214,7 +226,9 @@ class Loop:
             return
         metric = spec.early_stopping.metric
         if metric not in dev:
-            raise UsageError(f"training.early_stopping.metric = {metric!r}: dev has {', '.join(sorted(dev)) or 'no figures'}.")
+            raise UsageError(
+                f"training.early_stopping.metric = {metric!r}: dev has {', '.join(sorted(dev)) or 'no figures'}."
+            )
         sign = -1 if metric in SMALLER_IS_BETTER else 1
         if progress.best is None or sign * dev[metric] > sign * progress.best:
             progress.best, progress.waited = dev[metric], 0
@@ -234,6 +248,7 @@ class Loop:
             return
         states = gather_object([torch.get_rng_state()])
         if self.accelerator.is_main_process:
-            self.checkpoints.save(self.objective, self.optimizers, self.progress, generators=states, best=self.best)
+            self.checkpoints.save(
+                self.objective, self.optimizers, self.progress, generators=states, best=self.best
+            )
         self.saved_at = time.monotonic()
-

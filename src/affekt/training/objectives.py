@@ -78,8 +78,12 @@ class LogitLoss:
         if self.spec.correlation_form == "all":
             return label_correlation(logits, targets)
         if self.groups is None:
-            raise RecipeError("objective.correlation_form: intra and inter need labels that stand in a known hierarchy.")
-        grouped = intra_group_correlation if self.spec.correlation_form == "intra" else inter_group_correlation
+            raise RecipeError(
+                "objective.correlation_form: intra and inter need labels that stand in a known hierarchy."
+            )
+        grouped = (
+            intra_group_correlation if self.spec.correlation_form == "intra" else inter_group_correlation
+        )
         return grouped(logits, targets, self.groups.to(logits.device))
 
 
@@ -129,7 +133,9 @@ class ContrastiveObjective(Objective):
         """Return the margin loss."""
         vectors = _projected(self.network, self.network.encode(inputs["text"]))
         if self.spec.pairs == "in-batch":
-            return {"margin": margin_contrastive(gathered(vectors), gathered(targets), margin=self.spec.margin)}
+            return {
+                "margin": margin_contrastive(gathered(vectors), gathered(targets), margin=self.spec.margin)
+            }
         left, right = vectors.chunk(2)
         a, b = targets.chunk(2)
         same = ((a * b).sum(1) > 0).to(vectors.dtype)
@@ -204,8 +210,12 @@ class LabelAwareObjective(Objective):
         encoded = self.network.encode(inputs["text"])
         weight_logits = self.weighting(inputs["weighting"])
         share = self.spec.balance
-        terms = {name: share * term for name, term in self.loss(self.network.logits(encoded), targets).items()}
-        terms |= {f"weighting {name}": share * term for name, term in self.loss(weight_logits, targets).items()}
+        terms = {
+            name: share * term for name, term in self.loss(self.network.logits(encoded), targets).items()
+        }
+        terms |= {
+            f"weighting {name}": share * term for name, term in self.loss(weight_logits, targets).items()
+        }
         if share < 1 and self.warm:
             terms["label-aware"] = (1 - share) * self._contrast(inputs, encoded, weight_logits, targets)
         return terms

@@ -98,7 +98,9 @@ def build_optimizers(objective: Objective, spec: TrainingSpec) -> list[torch.opt
             decay = spec.weight_decay if p.ndim > 1 else 0.0
             group = {"params": [p], "lr": rate, "weight_decay": decay}
             (rows if id(p) in sparse else dense).append(group)
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(_merged(dense), lr=spec.learning_rate, fused=True)]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(_merged(dense), lr=spec.learning_rate, fused=True)
+    ]
     if rows:
         optimizers.append(RowAdamW(rows, lr=spec.learning_rate))
     for optimizer in optimizers:

@@ -46,16 +46,22 @@ class DataSpec(_Section):
 class EncoderSpec(_Section):
     """What turns texts into vectors."""
 
-    kind: Literal["transformer", "charbert", "bilstm", "word-cnn", "character-cnn", "tfidf", "word-average"] = (
-        "transformer"
+    kind: Literal[
+        "transformer", "charbert", "bilstm", "word-cnn", "character-cnn", "tfidf", "word-average"
+    ] = "transformer"
+    name: str = Field(
+        "all-MiniLM-L6-v2", description="folder, known name or Hub model; for transformer and charbert"
     )
-    name: str = Field("all-MiniLM-L6-v2", description="folder, known name or Hub model; for transformer and charbert")
     revision: str | None = None
     pooling: Literal["cls", "mean"] = "cls"
     max_length: int = Field(128, ge=4)
-    label_words: tuple[str, ...] | Literal["labels"] | None = Field(None, description="words put before every text")
+    label_words: tuple[str, ...] | Literal["labels"] | None = Field(
+        None, description="words put before every text"
+    )
     vectors: str | None = Field(None, description="word vectors: a file, or a known data set of vectors")
-    options: dict[str, Any] = Field(default_factory=dict, description="further options of this kind of encoder")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="further options of this kind of encoder"
+    )
 
 
 class HeadSpec(_Section):
@@ -63,7 +69,9 @@ class HeadSpec(_Section):
 
     kind: Literal["classification", "linear", "label-span"] = "classification"
     dropout: float = Field(0.3, ge=0, lt=1)
-    activation: Literal["tanh", "relu", "gelu"] | None = Field(None, description="the encoder family's own if left out")
+    activation: Literal["tanh", "relu", "gelu"] | None = Field(
+        None, description="the encoder family's own if left out"
+    )
     bias: Literal["prior", "zero"] = "prior"
 
 
@@ -126,7 +134,9 @@ class SupervisedContrastive(ClassifyLoss):
     temperature: float = Field(0.1, gt=0)
     overlap: Literal["any", "jaccard"] = "any"
     contrastive: float = Field(1.0, gt=0, description="weight of the contrastive term")
-    classification: float = Field(0.0, ge=0, description="weight of the classification term; 0 trains no head")
+    classification: float = Field(
+        0.0, ge=0, description="weight of the classification term; 0 trains no head"
+    )
     views: Literal["one", "dropout"] = "one"
     projection: ProjectionSpec | None = ProjectionSpec()
 
@@ -155,7 +165,13 @@ class Retrofit(_Section):
 
 
 ObjectiveSpec = Annotated[
-    Classify | Logistic | Contrastive | ContrastiveUnsupervised | SupervisedContrastive | LabelAware | Retrofit,
+    Classify
+    | Logistic
+    | Contrastive
+    | ContrastiveUnsupervised
+    | SupervisedContrastive
+    | LabelAware
+    | Retrofit,
     Field(discriminator="kind"),
 ]
 
@@ -175,7 +191,9 @@ class TrainingSpec(_Section):
     optimizer: Literal["adamw", "adadelta"] = "adamw"
     learning_rate: float = Field(1e-4, gt=0)
     head_learning_rate: float | None = Field(None, gt=0)
-    layer_decay: float = Field(1.0, gt=0, le=1, description="learning rate of each layer, times that of the one above")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="learning rate of each layer, times that of the one above"
+    )
     weight_decay: float = Field(0.01, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(0.06, ge=0, lt=1, description="share of the steps in which the rate rises from 0")
@@ -184,7 +202,9 @@ class TrainingSpec(_Section):
     sampler: Literal["bucketed", "m-per-class", "stratified"] = "bucketed"
     rows_per_class: int = Field(4, ge=1, description="m, for m-per-class")
     early_stopping: EarlyStopping | None = None
-    keep: Literal["last", "best"] = Field("last", description="which epoch's weights; best needs early_stopping.metric")
+    keep: Literal["last", "best"] = Field(
+        "last", description="which epoch's weights; best needs early_stopping.metric"
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     frozen_embeddings: bool = False
     checkpoint_seconds: float = Field(120.0, ge=0)
@@ -240,7 +260,9 @@ def parse_recipe(content: Any, *, source: str = "recipe") -> Recipe:
         RecipeError: One line per fault: the key, the value seen, what would be right.
     """
     if not isinstance(content, dict):
-        raise RecipeError(f"{source}: a recipe is a mapping of keys to values, this is {type(content).__name__}.")
+        raise RecipeError(
+            f"{source}: a recipe is a mapping of keys to values, this is {type(content).__name__}."
+        )
     try:
         return Recipe.model_validate(content)
     except ValidationError as fault:
@@ -249,7 +271,15 @@ def parse_recipe(content: Any, *, source: str = "recipe") -> Recipe:
         raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
-_TAGS = {"classify", "logistic", "contrastive", "contrastive-unsupervised", "supervised-contrastive", "label-aware", "retrofit"}
+_TAGS = {
+    "classify",
+    "logistic",
+    "contrastive",
+    "contrastive-unsupervised",
+    "supervised-contrastive",
+    "label-aware",
+    "retrofit",
+}
 
 
 def _explain(error: Any, content: dict[str, Any]) -> str:
@@ -261,7 +291,9 @@ def _explain(error: Any, content: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{key}: is missing; it is required."
     if error["type"].startswith("union_tag"):
-        kind = content.get("objective", {}).get("kind") if isinstance(content.get("objective"), dict) else None
+        kind = (
+            content.get("objective", {}).get("kind") if isinstance(content.get("objective"), dict) else None
+        )
         if kind is None:
             return f"objective.kind: is missing; one of {', '.join(sorted(_TAGS))}."
         return f"objective.kind = {kind!r}: {unknown_name('objective', str(kind), _TAGS)}"
@@ -274,10 +306,23 @@ def _keys_at(path: list[Any], content: dict[str, Any]) -> list[str]:
     for part in path:
         if part == "objective":
             kind = content["objective"].get("kind")
-            members = (Classify, Logistic, Contrastive, ContrastiveUnsupervised, SupervisedContrastive, LabelAware, Retrofit)
-            model = next((m for m in members if kind in get_args(m.model_fields["kind"].annotation)), Classify)
+            members = (
+                Classify,
+                Logistic,
+                Contrastive,
+                ContrastiveUnsupervised,
+                SupervisedContrastive,
+                LabelAware,
+                Retrofit,
+            )
+            model = next(
+                (m for m in members if kind in get_args(m.model_fields["kind"].annotation)), Classify
+            )
         elif isinstance(part, str) and part in model.model_fields:
-            arguments = [model.model_fields[part].annotation, *getattr(model.model_fields[part].annotation, "__args__", ())]
+            arguments = [
+                model.model_fields[part].annotation,
+                *getattr(model.model_fields[part].annotation, "__args__", ()),
+            ]
             model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return list(model.model_fields)
 
@@ -286,7 +331,11 @@ def read_recipe(place: str | Path, changes: tuple[str, ...] = ()) -> Recipe:
     """Read a recipe from a YAML file, or one of the bundled recipes by name, with `key=value` changes."""
     path = Path(place)
     if not path.exists():
-        bundled = {entry.name.removesuffix(".yaml"): entry for entry in files("affekt.recipes").iterdir() if entry.name.endswith(".yaml")}
+        bundled = {
+            entry.name.removesuffix(".yaml"): entry
+            for entry in files("affekt.recipes").iterdir()
+            if entry.name.endswith(".yaml")
+        }
         name = path.name.removesuffix(".yaml")
         if name not in bundled:
             raise RecipeError(f"{place}: no such file, and {unknown_name('bundled recipe', name, bundled)}")

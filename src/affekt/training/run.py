@@ -10,20 +10,28 @@ from typing import Any
 import numpy as np
 
 from affekt import decisions as deciding
+from affekt import evaluation
 from affekt._version import __version__
 from affekt.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.files import read_json, write_json
 from affekt.hardware import hardware, peak_memory_mb
+from affekt.judge import classifier_figures, dev_figures, space_figures
 from affekt.model import Model
 from affekt.network import Network
-from affekt.training.build import build_network, load_splits, normalised, objective_for, style_of
-from affekt.training.checkpoint import Checkpoints, Progress
-from affekt.judge import classifier_figures, dev_figures, space_figures
+from affekt.training.build import (
+    build_encoder,
+    build_network,
+    load_splits,
+    normalised,
+    objective_for,
+    style_of,
+)
+from affekt.training.checkpoint import Progress
 from affekt.training.folder import RunFolder
 from affekt.training.logistic import fit_logistic
 from affekt.training.loop import Loop, TrainingRows
-from affekt.training.recipe import Logistic, Recipe
+from affekt.training.recipe import Logistic, Recipe, Retrofit
 from affekt.training.views import view_texts
 from affekt.training.watch import collapse_warnings
 
@@ -65,10 +73,13 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     began = time.monotonic()
     splits = load_splits(recipe.data, recipe.training.seed)
     splits["train"].require_classes()
-    heard.say(", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items()) + f" texts of {splits['train'].name}")
+    heard.say(
+        ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
+        + f" texts of {splits['train'].name}"
+    )
     folder.write_start(recipe, splits)
     network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
-    progress, network = _fit(recipe, folder, splits, network, resume=resume, heard=heard)
+    progress, network = _fit(recipe, splits, network, folder=folder, resume=resume, heard=heard)
     model = _model(recipe, network, splits["train"])
     results, model = evaluate_splits(model, splits, recipe)
     metrics = {
@@ -86,13 +97,19 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         "hardware": hardware(recipe.training.precision),
         "timing": _timing(progress, time.monotonic() - began),
         **results.pop("figures"),
+        "space_shift": _space_shift(recipe, model, splits),
         "examples": _examples(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
     }
     metrics["warnings"] = collapse_warnings(metrics, progress.history)
     for warning in metrics["warnings"]:
         heard.say(f"warning: {warning}")
-    model.about = {"name": recipe.name, "recipe": recipe.digest, "data": metrics["data"]["digest"], "test": brief(metrics)}
+    model.about = {
+        "name": recipe.name,
+        "recipe": recipe.digest,
+        "data": metrics["data"]["digest"],
+        "test": brief(metrics),
+    }
     model.save(folder.path / "model")
     folder.write_predictions(results["predictions"])
     folder.write_history(progress.history)
@@ -101,8 +118,58 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     return metrics
 
 
+def fit_model(
+    recipe: Recipe, splits: dict[str, Corpus], *, listener: Listener | None = None
+) -> tuple[Model, dict[str, Any]]:
+    """Train on corpora at hand, without a run folder. Of the recipe's data section only the style is read.
+
+    Args:
+        recipe: What to do.
+        splits: "train", and "dev" for early stopping, calibration and thresholds; without it none of these.
+        listener: Hears how it goes.
+
+    Returns:
+        The model, and "history" (one entry per epoch), "seconds" and, where there is a classifier and a dev
+        split, "decisions" and "dev": its figures by the plain decisions ("fixed") and, for several labels,
+        by those fitted on it ("fitted"; on the very rows they were fitted on, so these are flattering).
+    """
+    heard, began = listener or Listener(), time.monotonic()
+    if recipe.objective.kind != "contrastive-unsupervised":
+        splits["train"].require_classes()
+    network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
+    progress, network = _fit(recipe, splits, network, heard=heard)
+    model = _model(recipe, network, splits["train"])
+    model.about = {"name": recipe.name, "recipe": recipe.digest, "data": data_digest(splits)}
+    figures: dict[str, Any] = {"history": progress.history, "seconds": time.monotonic() - began}
+    if "dev" not in splits or model.decisions is None:
+        return model, figures
+    dev, plain = splits["dev"], model.decisions
+    logits = model.logits(dev.texts)
+    decided = fit_decisions(recipe, dev, logits)
+    ways = {"fixed": plain} if dev.single_label else {"fixed": plain, "fitted": decided}
+    figures["decisions"] = decided.to_json()
+    figures["dev"] = {way: _plain_figures(dev, logits, decisions) for way, decisions in ways.items()}
+    return model.with_decisions(decided), figures
+
+
+def _plain_figures(corpus: Corpus, logits: np.ndarray, decisions: Decisions) -> dict[str, Any]:
+    return evaluation.classification(
+        corpus.targets,
+        decisions.probabilities(logits),
+        decisions.thresholds or 0.5,
+        labels=corpus.labels,
+        single_label=corpus.single_label,
+    )
+
+
 def _fit(
-    recipe: Recipe, folder: RunFolder, splits: dict[str, Corpus], network: Network, *, resume: bool, heard: Listener
+    recipe: Recipe,
+    splits: dict[str, Corpus],
+    network: Network,
+    *,
+    heard: Listener,
+    folder: RunFolder | None = None,
+    resume: bool = False,
 ) -> tuple[Progress, Network]:
     train_corpus = normalised(splits["train"], style_of(recipe))
     if isinstance(recipe.objective, Logistic):
@@ -113,16 +180,18 @@ def _fit(
     objective = objective_for(recipe, network, train_corpus)
     views = view_texts(recipe, train_corpus)
     rows = TrainingRows(train_corpus, objective.encoders(), views)
-    dev = splits["dev"]
+    dev = splits.get("dev")
 
     def judge() -> dict[str, float]:
-        return dev_figures(_model(recipe, network, dev), dev)
+        return {} if dev is None else dev_figures(_model(recipe, network, dev), dev)
 
     def tell(entry: dict[str, Any]) -> None:
         heard.say(epoch_line(entry))
-        folder.write_history([*loop.progress.history])
+        if folder is not None:
+            folder.write_history([*loop.progress.history])
 
-    loop = Loop(recipe, objective, rows, judge, folder.checkpoints(recipe, splits), tell, heard.tick)
+    checkpoints = None if folder is None else folder.checkpoints(recipe, splits)
+    loop = Loop(recipe, objective, rows, judge, checkpoints, tell, heard.tick)
     progress = loop.run(resume=resume)
     return progress, network.to("cpu").eval()
 
@@ -152,8 +221,18 @@ def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> 
         return {"figures": figures, "predictions": {}}, model
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
     dev = judged["dev"]
-    decided = deciding.fit(
-        logits["dev"],
+    decided = fit_decisions(recipe, dev, logits["dev"])
+    plain = Decisions.unfitted(len(dev.labels), single_label=dev.single_label)
+    figures["decisions"] = decided.to_json()
+    figures |= classifier_figures(judged, logits, plain, decided)
+    predictions = {name: (judged[name], logits[name], decided) for name in judged}
+    return {"figures": figures, "predictions": predictions}, model.with_decisions(decided)
+
+
+def fit_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
+    """Fit calibration and thresholds on dev as a recipe says."""
+    return deciding.fit(
+        logits,
         dev.targets,
         single_label=dev.single_label,
         thresholds=recipe.decisions.thresholds,
@@ -161,11 +240,6 @@ def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> 
         split="dev",
         digest=dev.digest,
     )
-    plain = Decisions.unfitted(len(dev.labels), single_label=dev.single_label)
-    figures["decisions"] = decided.to_json()
-    figures |= classifier_figures(judged, logits, plain, decided)
-    predictions = {name: (judged[name], logits[name], decided) for name in judged}
-    return {"figures": figures, "predictions": predictions}, model.with_decisions(decided)
 
 
 def describe_data(splits: dict[str, Corpus]) -> dict[str, Any]:
@@ -190,7 +264,9 @@ def _describe_split(corpus: Corpus) -> dict[str, Any]:
     counts = np.asarray(corpus.targets).sum(0)
     return {
         "n": len(corpus),
-        "label_counts": {label: round(float(count), 2) for label, count in zip(corpus.labels, counts, strict=True)},
+        "label_counts": {
+            label: round(float(count), 2) for label, count in zip(corpus.labels, counts, strict=True)
+        },
         "mean_words": round(float(np.mean([len(text.split()) for text in corpus.texts])), 2),
     }
 
@@ -201,7 +277,12 @@ def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
     named = recipe.encoder.name if recipe.encoder.kind in {"transformer", "charbert"} else recipe.encoder.kind
     if recipe.encoder.vectors:
         named += f" on {Path(recipe.encoder.vectors).name}"
-    return {"kind": recipe.encoder.kind, "name": named, "parameters": parameters, "dimension": network.encoder.dimension}
+    return {
+        "kind": recipe.encoder.kind,
+        "name": named,
+        "parameters": parameters,
+        "dimension": network.encoder.dimension,
+    }
 
 
 def _timing(progress: Progress, seconds: float) -> dict[str, Any]:
@@ -211,6 +292,16 @@ def _timing(progress: Progress, seconds: float) -> dict[str, Any]:
         "total_seconds": round(seconds, 2),
         "peak_memory_mb": round(peak_memory_mb(), 1),
     }
+
+
+def _space_shift(recipe: Recipe, model: Model, splits: dict[str, Corpus]) -> dict[str, float] | None:
+    """Row D6: how far held-out vectors moved from the starting encoder's, for retrofitted encoders."""
+    if not isinstance(recipe.objective, Retrofit):
+        return None
+    held_out = splits.get("test", splits["dev"])
+    start = Network(build_encoder(recipe.encoder, splits["train"], recipe.training.seed)).eval()
+    before = Model(start, style=model.style).embed(held_out.texts, unit=False)
+    return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
 
 
 def _examples(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
@@ -223,5 +314,6 @@ def brief(metrics: dict[str, Any]) -> dict[str, float]:
     """The few figures that a model carries with it."""
     test = metrics.get("test") or {}
     best = test.get("fitted") or test.get("fixed") or {}
-    return {name: best[name]["value"] for name in ("f1_macro", "f1_micro", "accuracy", "jaccard") if name in best}
-
+    return {
+        name: best[name]["value"] for name in ("f1_macro", "f1_micro", "accuracy", "jaccard") if name in best
+    }

@@ -1,0 +1,1 @@
+"""Studies: experiments that look at several runs."""
