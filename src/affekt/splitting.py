@@ -107,7 +107,7 @@ def _deal(counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], seed: 
         seed: Of the order in which groups of the same size are dealt.
     """
     order = np.random.default_rng(seed).permutation(len(counts))
-    order = order  # large groups first: they fit worst
+    order = order[np.argsort(-counts[order, 0], kind="stable")]  # large groups first: they fit worst
     wanted = (shares[:, None] * counts.sum(axis=0)).tolist()  # (splits, 1 + k), falls as groups are dealt
     holds = [np.flatnonzero(row).tolist() for row in counts]  # column 0 is in all
     waiting = [order[counts[order, column] > 0].tolist() for column in range(counts.shape[1])]
@@ -115,7 +115,7 @@ def _deal(counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], seed: 
     dealt = np.full(len(counts), -1, dtype=np.int64)
     labels = list(range(1, counts.shape[1]))
     while any(left[1:]) or left[0]:
-        column = min((label for label in labels if left[label]), key=lambda label: left[label], default=0)
+        column = max((label for label in labels if left[label]), key=lambda label: left[label], default=0)
         for group in waiting[column]:
             if dealt[group] >= 0:
                 continue
