@@ -1,10 +1,10 @@
 """The training loop against transformers.Trainer: real tokens per second, peak memory, loss curves.
 
-Both train the same classifier ([CLS] → Linear → tanh → dropout → Linear) from the same encoder on the same
-texts with the same batch size, dropout, AdamW settings, schedule and clipping, in float32 on two threads. Runs
+Both train the same classifier ([CLS] → Linear → tanh → dropout → Linear) from the same encoder on the
+same texts with the same batch size, dropout, AdamW settings, schedule and clipping, in float32 on two threads. Runs
 alternate, each in a process of its own, and the figure is the median of the ratios of neighbouring runs.
 
-    python benchmarks/train_speed.py [--rounds 5] [--steps 120] [--data goemotions] [-o docs/results/train-speed.json]
+    python benchmarks/train_speed.py [--rounds 5] [--steps 120] [--data goemotions] [-o FILE.json]
 """
 
 import argparse
@@ -30,9 +30,9 @@ def load(data: str, rows: int) -> Any:
 def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     import torch
 
+    from affekt.training.build import build_network
     from affekt.training.loop import Loop, TrainingRows
     from affekt.training.objectives import ClassifyObjective, LogitLoss
-    from affekt.training.build import build_network
     from affekt.training.recipe import ClassifyLoss, parse_recipe
 
     torch.set_num_threads(2)
@@ -42,7 +42,13 @@ def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
             "name": "speed",
             "data": {"name": data},
             "head": {"dropout": DROPOUT, "bias": "zero"},
-            "training": {"epochs": 1, "batch_size": BATCH, "learning_rate": RATE, "warmup": 0.0, "seed": seed},
+            "training": {
+                "epochs": 1,
+                "batch_size": BATCH,
+                "learning_rate": RATE,
+                "warmup": 0.0,
+                "seed": seed,
+            },
         }
     )
     network = build_network(recipe, corpus)
@@ -138,13 +144,26 @@ RUNNERS = {"affekt": run_affekt, "trainer": run_trainer}
 
 
 def one_run(who: str, data: str, steps: int, seed: int) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--who", who, "--data", data, "--steps", str(steps), "--seed", str(seed)]
+    command = [
+        sys.executable,
+        __file__,
+        "--who",
+        who,
+        "--data",
+        data,
+        "--steps",
+        str(steps),
+        "--seed",
+        str(seed),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--data", default="goemotions")
@@ -170,8 +189,12 @@ def main() -> None:
         "steps": options.steps,
         "ratio_median": statistics.median(ratios),
         "ratios": ratios,
-        "tokens_per_second": {who: statistics.median(r["tokens_per_second"] for r in done) for who, done in runs.items()},
-        "peak_memory_mb": {who: statistics.median(r["peak_memory_mb"] for r in done) for who, done in runs.items()},
+        "tokens_per_second": {
+            who: statistics.median(r["tokens_per_second"] for r in done) for who, done in runs.items()
+        },
+        "peak_memory_mb": {
+            who: statistics.median(r["peak_memory_mb"] for r in done) for who, done in runs.items()
+        },
         "loss_of_last_30_steps": last,
         "hardware": hardware(),
         "command": " ".join(["python", "benchmarks/train_speed.py", *sys.argv[1:]]),

@@ -3,12 +3,18 @@
 import csv
 import gzip
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from affekt import reading
+from affekt.columns import is_blank
+from affekt.corpus import Corpus
 from affekt.errors import DataError
 from affekt.reading import open_table
 from affekt.tables import frame_table
@@ -276,3 +282,31 @@ def test_a_file_is_closed_when_reading_stops_early(tmp_path):
 def test_objects_that_are_no_frames_are_refused():
     with pytest.raises(DataError, match="int can't be read as a data frame"):
         frame_table(3)
+
+
+PIECES = [
+    *(b"text", b"labels", b",", b"\n", b"\r\n", b'"', b"joy", b"\xe9", b"\x00"),
+    *(b"{", b"}", b'"text": ', b'"labels": ', b"[1]", b"null", b"1e999"),
+]
+
+
+@given(
+    content=st.one_of(
+        st.binary(max_size=200),
+        st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join),
+    ),
+    name=st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"]),
+    zipped=st.booleans(),
+    on_bad_row=st.sampled_from(["fail", "skip", "report"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_file_holds_the_outcome_is_a_corpus_or_one_clear_fault(content, name, zipped, on_bad_row):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(gzip.compress(content) if zipped else b"text,labels\na,joy\n" + content)
+        try:
+            corpus = Corpus.read(path, on_bad_row=on_bad_row)
+        except DataError:
+            return
+        assert len(corpus) > 0
+        assert not any(is_blank(text) for text in corpus.texts)

@@ -72,6 +72,22 @@ def test_texts_that_differ_only_in_case_and_spacing_stay_together():
     assert [len(part) for part in parts.values()] == pytest.approx([320, 40, 40], abs=8)
 
 
+def test_a_rare_label_is_spread_evenly_though_it_only_occurs_beside_a_common_one():
+    targets = np.ones((400, 2))
+    targets[20:, 1] = 0
+    corpus = Corpus.build([f"text {i}" for i in range(400)], targets, ["common", "rare"])
+    for seed in range(5):
+        parts = stratified_split(corpus, {"train": 0.5, "dev": 0.5}, seed)
+        assert [part.label_counts for part in parts.values()] == [{"common": 200, "rare": 10}] * 2
+
+
+def test_a_text_that_occurs_many_times_does_not_spoil_the_sizes():
+    corpus = Corpus.build(["again"] * 40 + [f"text {i}" for i in range(60)])
+    for seed in range(5):
+        parts = stratified_split(corpus, {"train": 0.5, "dev": 0.5}, seed)
+        assert [len(part) for part in parts.values()] == [50, 50]
+
+
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
     corpus = random_corpus(300)
     first, again, other = (stratified_split(corpus, SHARES, seed)["test"].texts for seed in (1, 1, 2))

@@ -1,7 +1,8 @@
 """Tiny random encoders of the families people use, made on the spot and saved as folders. No network.
 
-`save_encoder("bert", folder)` writes config, weights and tokenizer; `TransformerEncoder.pretrained(str(folder))`
-opens them. The fixture `tiny` of conftest.py keeps one folder per family for the whole test run.
+`save_encoder("bert", folder)` writes config, weights and tokenizer, and
+`TransformerEncoder.pretrained(str(folder))` opens them. The fixture `tiny` of conftest.py keeps one folder
+per family for the whole test run.
 """
 
 import string
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
     BertModel,
+    BertTokenizer,
     BertweetTokenizer,
     DistilBertConfig,
     DistilBertModel,
+    DistilBertTokenizer,
     ElectraConfig,
     ElectraModel,
     PreTrainedTokenizerFast,
@@ -32,29 +35,17 @@ POSITIONS = 64  # the longest input of every family
 WORDS = ["i", "love", "play", "so", "happy", "sad", "day", "the", "joy", "anger", "fear", "and", "was"]
 
 
-def wordpiece() -> PreTrainedTokenizerFast:
+def wordpiece(kind: type[BertTokenizer] = BertTokenizer) -> BertTokenizer:
     """BERT's kind: uncased words, or their letters, or [UNK] for letters beyond ASCII."""
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     marks = [*string.ascii_lowercase, *string.digits, *string.punctuation]
     pieces = dict.fromkeys([*specials, *WORDS, "##ing", *marks, *(f"##{mark}" for mark in marks)])
-    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+    return kind(vocab={piece: i for i, piece in enumerate(pieces)})
 
 
-def wordpiece_without_segments() -> PreTrainedTokenizerFast:
+def wordpiece_without_segments() -> BertTokenizer:
     """DistilBERT's kind: BERT's, of which the model takes no segment ids."""
-    tokenizer = wordpiece()
-    tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    return tokenizer
+    return wordpiece(DistilBertTokenizer)
 
 
 def byte_level() -> PreTrainedTokenizerFast:
@@ -141,7 +132,7 @@ _MODELS: dict[str, Callable[..., Any]] = {
     "xlm-roberta": _xlm_roberta,
     "bertweet": _roberta,
 }
-_TOKENIZERS: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
+_TOKENIZERS: dict[str, Callable[[], Any]] = {
     "bert": wordpiece,
     "electra": wordpiece,
     "distilbert": wordpiece_without_segments,

@@ -30,8 +30,7 @@ RULES = ("argmax", "threshold")
 FIXED = 0.5
 EDGE = 1e-6  # thresholds and the probabilities they are fitted on keep this far from 0 and 1
 PRIOR_POSITIVES = 100.0  # dev rows of a label at which its two thresholds weigh the same
-START_SPREAD = np.array([0.5, 1.0])  # how far labels' log slopes and intercepts are first taken to lie apart
-SPREAD_ROUNDS = 3  # of learning how far they do
+LINE_SPREAD = np.array([0.5, 1.0])  # how far a label's log slope and intercept are expected from all labels'
 GRID = np.arange(-4.6, 4.601, 0.05)  # logits tried as one threshold for all labels: probabilities .01 to .99
 SMOOTHING = 5  # neighbouring grid points averaged, so that one lucky point does not win
 
@@ -263,35 +262,21 @@ def _temperature_slope(logits: Floats, votes: Floats, single_label: bool) -> flo
 
 
 def _platt_lines(logits: Floats, votes: Floats) -> Floats:
-    """Return (k, 2) slopes and intercepts, each label's shrunk towards the line of all labels pooled.
-
-    How strongly is learned from the labels themselves (empirical Bayes): the spread of the prior is the spread
-    of the labels' own lines, what their few rows leave open included.
-    """
+    """Return (k, 2) slopes and intercepts, each label's shrunk towards the line of all labels pooled."""
     centre = logits.mean()
     pooled = _fit_line(logits.ravel() - centre, votes.ravel(), np.zeros(2), np.array([1.0, 10.0]))
     slope = np.exp(pooled[0])
     expected = _sigmoid(slope * (logits - centre) + pooled[1])
     weight = np.maximum(expected * (1 - expected), EDGE)
-    centres = (weight * logits).sum(axis=0) / weight.sum(axis=0)  # where a label's scores tell most of its line
-    scores = logits - centres
-    priors = np.column_stack((np.full_like(centres, pooled[0]), slope * (centres - centre) + pooled[1]))
-    spread, lines = START_SPREAD, priors
-    for _ in range(SPREAD_ROUNDS):
-        lines = np.array([_fit_line(*label, spread) for label in zip(scores.T, votes.T, priors, strict=True)])
-        left_open = np.array([_left_open(*label, spread) for label in zip(scores.T, lines, strict=True)])
-        spread = np.sqrt(((lines - priors) ** 2 + left_open).mean(axis=0))
-    slopes = np.exp(lines[:, 0])
-    return np.column_stack((slopes, lines[:, 1] - slopes * centres))
-
-
-def _left_open(scores: Floats, line: Floats, spread: Floats) -> Floats:
-    """Return the variances of log slope and intercept that a label's rows and the prior leave."""
-    slope = np.exp(line[0])
-    promised = _sigmoid(slope * scores + line[1])
-    directions = np.column_stack((slope * scores, np.ones(len(scores))))
-    information = (directions * (promised * (1 - promised))[:, None]).T @ directions + np.diag(1 / spread**2)
-    return np.asarray(np.diag(np.linalg.inv(information)))
+    centres = (weight * logits).sum(axis=0) / weight.sum(
+        axis=0
+    )  # where a label's scores tell most of its line
+    lines = np.empty((logits.shape[1], 2))
+    for label, own in enumerate(centres):
+        prior = np.array([pooled[0], slope * (own - centre) + pooled[1]])
+        log_slope, height = _fit_line(logits[:, label] - own, votes[:, label], prior, LINE_SPREAD)
+        lines[label] = np.exp(log_slope), height - np.exp(log_slope) * own
+    return lines
 
 
 def _fit_line(scores: Floats, votes: Floats, prior: Floats, spread: Floats) -> Floats:

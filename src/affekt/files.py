@@ -2,14 +2,28 @@
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import UsageError
+
+
+def _beside(path: Path) -> Path:
+    """Return a path in the same folder that nothing has yet."""
+    return path.parent / f".{path.name}.{secrets.token_hex(6)}"
+
+
+def _unwritten(path: Path, fault: OSError) -> UsageError:
+    return UsageError(f"{path}: could not be written ({fault.strerror or fault}); nothing was left there.")
+
+
+def _remove(aside: Path) -> None:
+    with suppress(OSError):  # gone since it was renamed, or never made
+        aside.unlink()
 
 
 @contextmanager
@@ -19,39 +33,47 @@ def written_aside(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: When the folder cannot be written to or the disk is full.
     """
-    aside: Path | None = None
+    aside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        aside = Path(name)
-        os.chmod(aside, 0o644)
+        aside.touch(exist_ok=False)
         yield aside
         os.replace(aside, path)
     except OSError as fault:
-        raise UsageError(f"{path}: could not be written ({fault.strerror or fault}); nothing was left there.") from fault
+        raise _unwritten(path, fault) from fault
     finally:
-        if aside is not None:
-            aside.unlink(missing_ok=True)
+        _remove(aside)
 
 
 @contextmanager
 def folder_written_aside(path: Path) -> Iterator[Path]:
-    """The same for a whole folder; a folder already at `path` is replaced."""
-    aside: Path | None = None
+    """The same for a whole folder; a folder already at `path` is replaced, and stays when the block fails."""
+    whole = path.resolve()  # of a link, the folder it leads to is replaced
+    aside = _beside(whole)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        os.chmod(aside, 0o755)
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir()
         yield aside
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(aside, path)
+        _replace_folder(whole, aside)
     except OSError as fault:
-        raise UsageError(f"{path}: could not be written ({fault.strerror or fault}); nothing was left there.") from fault
+        raise _unwritten(path, fault) from fault
     finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Put a folder where another may be; a folder with content cannot be renamed over, so it steps aside."""
+    if not path.is_dir():
+        os.replace(new, path)
+        return
+    old = _beside(path)
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -15,10 +15,11 @@ from affekt.model import Model
 # Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
 _SPACE_ROWS = 20_000
 _SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
+_RANK_ROWS = 1_000  # of which the effective rank is taken after every epoch
 
 
 def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
-    """Return flat figures for early stopping and the history: the classifier's, or without one the space's."""
+    """Return flat figures for early stopping and the history: the classifier's, or else the space's."""
     if model.decisions is None:
         figures = space_figures(model, dev)
         return {**figures.get("clustering", {}), **figures.get("retrieval", {})}
@@ -27,6 +28,11 @@ def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
     figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)
     flat = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
     return {**flat, "loss": mean_loss(logits, np.asarray(dev.targets), single_label=dev.single_label)}
+
+
+def space_rank(model: Model, corpus: Corpus) -> float:
+    """Return how many directions the vectors of up to 1,000 texts use: the sign by which collapse is seen."""
+    return evaluation.effective_rank(model.embed(corpus.texts[:_RANK_ROWS]))
 
 
 def takes_unit_vectors(encoder: Any) -> bool:
@@ -45,10 +51,7 @@ def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) ->
 
 
 def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
-    """Clustering and retrieval of a split's vectors; of several labels, on the rows that have exactly one.
-
-    Retrieval over texts with several labels, by overlap, is added for those corpora.
-    """
+    """Clustering and retrieval of a split's vectors; of several labels, on the rows that have exactly one."""
     single = corpus if corpus.single_label else corpus.single_rows()
     if model.network.encoder.dimension > _SPACE_WIDTH:
         return {}

@@ -1,15 +1,20 @@
-"""Model: a trained network in use. Opened with `affekt.load(folder)`; predicts, embeds, and is a plain folder."""
+"""Model: a trained network in use. `affekt.load(folder)` opens it; it predicts and embeds."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from affekt._version import __version__
 from affekt.decisions import Decisions
+from affekt.encoders import Batch
+from affekt.encoders.pretrained import known, locate
+from affekt.encoders.sentence import read_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError, UsageError
 from affekt.files import folder_written_aside, read_json, write_json
@@ -18,6 +23,8 @@ from affekt.text import normalize
 
 BATCH_SIZE = 64
 _NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
+CARD = "affekt.json"
+FORMAT = 1  # of the card
 _WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
 
 
@@ -81,7 +88,12 @@ class Model:
         return self._run(texts, batch_size, len(self.labels), self.network)
 
     def embed(
-        self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE, unit: bool = True, projected: bool = False
+        self,
+        texts: str | Iterable[str],
+        *,
+        batch_size: int = BATCH_SIZE,
+        unit: bool = True,
+        projected: bool = False,
     ) -> np.ndarray:
         """Return (n, d) float32 vectors.
 
@@ -91,29 +103,32 @@ class Model:
             unit: Scale vectors to length 1; a zero vector stays zero.
             projected: Give the space the contrastive loss worked in rather than the encoder's own.
         """
-        network = self.network
-        if projected and network.projection is None:
+        projection = self.network.projection if projected else None
+        if projected and projection is None:
             raise ModelError("this model has no projection; embed without projected=True.")
 
-        def vectors(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-            out = network.encode(batch).vectors
-            if projected and network.projection is not None:
-                out = network.projection(out)
+        def vectors(batch: Batch) -> torch.Tensor:
+            out = self.network.encode(batch).vectors
+            out = projection(out) if projection is not None else out
             return torch.nn.functional.normalize(out, dim=1) if unit else out
 
-        if projected and network.projection is not None:
-            width = network.projection.linear_layers()[-1].out_features
-        else:
-            width = network.encoder.dimension
+        width = projection.width if projection is not None else self.network.encoder.dimension
         return self._run(texts, batch_size, width, vectors)
 
-    def _run(self, texts: str | Iterable[str], batch_size: int, width: int, function: Any) -> np.ndarray:
+    def _run(
+        self,
+        texts: str | Iterable[str],
+        batch_size: int,
+        width: int,
+        function: Callable[[Batch], torch.Tensor],
+    ) -> np.ndarray:
         """Apply a function of collated batches to texts, sorted by length within windows."""
         given = as_texts(texts)
         prepared = [normalize(text, self.style) for text in given]
         out = np.zeros((len(given), width), dtype=np.float32)
         self.network.eval()
-        device = next(self.network.parameters(), torch.zeros(0)).device
+        tensors = chain(self.network.parameters(), self.network.buffers())
+        device = next(tensors, torch.zeros(0)).device
         with torch.inference_mode():
             for start in range(0, len(given), _WINDOW):
                 rows = self.network.encoder.tokenize(prepared[start : start + _WINDOW])
@@ -129,13 +144,26 @@ class Model:
         """Return the same model deciding otherwise."""
         return replace(self, decisions=decisions)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the model as a plain folder: safetensors, JSON and vocabularies, no pickle."""
+    def save(self, folder: str | Path, *, projected: bool = False) -> Path:
+        """Write the model as a plain folder: safetensors, JSON and vocabularies, no pickle.
+
+        What other libraries make of the folder is equal to what affekt makes of texts that are normalised
+        already: the normaliser `style` is affekt's own.
+
+        Args:
+            folder: Where to; a model that is there is replaced once the new one is whole.
+            projected: Let `SentenceTransformer(folder)` give the vectors of `embed(projected=True)` rather
+                than the encoder's own. To affekt the folder is the same either way.
+        """
         path = Path(folder)
+        if path.is_dir() and any(path.iterdir()) and not (path / CARD).exists():
+            raise UsageError(f"{path}: holds other files, which saving would replace; name a new folder.")
         with folder_written_aside(path) as aside:
             network = self.network.save(aside, self.labels, single_label=self.single_label)
+            if projected:
+                self.network.end_in_projection(aside)
             card = {
-                "format": 1,
+                "format": FORMAT,
                 "affekt": __version__,
                 "labels": list(self.labels),
                 "single_label": self.single_label,
@@ -144,7 +172,7 @@ class Model:
                 "decisions": self.decisions.to_json() if self.decisions else None,
                 "about": self.about,
             }
-            write_json(aside / "affekt.json", card)
+            write_json(aside / CARD, card)
         return path
 
     def to(self, device: str) -> "Model":
@@ -157,11 +185,18 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     """Return a list of texts from one text, a list, an array, a series or any iterable of str."""
     if isinstance(texts, str):
         return [texts]
-    given = list(texts)
+    if isinstance(texts, Mapping | bytes) or hasattr(
+        texts, "columns"
+    ):  # iterating would give keys or numbers
+        raise UsageError(f"texts are a {type(texts).__name__}; give one column of it, or a list of str.")
+    try:
+        given = list(texts)
+    except TypeError:
+        raise UsageError(f"texts are {type(texts).__name__}; give one str or several.") from None
     for i, text in enumerate(given):
         if not isinstance(text, str):
             raise UsageError(f"text {i} is {type(text).__name__}, not str; fill or drop missing texts first.")
-    return given
+    return [str(text) for text in given]  # numpy's str_ are str, but not to everybody
 
 
 def load(folder: str | Path, *, device: str | None = None) -> Model:
@@ -171,27 +206,48 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
         folder: A model folder, a run folder holding `model/`, or the name of an encoder.
         device: Where to run; a GPU when there is one, else the CPU.
     """
-    path = Path(folder)
-    if not (path / "affekt.json").exists() and (path / "model" / "affekt.json").exists():
+    path = Path(folder).expanduser()
+    if not (path / CARD).exists() and (path / "model" / CARD).exists():
         path = path / "model"
-    card_path = path / "affekt.json"
-    if card_path.exists():
-        model = _open(path, card_path)
-    elif path.is_dir() and not (path / "config.json").exists():
-        raise ModelError(f"{path}: holds no affekt.json and no config.json, so it is no model; name the folder that training wrote.")
+    if (path / CARD).exists():
+        model = _open(path)
     else:
-        model = Model(Network(TransformerEncoder.pretrained(str(folder), pooling="mean")).eval())
+        _refuse_what_is_no_model(path, str(folder))
+        model = _open_encoder(str(path) if path.is_dir() else str(folder))
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def _open(path: Path, card_path: Path) -> Model:
+def _refuse_what_is_no_model(path: Path, name: str) -> None:
+    """Raise ModelError for a path that cannot be the folder or the name of an encoder."""
+    if path.is_dir() and not (path / "config.json").exists():
+        raise ModelError(
+            f"{path}: holds neither {CARD} nor config.json; name the folder that training wrote."
+        )
+    if path.is_file():
+        raise ModelError(f"{path}: is a file; name the folder of a model.")
+    if not path.exists() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise ModelError(f"{path}: no such folder; name the folder that training wrote.")
+
+
+def _open_encoder(name: str) -> Model:
+    """Open an encoder that affekt did not write, pooled as its own files say."""
+    options = read_sentence_transformer(*locate(name))
+    encoder = TransformerEncoder.pretrained(name, **options)
+    return Model(Network(encoder).eval(), style=known(name).style)
+
+
+def _open(path: Path) -> Model:
     try:
-        card = read_json(card_path)
+        card = read_json(path / CARD)
+        if card["format"] != FORMAT:
+            raise ModelError(
+                f"{path}: {CARD} has format {card['format']}, and this affekt reads {FORMAT}; update affekt."
+            )
         labels = tuple(card["labels"])
         network = load_network(path, card["network"], len(labels))
         decisions = Decisions.from_json(card["decisions"]) if card["decisions"] else None
         return Model(network, labels, card["single_label"], decisions, card["style"], card["about"])
-    except (KeyError, ValueError, OSError, RuntimeError) as fault:
-        raise ModelError(f"{path}: not a whole model folder ({type(fault).__name__}: {fault}); train or copy it again.") from fault
-
-
+    except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as fault:
+        raise ModelError(
+            f"{path}: not a whole model folder ({type(fault).__name__}: {fault}); train or copy it again."
+        ) from fault

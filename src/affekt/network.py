@@ -4,7 +4,7 @@ A folder written here opens in plain transformers when the head is the family's 
 SentenceTransformer when the encoder is a transformer.
 """
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,50 @@ from affekt.encoders import Batch, Encoded
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.encoders.table import encoder_kind, load_encoder
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import ModelError
+from affekt.errors import ModelError, unknown_name
+from affekt.files import read_json, write_json
 from affekt.heads.classification import ClassificationHead, LinearHead
 from affekt.heads.label_span import LabelSpanHead
 from affekt.heads.projection import Projection
 
 Head = ClassificationHead | LinearHead | LabelSpanHead
 
-# What transformers calls the parts of its own classifier: backbone, dense layer, output layer, activation
+HEADS = ("classification", "linear", "label-span")
+
+
+@dataclass(frozen=True)
+class _Family:
+    """What transformers calls the parts of a family's own classifier."""
+
+    architecture: str
+    backbone: str
+    dense: str
+    out: str
+    activation: str
+    dropout: str = "classifier_dropout"  # its name in config.json
+
+
+_ROBERTA_HEAD = ("classifier.dense", "classifier.out_proj")
 _FAMILIES = {
-    "bert": ("BertForSequenceClassification", "bert", "bert.pooler.dense", "classifier", "tanh"),
-    "roberta": ("RobertaForSequenceClassification", "roberta", "classifier.dense", "classifier.out_proj", "tanh"),
-    "xlm-roberta": ("XLMRobertaForSequenceClassification", "roberta", "classifier.dense", "classifier.out_proj", "tanh"),
-    "electra": ("ElectraForSequenceClassification", "electra", "classifier.dense", "classifier.out_proj", "gelu"),
-    "distilbert": ("DistilBertForSequenceClassification", "distilbert", "pre_classifier", "classifier", "relu"),
+    "bert": _Family("BertForSequenceClassification", "bert", "bert.pooler.dense", "classifier", "tanh"),
+    "roberta": _Family("RobertaForSequenceClassification", "roberta", *_ROBERTA_HEAD, "tanh"),
+    "xlm-roberta": _Family("XLMRobertaForSequenceClassification", "roberta", *_ROBERTA_HEAD, "tanh"),
+    "electra": _Family("ElectraForSequenceClassification", "electra", *_ROBERTA_HEAD, "gelu"),
+    "distilbert": _Family(
+        "DistilBertForSequenceClassification",
+        "distilbert",
+        "pre_classifier",
+        "classifier",
+        "relu",
+        "seq_classif_dropout",
+    ),
 }
 
 
 def family_activation(encoder: Any) -> str:
     """The activation of transformers' own classifier for this encoder's family; tanh for the others."""
     if isinstance(encoder, TransformerEncoder) and encoder.family in _FAMILIES:
-        return _FAMILIES[encoder.family][-1]
+        return _FAMILIES[encoder.family].activation
     return "tanh"
 
 
@@ -72,7 +95,7 @@ class Network(nn.Module):
             and encoder.pooling == "cls"
             and encoder.prefix is None
             and encoder.family in _FAMILIES
-            and self.head.activation == _FAMILIES[encoder.family][-1]
+            and self.head.activation == _FAMILIES[encoder.family].activation
         )
 
     def save(self, folder: Path, labels: tuple[str, ...], *, single_label: bool) -> dict[str, Any]:
@@ -84,19 +107,17 @@ class Network(nn.Module):
             single_label: Whether the logits belong to one softmax or to one sigmoid each.
         """
         self.encoder.save(folder)
-        description: dict[str, Any] = {"encoder": encoder_kind(self.encoder), "head": None, "projection": None}
-        if self.head is not None:
-            description["head"] = _describe_head(self.head)
-            if self.opens_in_transformers():
-                _save_as_classifier(self, folder, labels, single_label=single_label)
-            else:
-                _save_part(self.head, folder / "head.safetensors")
+        if self.opens_in_transformers():
+            _save_as_classifier(self.encoder, self.head, folder, labels, single_label=single_label)
+        elif self.head is not None:
+            _save_part(self.head, folder / "head.safetensors")
         if self.projection is not None:
-            layers = self.projection.linear_layers()
-            sizes = {"out": layers[-1].out_features, "hidden": layers[0].out_features if len(layers) > 1 else None}
-            description["projection"] = {"kind": self.projection.kind, **sizes}
             _save_part(self.projection, folder / "projection.safetensors")
-        return description
+        return {
+            "encoder": encoder_kind(self.encoder),
+            "head": _describe_head(self.head) if self.head else None,
+            "projection": _describe_projection(self.projection) if self.projection else None,
+        }
 
     def end_in_projection(self, folder: Path) -> None:
         """Rewrite a saved folder so that SentenceTransformer gives the projected vectors."""
@@ -120,30 +141,38 @@ def _describe_head(head: Head) -> dict[str, Any]:
     return {"kind": "linear", "unit": head.unit}
 
 
+def _describe_projection(projection: Projection) -> dict[str, Any]:
+    first, *later = projection.linear_layers()
+    hidden = first.out_features if later else None
+    return {"kind": projection.kind, "out": projection.width, "hidden": hidden}
+
+
 def _save_part(module: nn.Module, path: Path) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     save_file(state, path, metadata={"format": "pt"})
 
 
-def _save_as_classifier(network: Network, folder: Path, labels: tuple[str, ...], *, single_label: bool) -> None:
+def _save_as_classifier(
+    encoder: Any, head: Any, folder: Path, labels: tuple[str, ...], *, single_label: bool
+) -> None:
     """Rename the weights to those of the family's own classifier and say so in config.json."""
-    encoder, head = network.encoder, network.head
-    assert isinstance(encoder, TransformerEncoder) and isinstance(head, ClassificationHead)
-    architecture, backbone, dense, out, _ = _FAMILIES[encoder.family]
-    state = {f"{backbone}.{name}": value for name, value in encoder.backbone.state_dict().items()}
-    state |= {f"{dense}.{name}": value for name, value in head.dense.state_dict().items()}
-    state |= {f"{out}.{name}": value for name, value in head.out.state_dict().items()}
-    plain = {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
-    save_file(plain, folder / "model.safetensors", metadata={"format": "pt"})
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    family = _FAMILIES[encoder.family]
+    parts = {family.backbone: encoder.backbone, family.dense: head.dense, family.out: head.out}
+    state = {
+        f"{prefix}.{name}": value.detach().cpu().clone().contiguous()
+        for prefix, part in parts.items()
+        for name, value in part.state_dict().items()
+    }
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    config = read_json(folder / "config.json")
     config |= {
-        "architectures": [architecture],
+        "architectures": [family.architecture],
         "problem_type": "single_label_classification" if single_label else "multi_label_classification",
         "id2label": {str(i): label for i, label in enumerate(labels)},
         "label2id": {label: i for i, label in enumerate(labels)},
-        "classifier_dropout": head.dropout.p,
+        family.dropout: head.dropout.p,
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / "config.json", config)
 
 
 def load_network(folder: Path, description: dict[str, Any], labels: int) -> Network:
@@ -163,21 +192,37 @@ def _load_head(folder: Path, encoder: Any, options: dict[str, Any], labels: int)
     if (folder / "head.safetensors").exists():
         head.load_state_dict(load_file(folder / "head.safetensors"))
         return head
-    _, _, dense, out, _ = _FAMILIES[encoder.family]
+    family = _FAMILIES[encoder.family]
     state = load_file(folder / "model.safetensors")
-    names = {"dense": dense, "out": out}
-    parts = {f"{ours}.{kind}": state[f"{theirs}.{kind}"] for ours, theirs in names.items() for kind in ("weight", "bias")}
+    parts = {
+        f"{ours}.{kind}": state[f"{theirs}.{kind}"]
+        for ours, theirs in (("dense", family.dense), ("out", family.out))
+        for kind in ("weight", "bias")
+    }
     head.load_state_dict(parts)
     return head
 
 
 def build_head(encoder: Any, labels: int, *, kind: str, **options: Any) -> Head:
-    """Make a head of one of the kinds "classification", "linear", "label-span" for an encoder."""
+    """Make a head for an encoder.
+
+    Args:
+        encoder: The encoder whose vectors or states it reads.
+        labels: How many labels.
+        kind: One of `HEADS`.
+        options: `dropout`, `activation` or `unit`, where the kind has them.
+    """
+    if kind not in HEADS:
+        raise ModelError(unknown_name("head", kind, HEADS))
     if kind == "linear":
         return LinearHead(encoder.dimension, labels, unit=options.get("unit", False))
     if kind == "label-span":
-        if encoder.prefix is None or len(encoder.prefix.spans) != labels:
-            raise ModelError(f"a label-span head needs an encoder with one label word or phrase for each of {labels} labels.")
-        return LabelSpanHead(encoder.dimension, encoder.prefix.spans, dropout=options.get("dropout", 0.1))
+        prefix = getattr(encoder, "prefix", None)
+        if prefix is None or len(prefix.spans) != labels:
+            raise ModelError(
+                f"a label-span head needs an encoder with one word or phrase for each of the {labels} labels."
+            )
+        return LabelSpanHead(encoder.dimension, prefix.spans, dropout=options.get("dropout", 0.1))
     activation = options.get("activation") or family_activation(encoder)
-    return ClassificationHead(encoder.dimension, labels, dropout=options.get("dropout", 0.3), activation=activation)
+    dropout = options.get("dropout", 0.3)
+    return ClassificationHead(encoder.dimension, labels, dropout=dropout, activation=activation)

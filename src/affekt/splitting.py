@@ -115,7 +115,7 @@ def _deal(counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], seed: 
     dealt = np.full(len(counts), -1, dtype=np.int64)
     labels = list(range(1, counts.shape[1]))
     while any(left[1:]) or left[0]:
-        column = max((label for label in labels if left[label]), key=lambda label: left[label], default=0)
+        column = min((label for label in labels if left[label]), key=lambda label: left[label], default=0)
         for group in waiting[column]:
             if dealt[group] >= 0:
                 continue

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from affekt.errors import DataError
 from affekt.rows import Row, Table, distinct
 
-_BATCH = 2048
+_BATCH = 512  # rows; few enough for long texts
 
 
 @contextmanager

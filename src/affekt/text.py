@@ -25,15 +25,15 @@ What every style promises:
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from html import unescape
 from html.entities import html5, name2codepoint
 from itertools import product
-from math import log
 from typing import Any
 
 from affekt.errors import UsageError, unknown_name
+from affekt.hashtags import DRAWN_OUT, ranks, segment_hashtag
 
 _MOST_PASSES = 100
 _LONGEST_KEPT = 64  # longer pieces are rare and would only fill the caches
@@ -249,7 +249,8 @@ _URL = re.compile(
 )
 _USERS = re.compile(r"(?<![\w@])(?:@\w+)+")
 _PHONE = re.compile(
-    r"(?<![\w.+-])(?:(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{4})(?![\w-])"
+    r"(?<![\w.+-])"
+    r"(?:(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{4}|\+\d{9,15})(?![\w-])"
 )
 _HASHTAG = re.compile(r"(?<!#)#+(\w*[^\W\d_]\w*)")
 _LONGEST_EMOJI = 10  # characters: two people kissing, each with a skin tone and a sex
@@ -352,7 +353,6 @@ def _emoji_characters() -> frozenset[str]:
 
 # ---- affekt: drawn-out words and contractions
 
-_DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 _REPEATED_SYLLABLE = re.compile(r"([a-z]{2})\1{2,}")
 _LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _ENGLISH = re.compile(r"(?<![^\W_])[a-z]+(?:'[a-z]+)*(?![^\W_])")
@@ -382,7 +382,7 @@ _WHOLE = {
 @_remembered
 def _plain_word(word: str) -> str:
     """Shorten and write out one lower-case piece of text between blanks."""
-    if _DRAWN_OUT.search(word):
+    if DRAWN_OUT.search(word):
         word = _LETTERS.sub(lambda found: _shorten(found[0]), word)
     return _ENGLISH.sub(lambda found: _write_out(found[0]), _REPEATED_SYLLABLE.sub(r"\1\1", word))
 
@@ -393,11 +393,11 @@ def _shorten(word: str) -> str:
     >>> _shorten("cooool"), _shorten("sooo"), _shorten("brrrp")
     ('cool', 'so', 'brrp')
     """
-    runs = list(_DRAWN_OUT.finditer(word))
-    if word in _ranks() or not runs:
+    runs = list(DRAWN_OUT.finditer(word))
+    if word in ranks() or not runs:
         return word
     best = min(map("".join, product(*_options(word, runs))), key=_rarity) if len(runs) <= 4 else ""
-    return best if best and _rarity(best) < len(_ranks()) else _DRAWN_OUT.sub(r"\1\1", word)
+    return best if best and _rarity(best) < len(ranks()) else DRAWN_OUT.sub(r"\1\1", word)
 
 
 def _options(word: str, runs: list[re.Match[str]]) -> Iterator[tuple[str, ...]]:
@@ -411,8 +411,8 @@ def _options(word: str, runs: list[re.Match[str]]) -> Iterator[tuple[str, ...]]:
 
 def _rarity(word: str) -> int:
     """Return the rank of a word, written out; an unknown one's is the number of known words."""
-    ranks = _ranks()
-    return max(ranks.get(part, len(ranks)) for part in _write_out(word).split())
+    known = ranks()
+    return max(known.get(part, len(known)) for part in _write_out(word).split())
 
 
 def _write_out(word: str) -> str:
@@ -425,99 +425,6 @@ def _write_out(word: str) -> str:
         return _WHOLE.get(word, word)
     word = _IRREGULAR_START.sub(lambda found: _IRREGULAR[found[0]], word)
     return _SUFFIX.sub(lambda found: _SUFFIXES[found[0]], word)
-
-
-@lru_cache(maxsize=1)
-def _ranks() -> dict[str, int]:
-    """Return the bundled words, each with its place by frequency, the commonest 0."""
-    from importlib.resources import files
-
-    # chosen by hand; the order is that of their counts in some 200,000 tweets, comments and reviews
-    words = files("affekt").joinpath("words.txt").read_text(encoding="utf-8").split()
-    return {word: rank for rank, word in enumerate(words)}
-
-
-# ---- hashtags
-
-_LONGEST_SEGMENTED = 64
-# Nats. An unknown word is dearer than any known one, and cutting it where a known word happens to lie within
-# pays only if that one is common for its length; one or two letters are hardly ever an unknown word.
-_UNKNOWN, _PER_LETTER, _FRAGMENT = 16.0, 1.5, 6.0
-_CAMEL_TRUST = 8.0  # nats by which ignoring the capitals must be cheaper
-# Over the kinds of the characters: d a digit, u upper case, l any other, _ an underscore. "4th" is one piece.
-_CAMEL_PIECES = re.compile(r"d+(?:ll(?!l))?|u+(?=ul)|u?l+|u+")
-_PIECES = re.compile(r"d+(?:ll(?!l))?|[ul]+")
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)?")
-
-
-def segment_hashtag(word: str) -> list[str]:
-    """Cut a hashtag into its words, lower-case; the sign may be there or not.
-
-    Capitals, digits and underscores show where words begin; the rest is cut into the cheapest words, where a
-    known one costs the logarithm of its rank (Zipf's law) and an unknown one by its length.
-
-    >>> segment_hashtag("#ICantSleep"), segment_hashtag("bestdayever2024")
-    (['i', 'cant', 'sleep'], ['best', 'day', 'ever', '2024'])
-    """
-    word = word.lstrip("#")
-    if len(word) > _LONGEST_SEGMENTED:
-        return [piece.lower() for piece in word.split("_") if piece]
-    camel_cost, camel = _segment_pieces(_cut(_CAMEL_PIECES, word))
-    plain_cost, plain = _segment_pieces(_cut(_PIECES, word))
-    return plain if plain_cost < camel_cost - _CAMEL_TRUST else camel
-
-
-def _cut(pattern: re.Pattern[str], word: str) -> Iterator[str]:
-    kinds = "".join(map(_kind, word))
-    for found in pattern.finditer(kinds):
-        piece = word[found.start() : found.end()].lower()
-        if found[0].startswith("d") and not _ORDINAL.fullmatch(piece):
-            yield piece[:-2]
-            yield piece[-2:]
-        else:
-            yield piece
-
-
-def _kind(character: str) -> str:
-    if character == "_":
-        return "_"
-    return "d" if character.isdecimal() else "u" if character.isupper() else "l"
-
-
-def _segment_pieces(pieces: Iterable[str]) -> tuple[float, list[str]]:
-    parts = list(map(_segment, pieces))
-    return sum(cost for cost, _ in parts), [word for _, words in parts for word in words]
-
-
-@lru_cache(maxsize=1 << 13)
-def _segment(piece: str) -> tuple[float, tuple[str, ...]]:
-    """Return the cost and the words of the cheapest way to cut a lower-case piece; a number is one word."""
-    if piece[0].isdecimal():
-        return 0.0, (piece,)
-    if piece in _ranks() or not _DRAWN_OUT.search(piece):
-        return _cheapest(piece)
-    return min(_cheapest(_DRAWN_OUT.sub(shorter, piece)) for shorter in (r"\1", r"\1\1"))
-
-
-def _cheapest(piece: str) -> tuple[float, tuple[str, ...]]:
-    """Dynamic programming: the cheapest way to the end of each letter, then back along it."""
-    reached = [(0.0, 0)]  # for each end: the cost up to there, and where the last word starts
-    for end in range(1, len(piece) + 1):
-        reached.append(min((reached[start][0] + _cost(piece[start:end]), start) for start in range(end)))
-    words: list[str] = []
-    end = len(piece)
-    while end:
-        start = reached[end][1]
-        words.append(piece[start:end])
-        end = start
-    return reached[-1][0], tuple(reversed(words))
-
-
-def _cost(word: str) -> float:
-    rank = _ranks().get(word)
-    if rank is not None:
-        return log(rank + 10.0)
-    return _UNKNOWN + _PER_LETTER * len(word) + _FRAGMENT * (len(word) <= 2)
 
 
 STYLES: dict[str, Callable[[str], str]] = {

@@ -1,6 +1,8 @@
 """Run folders as training writes them, small and made up, with figures computed from their own predictions."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from affekt.evaluation import calibration, classification_intervals
+from affekt.report.run import write_report
+from report.pages import Page, read_page
 
 SIX = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 EIGHT = ["admiration", "amusement", "anger", "curiosity", "gratitude", "grief", "love", "neutral"]
@@ -235,13 +239,40 @@ def _write_predictions(path: Path, parts: dict[str, Any]) -> None:
     pq.write_table(pa.table(columns), path)
 
 
+@pytest.fixture(scope="session")
+def _runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder / "single", SIX, single_label=True)
+    make_run(folder / "multi", EIGHT, single_label=False)
+    return folder
+
+
 @pytest.fixture
-def single_run(tmp_path: Path) -> Path:
+def single_run(_runs: Path, tmp_path: Path) -> Path:
     """A run on a data set with one label per text."""
-    return make_run(tmp_path / "single", SIX, single_label=True)
+    return Path(shutil.copytree(_runs / "single", tmp_path / "single"))
 
 
 @pytest.fixture
-def multi_run(tmp_path: Path) -> Path:
+def multi_run(_runs: Path, tmp_path: Path) -> Path:
     """A run on a data set with several labels per text."""
-    return make_run(tmp_path / "multi", EIGHT, single_label=False)
+    return Path(shutil.copytree(_runs / "multi", tmp_path / "multi"))
+
+
+@pytest.fixture(scope="session")
+def single_report(_runs: Path) -> Page:
+    """The report of the run with one label per text, read once."""
+    return read_page(write_report(_runs / "single"))
+
+
+@pytest.fixture(scope="session")
+def multi_report(_runs: Path) -> Page:
+    """The report of the run with several labels per text, read once."""
+    return read_page(write_report(_runs / "multi"))
+
+
+def change_metrics(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the metrics of a run."""
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    change(metrics)
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")

@@ -23,7 +23,9 @@ class Encoded:
 class Row(Protocol):
     """One tokenised text; its length is its cost in positions, by which batches are bucketed."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Positions this text takes."""
+        ...
 
 
 class Encoder(Protocol):
@@ -44,7 +46,7 @@ class Encoder(Protocol):
         ...
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
-        """Return the parameters from the input upwards, one group per depth, for layer-wise learning rates."""
+        """Return the parameters from the input upwards, a group per depth, for layer-wise rates."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -53,8 +55,14 @@ class Encoder(Protocol):
 
     # the rest is what every torch module has
 
-    def parameters(self) -> Iterable[nn.Parameter]: ...
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """All parameters."""
+        ...
 
-    def train(self, mode: bool = True) -> Any: ...
+    def train(self, mode: bool = True) -> Any:
+        """Switch dropout on or off."""
+        ...
 
-    def eval(self) -> Any: ...
+    def eval(self) -> Any:
+        """Switch dropout off."""
+        ...

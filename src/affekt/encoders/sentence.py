@@ -1,4 +1,4 @@
-"""The small JSON files by which `SentenceTransformer(folder)` gives the vectors that `Model.embed` gives."""
+"""The small JSON files by which `SentenceTransformer(folder)` and `Model.embed` give the same vectors."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from affekt.errors import ModelError
 
 
 def write_sentence_transformer(
@@ -58,6 +60,34 @@ def _write_dense(folder: Path, layer: nn.Linear, *, last: bool) -> None:
         for name, value in layer.state_dict().items()
     }
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def read_sentence_transformer(name: str, revision: str | None = None) -> dict[str, Any]:
+    """Return `pooling` and `max_length` as far as a folder or Hub model states them; mean if it does not.
+
+    Raises:
+        ModelError: When it pools in another way than "cls" or "mean".
+    """
+    pooling = _stated(name, "1_Pooling/config.json", revision)
+    modes = [mode for mode, on in pooling.items() if mode.startswith("pooling_mode_") and on is True]
+    mode = str(pooling.get("pooling_mode") or (modes[0] if len(modes) == 1 else modes or "mean"))
+    mode = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}.get(mode, mode)
+    if mode not in {"cls", "mean"}:
+        raise ModelError(f"{name}: its vectors are pooled by {mode}; affekt pools by cls or mean only.")
+    longest = _stated(name, "sentence_bert_config.json", revision).get("max_seq_length")
+    return {"pooling": mode} | ({"max_length": longest} if longest else {})
+
+
+def _stated(name: str, file: str, revision: str | None) -> dict[str, Any]:
+    """Return the content of a JSON file that a model may lack."""
+    from transformers.utils.hub import cached_file
+
+    try:
+        found = cached_file(name, file, revision=revision or "main")
+        content = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write(path: Path, content: Any) -> None:

@@ -4,6 +4,7 @@ Layers of BERT's shape run through `fast.py`; other families through their own f
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from affekt.encoders import Batch, Encoded
 from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
 from affekt.encoders.pretrained import load_pretrained, quiet_transformers
 from affekt.encoders.sentence import write_sentence_transformer
-from affekt.errors import ModelError, UsageError, unknown_name
+from affekt.errors import UsageError, unknown_name
 
 POOLINGS = ("cls", "mean")
 
@@ -32,8 +33,14 @@ class Prefix:
     text_segment: int  # the segment id of the text, 0 in families without segments
 
 
-def build_prefix(tokenizer: Any, words: Sequence[str]) -> Prefix:
-    """Lay out label words in front of a text with the special tokens of the tokenizer's family."""
+def build_prefix(tokenizer: Any, words: Sequence[str], *, segmented: bool) -> Prefix:
+    """Lay out label words in front of a text with the special tokens of the tokenizer's family.
+
+    Args:
+        tokenizer: The tokenizer that will read the texts.
+        words: One word or phrase per label.
+        segmented: Whether the model knows segments; the text is then its second.
+    """
     pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
     empty = [word for word, ids in zip(words, pieces, strict=True) if not ids]
     if empty:
@@ -41,26 +48,44 @@ def build_prefix(tokenizer: Any, words: Sequence[str]) -> Prefix:
             f"label words {empty} map to no token of this tokenizer; give other words in the recipe."
         )
     probe = tokenizer("a", add_special_tokens=False)["input_ids"]
-    pair = tokenizer("a", "a")
+    pair = tokenizer("a", "a", return_token_type_ids=segmented)
     ids, n = pair["input_ids"], len(probe)
     first = next(i for i in range(len(ids)) if ids[i : i + n] == probe)
     second = next(i for i in range(first + n, len(ids)) if ids[i : i + n] == probe)
     label_ids = [i for word in pieces for i in word]
     ends = torch.tensor([len(word) for word in pieces]).cumsum(0).tolist()
     spans = tuple((first + end - len(word), first + end) for word, end in zip(pieces, ends, strict=True))
-    segments = pair.get("token_type_ids")
     return Prefix(
         words=tuple(words),
         head=tuple(ids[:first] + label_ids + ids[first + n : second]),
         tail=tuple(ids[second + n :]),
         spans=spans,
-        text_segment=segments[second] if segments else 0,
+        text_segment=pair["token_type_ids"][second] if segmented else 0,
     )
+
+
+def _longest_input(backbone: Any) -> float:
+    """Return how many positions a backbone has; RoBERTa and its kin count on from their padding id."""
+    limit = getattr(backbone.config, "max_position_embeddings", None) or math.inf
+    table = getattr(getattr(backbone, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return float(limit if padding is None else limit - padding - 1)
 
 
 def _utf8(text: str) -> str:
     """Replace lone surrogates, which the tokenizers cannot take."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _mend_merges(tokenizer: Any, path: Path) -> None:
+    """Write BERTweet's merges with the count that transformers looks for when it reads them.
+
+    It writes them without, and then takes the second half of every merge for its count.
+    """
+    if path.exists() and hasattr(tokenizer, "bpe_ranks"):
+        ranked = sorted(tokenizer.bpe_ranks.items(), key=lambda item: item[1])
+        lines = [f"{' '.join(merge)} {rank}\n" for merge, rank in ranked]
+        path.write_text("".join(lines), encoding="utf-8")
 
 
 class TransformerEncoder(nn.Module):
@@ -86,15 +111,17 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         if pooling not in POOLINGS:
             raise UsageError(unknown_name("pooling", pooling, POOLINGS))
+        if label_words and pooling != "cls":
+            raise UsageError(
+                f"{pooling} pooling over label words and text is not defined; set encoder.pooling to cls."
+            )
         self.backbone = backbone
         self.tokenizer = tokenizer
         self.pooling = pooling
         self.dimension: int = backbone.config.hidden_size
-        self.prefix = build_prefix(tokenizer, label_words) if label_words else None
-        limit = backbone.config.max_position_embeddings
-        if backbone.config.model_type in {"roberta", "xlm-roberta"}:
-            limit -= 2  # their positions begin after the padding index
-        self.max_length = min(max_length, limit)
+        segmented = getattr(backbone.config, "type_vocab_size", 0) > 1
+        self.prefix = build_prefix(tokenizer, label_words, segmented=segmented) if label_words else None
+        self.max_length = int(min(max_length, _longest_input(backbone)))
         if self.prefix and len(self.prefix.head) + len(self.prefix.tail) >= self.max_length:
             raise UsageError(
                 f"the {len(self.prefix.words)} label words take {len(self.prefix.head)} of {self.max_length} "
@@ -111,27 +138,30 @@ class TransformerEncoder(nn.Module):
 
     @property
     def family(self) -> str:
-        """The transformers model type: "bert", "roberta", "electra", "distilbert", …"""
+        """The transformers model type, such as "bert", "roberta", "electra" or "distilbert"."""
         return str(self.backbone.config.model_type)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, special tokens included; label words are added when collated."""
+        """Return the token ids of each text, special tokens and label words included."""
         if len(texts) == 0:
             return []
         clean = [_utf8(text) for text in texts]
         if self.prefix is None:
-            out = self.tokenizer(clean, truncation=True, max_length=self.max_length)
-            return list(out["input_ids"])
-        room = self.max_length - len(self.prefix.head) - len(self.prefix.tail)
-        ids = self.tokenizer(clean, add_special_tokens=False)["input_ids"]
+            rows = self.tokenizer(clean, truncation=True, max_length=self.max_length)["input_ids"]
+            return [row or [self._filler] for row in rows]  # empty only without special tokens
         head, tail = list(self.prefix.head), list(self.prefix.tail)
-        return [head + row[:room] + tail for row in ids]
+        room = self.max_length - len(head) - len(tail)
+        ids = self.tokenizer(clean, add_special_tokens=False, truncation=True, max_length=room)["input_ids"]
+        return [head + row + tail for row in ids]
+
+    @property
+    def _filler(self) -> int:
+        return int(self.tokenizer.pad_token_id or 0)
 
     def collate(self, rows: Sequence[list[int]]) -> Batch:
         """Pad rows to the longest: `ids`, `mask`, and `segments` where label words stand before the text."""
         width = max(len(row) for row in rows)
-        pad = self.tokenizer.pad_token_id or 0
-        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows], dtype=torch.long)
+        ids = torch.tensor([row + [self._filler] * (width - len(row)) for row in rows], dtype=torch.long)
         lengths = torch.tensor([len(row) for row in rows])
         batch = {"ids": ids, "mask": torch.arange(width)[None, :] < lengths[:, None]}
         if self.prefix and self.prefix.text_segment:
@@ -151,10 +181,6 @@ class TransformerEncoder(nn.Module):
         mask = batch["mask"][:, : tokens.shape[1]]
         if self.pooling == "cls":
             vectors = tokens[:, 0]
-        elif self.prefix:
-            raise ModelError(
-                "mean pooling over a label-aware input is not defined; set encoder.pooling to cls."
-            )
         else:
             weights = mask.to(tokens.dtype)[:, :, None]
             vectors = (tokens * weights).sum(1) / weights.sum(1)
@@ -189,13 +215,16 @@ class TransformerEncoder(nn.Module):
         return self.backbone.get_input_embeddings()  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
-        """Write a folder that `AutoModel` and `SentenceTransformer` open."""
+        """Write a folder that `AutoModel` and, unless there are label words, `SentenceTransformer` open."""
+        self.tokenizer.model_max_length = self.max_length
         with quiet_transformers():
             self.backbone.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
-        write_sentence_transformer(
-            folder, dimension=self.dimension, pooling=self.pooling, max_length=self.max_length
-        )
+            self.tokenizer.save_pretrained(folder)
+        _mend_merges(self.tokenizer, folder / "bpe.codes")
+        if self.prefix is None:
+            write_sentence_transformer(
+                folder, dimension=self.dimension, pooling=self.pooling, max_length=self.max_length
+            )
         options = {"pooling": self.pooling, "max_length": self.max_length, "label_words": None}
         if self.prefix:
             options["label_words"] = list(self.prefix.words)

@@ -28,7 +28,9 @@ class ClassificationHead(nn.Module):
         activation: One of `ACTIVATIONS`.
     """
 
-    def __init__(self, dimension: int, labels: int, *, dropout: float = 0.3, activation: str = "tanh") -> None:
+    def __init__(
+        self, dimension: int, labels: int, *, dropout: float = 0.3, activation: str = "tanh"
+    ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
             raise UsageError(unknown_name("activation", activation, ACTIVATIONS))

@@ -1,4 +1,6 @@
-"""Projections: the space in which a contrastive loss compares texts. The encoder's own space is what is kept."""
+"""Projections: the space in which a contrastive loss compares texts. What is kept is the encoder's space."""
+
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -29,7 +31,8 @@ class Projection(nn.Module):
         self.kind = kind
         width = hidden or round(dimension * 2 / 3)
         sizes = [dimension, out] if kind == "linear" else [dimension, width, out]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.width = out
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.dropout = Dropout(dropout)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:

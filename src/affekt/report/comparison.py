@@ -1,4 +1,4 @@
-"""Several runs side by side: figures with intervals, sure and unsure differences, labels won, rows disputed."""
+"""Several runs side by side: figures, how sure their differences are, labels won, rows disputed."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ from affekt.report.html import (
 )
 from affekt.report.names import (
     LOWER_IS_BETTER,
+    NEITHER_IS_BETTER,
     Interval,
     as_interval,
     as_number,
@@ -44,8 +45,8 @@ Named = Mapping[str, RunFolder]
 def write_comparison(runs: Sequence[Path], out: Path) -> Path:
     """Write a page that holds several runs side by side, and return it.
 
-    The first run is the one the others are compared with: by paired bootstrap over the rows they share, label by
-    label, and by the texts on which they differ most.
+    The first run is the one the others are compared with: by paired bootstrap over the rows they share, label
+    by label, and by the texts on which they differ most.
 
     Args:
         runs: Two run folders or more.
@@ -143,6 +144,7 @@ def _figures_section(named: Named) -> Section | None:
     choices = list(dict.fromkeys(choice for _, held in measured.values() for choice in held))
     if not choices:
         return None
+    first = next(iter(named.values()))
     splits = {split for split, held in measured.values() if held}
     note = (
         f"On {' and '.join(sorted(splits))}, with 95 % bootstrap intervals; the best value of a row is bold."
@@ -151,13 +153,16 @@ def _figures_section(named: Named) -> Section | None:
     for choice in choices:
         sides = {name: held[choice] for name, (_, held) in measured.items() if choice in held}
         several = len(choices) > 1
-        body.append(tag("h3", choice_name(choice, next(iter(named.values())))) if several else Markup())
-        body += [_drawn(sides), _side_by_side(sides, choice)]
+        heading = choice_name(choice, first)
+        body.append(tag("h3", heading[:1].upper() + heading[1:]) if several else Markup())
+        single = first.single_label
+        body += [_drawn(sides, single_label=single), _side_by_side(sides, heading, single_label=single)]
     return Section("figures", "Figures", join(body))
 
 
-def _drawn(sides: Mapping[str, Mapping[str, Any]]) -> Markup:
-    keys = ordered(list(dict.fromkeys(key for side in sides.values() for key in side)))[:6]
+def _drawn(sides: Mapping[str, Mapping[str, Any]], *, single_label: bool) -> Markup:
+    known = dict.fromkeys(key for side in sides.values() for key in side)
+    keys = ordered(known, single_label=single_label)[:6]
     rows = {key: {name: as_interval(side.get(key)) for name, side in sides.items()} for key in keys}
     measured = {
         metric_name(key): {name: value for name, value in row.items() if value is not None}
@@ -172,10 +177,10 @@ def _drawn(sides: Mapping[str, Mapping[str, Any]]) -> Markup:
         return picture(path, "Main figures of the runs with intervals; the table below has the numbers.")
 
 
-def _side_by_side(sides: Mapping[str, Mapping[str, Any]], name: str) -> Markup:
+def _side_by_side(sides: Mapping[str, Mapping[str, Any]], name: str, *, single_label: bool) -> Markup:
     keys = dict.fromkeys(key for side in sides.values() for key in side)
     rows: list[list[str | Cell]] = []
-    for key in ordered(list(keys)):
+    for key in ordered(keys, single_label=single_label):
         values = [as_interval(side.get(key)) for side in sides.values()]
         if any(value is not None for value in values):
             best = _best(values, key)
@@ -187,7 +192,7 @@ def _side_by_side(sides: Mapping[str, Mapping[str, Any]], name: str) -> Markup:
 
 def _best(values: Sequence[Interval | None], key: str) -> Interval | None:
     known = [value for value in values if value is not None]
-    if len({value[0] for value in known}) < 2:
+    if key in NEITHER_IS_BETTER or len({value[0] for value in known}) < 2:
         return None
     return min(known) if key in LOWER_IS_BETTER else max(known)
 
@@ -208,7 +213,7 @@ def _pair_sections(first: str, other: str, named: Named, *, single: bool) -> lis
     left, right = named[first], named[other]
     final = pair(left, right, "test") or pair(left, right, "dev")
     if final is None:
-        note = f"{first} and {other} share no predicted rows with the same labels, so no difference can be tested."
+        note = f"{first} and {other} share no predicted rows with the same labels: nothing can be paired."
         return [Section(f"difference{at}", f"Differences{against}", tag("p", note))]
     seen = pair(left, right, "dev") or final  # texts are read from dev, so that test stays unread
     return [
@@ -232,8 +237,8 @@ def _differences(of: Pair, first: str, other: str) -> Markup:
             ]
         )
     note = (
-        f"{other} less {first} on the {len(of.first.texts):,} {of.split} texts that both predicted, each with its "
-        "own thresholds. Intervals (95 %) and p are from a paired bootstrap over these texts; they say nothing of "
+        f"{other} minus {first} on the {len(of.first.texts):,} {of.split} texts that both predicted, each as "
+        "it decides. Intervals (95 %) and p are from a paired bootstrap over these texts; they say nothing of "
         "other seeds."
     )
     heads = [Column("Figure"), *(Column(name, numeric=True) for name in ("Difference", "95 % interval", "p"))]
@@ -267,16 +272,17 @@ def _labels(of: Pair, first: str, other: str) -> Markup:
                 f"{winner} (clearly)" if one.is_clear else winner or "tie",
             ]
         )
-    wins = {
+    won = {
         first: [one for one in found if one.first > one.second],
         other: [one for one in found if one.second > one.first],
     }
     said = ", ".join(
-        f"{name} wins {len(won)} ({sum(one.is_clear for one in won)} clearly)" for name, won in wins.items()
+        f"{name} wins {len(those)} ({sum(one.is_clear for one in those)} clearly)"
+        for name, those in won.items()
     )
     note = (
-        f"Of {len(found)} labels {said}. Clearly: the 95 % interval of the difference in F1 leaves out zero; of "
-        "twenty labels without any difference one would be expected to."
+        f"Of {len(found)} labels {said}. Clearly: the 95 % interval of the difference in F1 leaves out zero; "
+        "of twenty labels without any true difference one would be expected to."
     )
     heads = [
         Column("Label"),

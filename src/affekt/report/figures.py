@@ -27,7 +27,16 @@ from affekt.report.canvas import (
 )
 from affekt.report.heat import heat_map
 from affekt.report.names import MAIN_METRICS, metric_name
-from affekt.report.palette import BLUE, CATEGORICAL, GREY, MARKERS, SENTIMENT, VERMILLION, styles
+from affekt.report.palette import (
+    BLUE,
+    CATEGORICAL,
+    GREY,
+    MARKERS,
+    SENTIMENT,
+    VERMILLION,
+    are_sentiments,
+    styles,
+)
 
 Bins = Sequence[Mapping[str, float]]  # low, high, confidence, frequency, n of each bin
 Interval = tuple[float, float, float]  # value, low, high
@@ -344,6 +353,7 @@ def scatter(points: Floats, categories: Sequence[str], path: Path, heading: str 
 def by_frequency(categories: Sequence[str]) -> list[str]:
     """Return the distinct categories, the commonest first; sentiment groups keep their natural order."""
     counts = Counter(categories)
-    if set(counts) <= set(SENTIMENT):
-        return [name for name in SENTIMENT if name in counts]
+    if are_sentiments(counts):
+        first = [name for name in SENTIMENT if name in counts]
+        return first + [name for name in counts if name not in SENTIMENT]
     return [name for name, _ in counts.most_common()]

@@ -34,7 +34,7 @@ def heat_map(matrix: Floats, labels: Sequence[str], path: Path, across: str) -> 
         for row, column in np.ndindex(k, k):
             note = _cell(float(matrix[row, column]), small=k > 8)
             ink = "white" if matrix[row, column] > 0.7 else INK
-            ax.text(column, row, note, ha="center", va="center", fontsize=size, color=ink)
+            ax.text(column, row, note, ha="center", va="center", fontsize=size, color=ink, in_layout=False)
         _turn(ax, names)
         ax.set_yticks(range(k), names)
         ax.set_xticks(np.arange(k + 1) - 0.5, minor=True)

@@ -161,7 +161,7 @@ def _map_section(colours: Mapping[str, Sequence[str]], png: Path) -> Markup:
             "div",
             id="plot",
             class_="plot",
-            role="img",
+            role="figure",
             aria_label="Map of the texts; clusters are described below.",
         ),
         tag("noscript", still),

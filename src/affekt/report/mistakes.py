@@ -129,23 +129,22 @@ def mistakes_section(run: RunFolder) -> Section | None:
     if part is None:
         return None
     given = wrongly_given(part.true, part.predicted, part.probabilities, MISTAKES)
-    body = [tag("p", _where_from(part), class_="note")]
+    body = [tag("p", _where_from(part, single_label=run.single_label), class_="note")]
     if given:
-        body.append(_mistakes_table(run, part, given, "Wrongly given"))
+        body.append(_mistakes_table(run, part, given, "wrong"))
     else:
         body.append(tag("p", "No label was wrongly given."))
     if not run.single_label:
         missed = wrongly_missed(part.true, part.predicted, part.probabilities, MISTAKES)
         if missed:
-            body += [tag("h3", "Most firmly missed labels"), _mistakes_table(run, part, missed, "Missed")]
+            body += [tag("h3", "Most firmly missed labels"), _mistakes_table(run, part, missed, "missed")]
     return Section("mistakes", "Most confident mistakes", join(body))
 
 
-def _where_from(part: Predictions) -> str:
+def _where_from(part: Predictions, *, single_label: bool) -> str:
     wrong = int((part.true != part.predicted).any(axis=1).sum())
-    start = (
-        f"{wrong:,} of {len(part.texts):,} {part.split} texts are not wholly right; the surest are shown. "
-    )
+    fault = "wrong" if single_label else "not wholly right"
+    start = f"{wrong:,} of {len(part.texts):,} {part.split} texts are {fault}; the surest are shown. "
     if part.split == "dev":
         return start + "They come from dev, so that reading them to improve the model leaves test unseen."
     return start + "Some labels may be wrong rather than the model."
@@ -167,9 +166,9 @@ def _mistakes_table(run: RunFolder, part: Predictions, found: Sequence[Mistake],
         Column("Text"),
         Column("True"),
         Column("Predicted"),
-        Column(f"{verb}, probability", numeric=True),
+        Column(f"Surest {verb} label, its probability", numeric=True),
     ]
-    return table(columns, rows, name=f"{verb} labels", stacks=True)
+    return table(columns, rows, name=f"Surest {verb} labels", stacks=True)
 
 
 def _names(held: Bools, labels: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What people call the figures, and how figures, counts and times are written."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 NAMES = {
@@ -48,6 +49,12 @@ NAMES = {
 }
 
 COUNTS = frozenset({"n", "clusters", "clusters_found", "dimension", "never_predicted"})
+NEITHER_IS_BETTER = frozenset({"f1_std", "n", "clusters", "dimension"})
+
+# with one label per text these only say accuracy again
+SAYS_ACCURACY = frozenset(
+    {"f1_micro", "precision_micro", "recall_micro", "jaccard", "jaccard_empty_zero", "hamming"}
+)
 
 # in this order they head tables and charts
 MAIN_METRICS = (
@@ -67,7 +74,6 @@ LOWER_IS_BETTER = frozenset(
         "davies_bouldin_labels",
         "ece",
         "ece_macro",
-        "f1_std",
         "hamming",
         "mce",
         "mean_squared_difference",
@@ -83,9 +89,13 @@ def metric_name(key: str) -> str:
     return NAMES.get(key, key.replace("_", " "))
 
 
-def ordered(keys: list[str]) -> list[str]:
-    """Return metric keys, the main ones first, the others as they came."""
-    return [key for key in MAIN_METRICS if key in keys] + [key for key in keys if key not in MAIN_METRICS]
+def ordered(keys: Iterable[str], *, single_label: bool = False) -> list[str]:
+    """Return metric keys, the main ones first, the others as they came.
+
+    With one label per text, figures that only say accuracy again are left out.
+    """
+    told = [key for key in keys if not (single_label and key in SAYS_ACCURACY)]
+    return [key for key in MAIN_METRICS if key in told] + [key for key in told if key not in MAIN_METRICS]
 
 
 def as_number(value: Any) -> float | None:

@@ -3,7 +3,7 @@
 Those of Okabe and Ito (2008), but for their yellow, which is too faint on white: wine stands in its place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 BLUE = "#0072B2"
 VERMILLION = "#D55E00"
@@ -31,13 +31,19 @@ SEQUENTIAL = ("#FFFFFF", "#D6E6F4", "#9CC9E1", "#559ECB", "#1F6EB3", "#08306B")
 _NOTHING = frozenset({"", "none", "noise", "other", "unlabelled"})
 
 
+def are_sentiments(categories: Iterable[str]) -> bool:
+    """Return whether categories are GoEmotions' sentiment groups, but for those that stand for nothing."""
+    named = set(categories) - _NOTHING
+    return bool(named) and named <= set(SENTIMENT)
+
+
 def styles(categories: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Return a colour and a symbol number for every category.
 
     Sentiment groups get the sentiment colours; categories that stand for nothing ("", "none", "noise", ...)
     are grey; the rest take the colours in turn and, once those are used up, the next symbol.
     """
-    if categories and all(name in SENTIMENT or name in _NOTHING for name in categories):
+    if are_sentiments(categories):
         return {name: (SENTIMENT.get(name, GREY), 0) for name in categories}
     given: dict[str, tuple[str, int]] = {}
     taken = 0

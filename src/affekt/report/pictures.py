@@ -55,8 +55,9 @@ def _figures(run: RunFolder, path: Path) -> bool:
     _, choices = figures_of(run)
     published = [entry for entry in run.metrics.get("published") or [] if as_interval(entry.get("value"))]
     known = list(dict.fromkeys(key for choice in choices.values() for key in choice))
-    asked = {entry["metric"] for entry in published} | set(ordered(known)[:5])
-    keys = [key for key in ordered(known) if key in asked and key != "per_label"]
+    told = ordered(known, single_label=run.single_label)
+    asked = {entry["metric"] for entry in published} | set(told[:5])
+    keys = [key for key in told if key in asked]
     measured = {}
     for key in keys:
         values = {choice_name(name, run): as_interval(choice.get(key)) for name, choice in choices.items()}

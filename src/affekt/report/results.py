@@ -116,7 +116,7 @@ def _figures_table(
     columns = [Column("Figure"), *(Column(choice_name(choice, run), numeric=True) for choice in choices)]
     columns += [Column("Published (its encoder)")] if any(theirs.values()) else []
     rows = []
-    for key in ordered(list(known)):
+    for key in ordered(known, single_label=run.single_label):
         values = [as_interval(choice.get(key)) for choice in choices.values()]
         if any(value is not None for value in values):
             row: list[str | Cell] = [metric_name(key), *(_value_cell(key, value) for value in values)]

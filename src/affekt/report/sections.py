@@ -114,7 +114,9 @@ def _skipped(skipped: Sequence[Mapping[str, Any]]) -> Markup:
         return Markup()
     listed = skipped[:MOST_SKIPPED]
     rest = len(skipped) - len(listed)
-    rows = [[str(one.get("where", "")), str(one.get("reason", ""))] for one in listed]
+    rows: list[list[str | Cell]] = [
+        [str(one.get("where", "")), Cell(str(one.get("reason", "")), classes="text")] for one in listed
+    ]
     more = tag("p", f"And {rest:,} more, listed in metrics.json.", class_="note") if rest else ""
     return join(
         [
@@ -136,9 +138,16 @@ def learning_section(run: RunFolder, pictures: Pictures) -> Section | None:
     if not run.history:
         return None
     last = run.history[-1].get("dev") or {}
-    keys = [key for key in ordered(list(last)) if as_number(last[key]) is not None][:5]
+    keys = [key for key in ordered(last) if as_number(last[key]) is not None][:5]
     terms = list((run.history[-1].get("terms") or {}) if len(run.history[-1].get("terms") or {}) > 1 else {})
-    names = ["Train loss", *terms, "Dev loss", *(metric_name(key) for key in keys), "Learning rate", "Time"]
+    names = [
+        "Train loss",
+        *map(metric_name, terms),
+        "Dev loss",
+        *(metric_name(key) for key in keys),
+        "Learning rate",
+        "Time",
+    ]
     rows = [_epoch(row, at, terms, keys) for at, row in enumerate(run.history, start=1)]
     numbers = table(
         [Column("Epoch"), *(Column(name, numeric=True) for name in names)], rows, name="Epoch by epoch"

@@ -18,7 +18,7 @@ from affekt.encoders.pretrained import known, load_pretrained
 from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.words import read_vectors
-from affekt.errors import DataError, RecipeError
+from affekt.errors import DataError, RecipeError, unknown_name
 from affekt.heads.classification import set_bias_to_prior
 from affekt.heads.label_span import LabelSpanHead
 from affekt.heads.projection import Projection
@@ -52,15 +52,17 @@ def style_of(recipe: Recipe) -> str:
 
 
 def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
-    """Return the corpora train, dev and, where there is one, test; dev is cut from train where there is none."""
+    """Return train, dev and, where there is one, test; dev is cut from train where there is none."""
     if (spec.name is None) == (spec.train is None):
         raise RecipeError("data: give either data.name (a known data set) or data.train (a file).")
+    if spec.name is not None and (spec.dev or spec.test or spec.split_column):
+        raise RecipeError(
+            f"data: {spec.name} has its own splits; data.dev, data.test and data.split_column go with data.train."
+        )
     splits = catalog.load(spec.name) if spec.name else _read(spec)
     if spec.taxonomy is not None:
         if spec.taxonomy not in TAXONOMIES:
-            raise RecipeError(
-                f"data.taxonomy = {spec.taxonomy!r}: known are {', '.join(sorted(TAXONOMIES))}."
-            )
+            raise RecipeError(f"data.taxonomy: {unknown_name('taxonomy', spec.taxonomy, TAXONOMIES)}")
         splits = {name: corpus.map_labels(TAXONOMIES[spec.taxonomy]) for name, corpus in splits.items()}
     splits = {name: _selected(corpus, spec) for name, corpus in splits.items()}
     splits = _with_dev(splits, spec, seed)
@@ -99,7 +101,10 @@ def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
     kept = [i for i, label in enumerate(corpus.labels) if label not in spec.without]
     rows = np.flatnonzero(np.asarray(corpus.targets)[:, kept].sum(1) > 0)
     left = corpus.select(rows)
-    return replace(left, targets=left.targets[:, kept], labels=tuple(corpus.labels[i] for i in kept))
+    targets = left.targets[:, kept]
+    if corpus.single_label:
+        targets = targets / targets.sum(1, keepdims=True)  # shares of raters add up to 1 again
+    return replace(left, targets=targets, labels=tuple(corpus.labels[i] for i in kept))
 
 
 def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str, Corpus]:
@@ -172,6 +177,11 @@ def _vectors_path(vectors: str) -> Path:
 
 
 def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
+    if spec.kind == "label-span" and getattr(encoder, "prefix", None) is None:
+        raise RecipeError(
+            "head.kind = 'label-span': reads label words before the text; set encoder.label_words to labels "
+            "and encoder.kind to transformer."
+        )
     head = build_head(
         encoder, len(train.labels), kind=spec.kind, dropout=spec.dropout, activation=spec.activation
     )
@@ -207,7 +217,8 @@ def objective_for(recipe: Recipe, network: Network, train: Corpus) -> Objective:
     )
 
     def weighting() -> Network:
-        assert isinstance(spec, LabelAware)
+        if not isinstance(spec, LabelAware):
+            raise TypeError("only a label-aware objective has a weighting network")
         return _with_head(
             build_encoder(spec.weighting, train, recipe.training.seed + 1), spec.weighting_head, train
         )
@@ -216,7 +227,7 @@ def objective_for(recipe: Recipe, network: Network, train: Corpus) -> Objective:
 
 
 def label_weights(train: Corpus) -> torch.Tensor:
-    """n / (k · n_label): rare labels weigh more, and all weights average to one over balanced data."""
+    """N / (k · n_label): rare labels weigh more, and all weights average to one over balanced data."""
     counts = np.maximum(np.asarray(train.targets).sum(0), 1.0)
     return torch.as_tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
 

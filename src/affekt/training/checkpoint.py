@@ -1,7 +1,6 @@
 """Checkpoints: all a run needs to go on as if it had never stopped."""
 
 import json
-import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ class Progress:
         best: Best value of the watched metric so far.
         waited: Epochs since then.
         stopped: Whether early stopping has ended the run.
+        earlier: Time spent on training in earlier sittings.
     """
 
     epoch: int = 0
@@ -40,6 +40,7 @@ class Progress:
     best: float | None = None
     waited: int = 0
     stopped: bool = False
+    earlier: float = 0.0
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Checkpoints:
         optimizers: list[torch.optim.Optimizer],
         progress: Progress,
         *,
-        generators: list[torch.Tensor],
+        generators: list[dict[str, torch.Tensor]],
         best: dict[str, torch.Tensor] | None,
     ) -> None:
         """Write the state aside and rename it over the last checkpoint."""
@@ -69,7 +70,7 @@ class Checkpoints:
             "objective": objective.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
             "progress": json.dumps(asdict(progress)),
-            "generators": generators,  # one state per process
+            "generators": generators,  # one per process: the state of each device's random numbers
             "best": best,
         }
         with written_aside(self.folder / FILE) as aside:
@@ -80,23 +81,21 @@ class Checkpoints:
         path = self.folder / FILE
         if not path.exists():
             return None
-        try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as fault:
-            raise ModelError(
-                f"{path}: not a readable checkpoint ({fault}); remove it to start the run again."
-            ) from fault
-        saved = json.loads(state["identity"])
+        state = _read(path)
+        saved = state["identity"]
         changed = [name for name, digest in self.identity.items() if saved.get(name) != digest]
         if changed:
             raise UsageError(
                 f"{self.folder}: the checkpoint belongs to another {' and '.join(changed)}; resume with the "
                 "recipe and data it began with, or train into another folder."
             )
-        objective.load_state_dict(state["objective"])
-        for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(values)
-        return Restored(Progress(**json.loads(state["progress"])), state["generators"], state["best"])
+        try:
+            objective.load_state_dict(state["objective"])
+            for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(values)
+        except (RuntimeError, ValueError, KeyError) as fault:
+            raise ModelError(_unusable(path, fault)) from fault
+        return Restored(state["progress"], state["generators"], state["best"])
 
     def remove(self) -> None:
         """Delete the checkpoint of a finished run."""
@@ -108,5 +107,23 @@ class Restored:
     """What a checkpoint gives back beside the weights."""
 
     progress: Progress
-    generators: list[torch.Tensor]
+    generators: list[dict[str, torch.Tensor]]
     best: dict[str, torch.Tensor] | None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint file; whatever is wrong with its bytes is one fault."""
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        plain = {
+            "identity": json.loads(state["identity"]),
+            "progress": Progress(**json.loads(state["progress"])),
+        }
+        return {**{name: state[name] for name in ("objective", "optimizers", "generators", "best")}, **plain}
+    except Exception as fault:  # a damaged file raises a dozen kinds of exception
+        raise ModelError(_unusable(path, fault)) from fault
+
+
+def _unusable(path: Path, fault: Exception) -> str:
+    reason = (str(fault).splitlines() or [""])[0] or type(fault).__name__
+    return f"{path}: not a whole checkpoint of this version ({reason}); remove it to start the run again."

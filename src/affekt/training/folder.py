@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,17 @@ from affekt.errors import UsageError
 from affekt.files import written_aside
 from affekt.training.checkpoint import FILE, Checkpoints
 from affekt.training.recipe import Recipe
+
+_LOCK = ".lock"
+_FILES = (
+    "recipe.yaml",
+    "skipped.jsonl",
+    FILE,
+    "history.jsonl",
+    "predictions.parquet",
+    "model",
+    "metrics.json",
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +45,10 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: is a file; name a folder for the run.")
+        new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
+            lock = (self.path / _LOCK).open("w")
         except OSError as fault:
             raise UsageError(f"{self.path}: cannot be written to ({fault.strerror}).") from fault
         with lock:
@@ -45,12 +58,30 @@ class RunFolder:
                 raise UsageError(
                     f"{self.path}: another process is training into this folder; name another one."
                 ) from None
+            self._sweep()
             begun = (self.path / FILE).exists() or (self.path / "metrics.json").exists()
             if begun and not resume:
                 raise UsageError(
-                    f"{self.path}: holds a run already; add --resume to go on with it, or name another folder."
+                    f"{self.path}: holds a run already; add --resume to go on, or name another folder."
                 )
-            yield self
+            try:
+                yield self
+            except BaseException:
+                self._leave_nothing(remove=new)
+                raise
+
+    def _sweep(self) -> None:
+        """Remove what a killed run was writing; nobody else writes here now."""
+        for name in _FILES:
+            for leftover in self.path.glob(f".{name}.*"):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+    def _leave_nothing(self, *, remove: bool) -> None:
+        """After a fault that came before anything was written, leave the place as it was."""
+        if [entry.name for entry in self.path.iterdir()] == [_LOCK]:
+            (self.path / _LOCK).unlink()
+            if remove:
+                self.path.rmdir()
 
     def checkpoints(self, recipe: Recipe, splits: dict[str, Corpus]) -> Checkpoints:
         """The checkpoint of this recipe on this data."""
@@ -59,9 +90,10 @@ class RunFolder:
 
     def write_start(self, recipe: Recipe, splits: dict[str, Corpus]) -> None:
         """Write what is known before training: the complete recipe, and rows that were left out."""
-        if not (self.path / FILE).exists():
-            with written_aside(self.path / "recipe.yaml") as aside:
-                aside.write_text(recipe.to_yaml(), encoding="utf-8")
+        if (self.path / FILE).exists():
+            return  # a run to be resumed, if it is of this recipe and this data
+        with written_aside(self.path / "recipe.yaml") as aside:
+            aside.write_text(recipe.to_yaml(), encoding="utf-8")
         skipped = [row for corpus in splits.values() for row in corpus.skipped]
         if skipped:
             lines = "".join(

@@ -1,7 +1,35 @@
-"""Joining a batch over processes, with gradients."""
+"""Several processes as one: who leads, what the leader says, and a batch joined over all with gradients."""
+
+from typing import Any
 
 import torch
 import torch.distributed as dist
+
+
+def join_processes() -> None:
+    """Join the processes that torchrun or `accelerate launch` started beside this one, if any."""
+    from accelerate import PartialState
+
+    PartialState()
+
+
+def several() -> bool:
+    """Whether other processes train with this one."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def leads() -> bool:
+    """Whether this is the process that writes files and speaks: the first, or the only one."""
+    return not several() or dist.get_rank() == 0
+
+
+def from_leader(value: Any) -> Any:
+    """Return the leader's value on every process; all must call this at the same place."""
+    if not several():
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
 
 
 def gathered(rows: torch.Tensor) -> torch.Tensor:
@@ -11,7 +39,7 @@ def gathered(rows: torch.Tensor) -> torch.Tensor:
     way back sums W equal gradients, and the averaging of parameter gradients divides by W again: the result
     is the gradient of one process on the joined batch. All processes must hold equally many rows.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not several():
         return rows
     if rows.requires_grad:
         from torch.distributed.nn.functional import all_gather
@@ -20,9 +48,3 @@ def gathered(rows: torch.Tensor) -> torch.Tensor:
     out = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
     dist.all_gather(out, rows.contiguous())
     return torch.cat(out)
-
-
-def barrier() -> None:
-    """Wait for the other processes, if there are any."""
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()

@@ -10,8 +10,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from affekt.corpus import Corpus
 from affekt.encoders.bag import TfidfEncoder
 from affekt.heads.classification import LinearHead
-from affekt.model import Model
 from affekt.judge import takes_unit_vectors
+from affekt.model import Model
 from affekt.network import Network
 from affekt.training.recipe import Logistic
 

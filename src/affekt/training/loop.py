@@ -1,10 +1,10 @@
-"""The loop: epochs over batches. It knows neither the losses nor the metrics, only terms and figures by name."""
+"""The loop: epochs over batches. It knows no losses and no metrics, only terms and figures by name."""
 
 import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from affekt import sampling
 from affekt.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.training.checkpoint import Checkpoints, Progress
+from affekt.training.gather import from_leader
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
 from affekt.training.recipe import Recipe
@@ -64,12 +65,35 @@ class TrainingRows:
         return inputs, self.targets[torch.as_tensor(indices)].to(device)
 
 
+def draws_pairs(recipe: Recipe) -> bool:
+    """Whether a batch is made of pairs: its first half the left rows, its second half the right ones."""
+    objective = recipe.objective
+    return objective.kind == "contrastive" and objective.pairs == "drawn"
+
+
+def share_of(recipe: Recipe, batches: list[np.ndarray], rank: int, world: int) -> list[np.ndarray]:
+    """Return one process's part of every batch; drawn pairs stay together."""
+    if not draws_pairs(recipe):
+        return sampling.split_for_process(batches, rank, world)
+    halves = ([np.split(batch, 2)[side] for batch in batches] for side in (0, 1))
+    left, right = (sampling.split_for_process(half, rank, world) for half in halves)
+    return [np.concatenate(pair) for pair in zip(left, right, strict=True)]
+
+
+def count_steps(recipe: Recipe, rows: TrainingRows) -> int:
+    """Return how many steps the optimiser takes in a whole run."""
+    spec = recipe.training
+    differ = spec.sampler == "m-per-class"  # whose epochs are not all equally long
+    counts = [len(epoch_batches(recipe, rows, epoch)) for epoch in range(spec.epochs if differ else 1)]
+    steps = [math.ceil(count / spec.accumulate) for count in counts]
+    return sum(steps) if differ else steps[0] * spec.epochs
+
+
 def epoch_batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.ndarray]:
     """Return the batches of an epoch as row numbers: a function of recipe and epoch alone."""
     spec, targets = recipe.training, np.asarray(rows.corpus.targets)
     chosen: dict[str, Any] = {"seed": spec.seed, "epoch": epoch}
-    objective = recipe.objective
-    if objective.kind == "contrastive" and objective.pairs == "drawn":
+    if draws_pairs(recipe):
         left, right, _ = sampling.balanced_pairs(targets, len(rows.corpus), **chosen)
         return [
             np.concatenate([left[at : at + spec.batch_size], right[at : at + spec.batch_size]])
@@ -96,7 +120,7 @@ class Loop:
         rows: What to train on.
         judge: Gives the dev figures after an epoch, by name; empty without a dev split.
         checkpoints: Where to keep the state; None keeps none.
-        tell: Hears each finished epoch's entry of the history.
+        tell: Hears each finished epoch's entry of the history, in the leading process.
         tick: Hears (batches done, batches of the epoch) after each batch.
     """
 
@@ -109,11 +133,10 @@ class Loop:
     tick: Callable[[int, int], None] = lambda done, of: None
 
     def run(self, *, resume: bool = False) -> Progress:
-        """Train to the end, from the last checkpoint when resuming, and leave the kept epoch's weights in place."""
+        """Train to the end, when resuming from the last checkpoint; the kept epoch's weights stay in place."""
         spec = self.recipe.training
-        self.accelerator = (
-            Accelerator()
-        )  # bfloat16 is our own autocast: accelerate fixes its choice per process
+        # bfloat16 is our own autocast: accelerate fixes its choice once per process
+        self.accelerator = Accelerator()
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
         torch.manual_seed(spec.seed + self.accelerator.process_index)
@@ -123,8 +146,8 @@ class Loop:
             self._restore()
         self.wrapped = self.accelerator.prepare_model(self.objective)
         self.saved_at = time.monotonic()
-        per_epoch = math.ceil(len(epoch_batches(self.recipe, self.rows, 0)) / spec.accumulate)
-        self.steps = per_epoch * spec.epochs
+        self.began = self.saved_at
+        self.steps = count_steps(self.recipe, self.rows)
         while self.progress.epoch < spec.epochs and not self.progress.stopped:
             self._epoch()
         if self.best is not None:
@@ -133,23 +156,29 @@ class Loop:
 
     def _restore(self) -> None:
         restored = self.checkpoints.load(self.objective, self.optimizers) if self.checkpoints else None
-        if restored is not None:
-            self.progress, self.best = restored.progress, restored.best
-            torch.set_rng_state(restored.generators[self.accelerator.process_index])
+        if restored is None:
+            return
+        if len(restored.generators) != self.accelerator.num_processes:
+            raise UsageError(
+                f"the checkpoint was written by {len(restored.generators)} processes and this is a run of "
+                f"{self.accelerator.num_processes}; resume with as many as before."
+            )
+        self.progress, self.best = restored.progress, restored.best
+        set_random_state(restored.generators[self.accelerator.process_index])
 
     def _epoch(self) -> None:
         spec, progress = self.recipe.training, self.progress
         began = time.monotonic() - progress.seconds
         batches = epoch_batches(self.recipe, self.rows, progress.epoch)
-        mine = sampling.split_for_process(
-            batches, self.accelerator.process_index, self.accelerator.num_processes
-        )
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        mine = share_of(self.recipe, batches, rank, world)
         self.rows.start_epoch(progress.epoch)
         self.objective.train()
         for at in range(progress.batch, len(mine)):
             last = (at + 1) % spec.accumulate == 0 or at + 1 == len(mine)
+            together = min(spec.accumulate, len(mine) - at // spec.accumulate * spec.accumulate)
             self.objective.start_step(progress.epoch + at / len(mine))
-            self._batch(np.asarray(mine[at]), update=last)
+            self._batch(np.asarray(mine[at]), share=1 / together, update=last)
             progress.batch = at + 1
             self.tick(at + 1, len(mine))
             if last and at + 1 < len(mine):
@@ -158,31 +187,39 @@ class Loop:
         progress.seconds = time.monotonic() - began
         self._finish_epoch()
 
-    def _batch(self, indices: np.ndarray, *, update: bool) -> None:
-        spec, progress = self.recipe.training, self.progress
+    def _batch(self, indices: np.ndarray, *, share: float, update: bool) -> None:
+        """Take a batch into the gradients with its share of the step, and where asked move the weights."""
         inputs, targets = self.rows.batch(indices, self.accelerator.device)
         with self._synchronised(update):
             with self._precision():
                 terms = self.wrapped(inputs, targets)
             loss = total(terms)
-            self.accelerator.backward(loss / spec.accumulate)
-        for name, term in terms.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + float(term.detach()) * len(indices)
-        progress.sums["rows"] = progress.sums.get("rows", 0.0) + len(indices)
-        progress.sums["tokens"] = progress.sums.get("tokens", 0.0) + float(self.rows.lengths[indices].sum())
-        if not math.isfinite(float(loss.detach())):
+            self.accelerator.backward(loss * share)
+        self._count({name: float(term.detach()) for name, term in terms.items()}, indices)
+        if update:
+            self._move_weights()
+
+    def _count(self, terms: dict[str, float], indices: np.ndarray) -> None:
+        """Add a batch to the epoch's sums, if its loss is a number."""
+        if not math.isfinite(sum(terms.values())):
+            shown = ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
             raise UsageError(
-                f"the loss became {float(loss.detach())} at step {progress.step} "
-                f"({', '.join(f'{name} {float(term.detach()):.3g}' for name, term in terms.items())}); "
+                f"the loss became {sum(terms.values())} at step {self.progress.step} ({shown}); "
                 "lower training.learning_rate or training.clip."
             )
-        if update:
-            set_rates(self.optimizers, rate_factor(progress.step, self.steps, spec))
-            clip_gradients(self.objective.parameters(), spec.clip)
-            for optimizer in self.optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            progress.step += 1
+        counted = {name: value * len(indices) for name, value in terms.items()}
+        counted |= {"rows": float(len(indices)), "tokens": float(self.rows.lengths[indices].sum())}
+        sums = self.progress.sums
+        sums |= {name: sums.get(name, 0.0) + value for name, value in counted.items()}
+
+    def _move_weights(self) -> None:
+        spec, progress = self.recipe.training, self.progress
+        set_rates(self.optimizers, rate_factor(progress.step, self.steps, spec))
+        clip_gradients(self.objective.parameters(), spec.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        progress.step += 1
 
     def _precision(self) -> Any:
         low = self.recipe.training.precision == "bfloat16"
@@ -193,12 +230,12 @@ class Loop:
         return nullcontext() if update else self.accelerator.no_sync(self.wrapped)
 
     def _finish_epoch(self) -> None:
-        spec, progress = self.recipe.training, self.progress
+        progress = self.progress
         sums = dict(progress.sums)
         rows, tokens = sums.pop("rows"), sums.pop("tokens")
         terms = {name: value / rows for name, value in sums.items()}
         self.objective.eval()
-        dev = self.judge()
+        dev = from_leader(self.judge() if self.accelerator.is_main_process else None)
         entry = {
             "epoch": progress.epoch + 1,
             "step": progress.step,
@@ -215,9 +252,9 @@ class Loop:
         progress.history.append(entry)
         progress.epoch, progress.batch, progress.sums, progress.seconds = progress.epoch + 1, 0, {}, 0.0
         self._watch(dev)
-        self.tell(entry)
-        if spec.checkpoint_seconds >= 0:
-            self._checkpoint()
+        if self.accelerator.is_main_process:
+            self.tell(entry)
+        self._checkpoint()
 
     def _watch(self, dev: dict[str, float]) -> None:
         """Early stopping and the best epoch's weights."""
@@ -227,10 +264,11 @@ class Loop:
         metric = spec.early_stopping.metric
         if metric not in dev:
             raise UsageError(
-                f"training.early_stopping.metric = {metric!r}: dev has {', '.join(sorted(dev)) or 'no figures'}."
+                f"training.early_stopping.metric = {metric!r}: dev has "
+                f"{', '.join(sorted(dev)) or 'no figures'}."
             )
         sign = -1 if metric in SMALLER_IS_BETTER else 1
-        if progress.best is None or sign * dev[metric] > sign * progress.best:
+        if progress.best is None or math.isnan(progress.best) or sign * dev[metric] > sign * progress.best:
             progress.best, progress.waited = dev[metric], 0
             if spec.keep == "best":
                 state = self.objective.network.state_dict()
@@ -240,15 +278,33 @@ class Loop:
             progress.stopped = progress.waited >= spec.early_stopping.patience
 
     def _checkpoint_if_due(self) -> None:
-        if time.monotonic() - self.saved_at >= self.recipe.training.checkpoint_seconds:
+        due = time.monotonic() - self.saved_at >= self.recipe.training.checkpoint_seconds
+        if from_leader(due):  # clocks differ, and all must write or none
             self._checkpoint()
 
     def _checkpoint(self) -> None:
         if self.checkpoints is None:
             return
-        states = gather_object([torch.get_rng_state()])
+        states = gather_object([random_state()])
         if self.accelerator.is_main_process:
+            earlier = self.progress.earlier + time.monotonic() - self.began
+            progress = replace(self.progress, earlier=earlier)
             self.checkpoints.save(
-                self.objective, self.optimizers, self.progress, generators=states, best=self.best
+                self.objective, self.optimizers, progress, generators=states, best=self.best
             )
         self.saved_at = time.monotonic()
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    """Return the state of the random numbers of the CPU and, where one is used, of the GPU."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, torch.Tensor]) -> None:
+    """Go on drawing random numbers where a run stopped."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from affekt.encoders import Batch, Encoded
-from affekt.errors import RecipeError
+from affekt.errors import RecipeError, UsageError
 from affekt.losses import (
     classification_loss,
     inter_group_correlation,
@@ -28,6 +28,7 @@ from affekt.losses import (
 from affekt.network import Network
 from affekt.training.gather import gathered
 from affekt.training.recipe import (
+    Classify,
     ClassifyLoss,
     Contrastive,
     ContrastiveUnsupervised,
@@ -65,6 +66,7 @@ class LogitLoss:
         self.groups = groups
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> Terms:
+        """Return the terms by name for (n, k) logits and targets."""
         weights = None if self.label_weights is None else self.label_weights.to(logits)
         value = classification_loss(
             logits, targets, kind=self.kind, label_weights=weights, smoothing=self.spec.smoothing
@@ -183,7 +185,7 @@ class SupervisedContrastiveObjective(Objective):
 
 
 class LabelAwareObjective(Objective):
-    """Row B4: classification by Φ and by Ψ, and the contrastive loss on Φ's vectors weighted by Ψ's labels."""
+    """Row B4: classification by Φ and Ψ, and a contrastive loss on Φ's vectors weighted by Ψ's labels."""
 
     def __init__(self, network: Network, weighting: Network, spec: LabelAware, loss: LogitLoss) -> None:
         super().__init__(network)
@@ -297,9 +299,12 @@ def build_objective(
     if isinstance(spec, Retrofit):
         return RetrofitObjective(network, spec)
     if isinstance(spec, LabelAware):
-        assert weighting is not None, "a label-aware objective needs a weighting network"
+        if weighting is None:
+            raise TypeError("a label-aware objective needs a weighting network")
         return LabelAwareObjective(network, weighting(), spec, loss)
-    return ClassifyObjective(network, loss)
+    if isinstance(spec, Classify):
+        return ClassifyObjective(network, loss)
+    raise UsageError(f"{getattr(spec, 'kind', spec)!r} is no objective that is trained by gradients.")
 
 
 def total(terms: Terms) -> torch.Tensor:

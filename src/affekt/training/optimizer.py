@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from affekt.errors import UsageError
 from affekt.training.objectives import Objective
 from affekt.training.recipe import TrainingSpec
 
 
 class RowAdamW(torch.optim.Optimizer):
-    """AdamW for an embedding with sparse gradients: a row moves when, and only when, the batch holds its token.
+    """AdamW for an embedding with sparse gradients: a row moves only when the batch holds its token.
 
     Each row counts its own steps for the bias correction, so that a word first met late in training moves by
     the learning rate like any other, not by several times it.
@@ -87,8 +88,12 @@ def sparse_embeddings(objective: Objective) -> list[torch.Tensor]:
 
 def build_optimizers(objective: Objective, spec: TrainingSpec) -> list[torch.optim.Optimizer]:
     """Make the optimisers; matrices decay, biases and norms do not."""
+    parameters = [p for p in objective.parameters() if p.requires_grad]
+    if not parameters:
+        raise UsageError(
+            "nothing here can be trained: the encoder is fixed, so there must be a head or a projection."
+        )
     if spec.optimizer == "adadelta":
-        parameters = [p for p in objective.parameters() if p.requires_grad]
         return [torch.optim.Adadelta(parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay)]
     sparse = {id(p) for p in sparse_embeddings(objective)} if _on_cpu(objective) else set()
     dense: list[dict[str, Any]] = []
@@ -129,7 +134,7 @@ def rate_factor(step: int, steps: int, spec: TrainingSpec) -> float:
         return (step + 1) / (rise + 1)
     if spec.schedule == "constant":
         return 1.0
-    done = (step - rise) / max(1, steps - rise)
+    done = min(1.0, (step - rise) / max(1, steps - rise))
     return 1 - done if spec.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
 
 

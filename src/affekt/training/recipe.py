@@ -7,16 +7,16 @@ import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from affekt.errors import RecipeError, unknown_name
+from affekt.training.recipe_yaml import dump_yaml, load_yaml, with_change
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSpec(_Section):
@@ -208,7 +208,20 @@ class TrainingSpec(_Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     frozen_embeddings: bool = False
     checkpoint_seconds: float = Field(120.0, ge=0)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.keep == "best" and self.early_stopping is None:
+            raise ValueError(
+                "keep: best needs early_stopping.metric, the figure that says which epoch is best"
+            )
+        if self.sampler == "m-per-class" and 2 * self.rows_per_class > self.batch_size:
+            raise ValueError(
+                f"rows_per_class: {self.rows_per_class} is more than half of batch_size {self.batch_size}; "
+                "a batch must hold rows of two classes"
+            )
+        return self
 
 
 class DecisionSpec(_Section):
@@ -245,7 +258,7 @@ class Recipe(_Section):
 
     def to_yaml(self) -> str:
         """The complete recipe as YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+        return dump_yaml(self.model_dump(mode="json"))
 
     @property
     def digest(self) -> str:
@@ -253,8 +266,19 @@ class Recipe(_Section):
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
+_OBJECTIVES: dict[str, type[BaseModel]] = {
+    "classify": Classify,
+    "logistic": Logistic,
+    "contrastive": Contrastive,
+    "contrastive-unsupervised": ContrastiveUnsupervised,
+    "supervised-contrastive": SupervisedContrastive,
+    "label-aware": LabelAware,
+    "retrofit": Retrofit,
+}
+
+
 def parse_recipe(content: Any, *, source: str = "recipe") -> Recipe:
-    """Check a parsed recipe; all its faults are reported at once.
+    """Check a parsed recipe; all its faults are reported at once. A section without keys has its defaults.
 
     Raises:
         RecipeError: One line per fault: the key, the value seen, what would be right.
@@ -263,120 +287,90 @@ def parse_recipe(content: Any, *, source: str = "recipe") -> Recipe:
         raise RecipeError(
             f"{source}: a recipe is a mapping of keys to values, this is {type(content).__name__}."
         )
+    empty = {key for key, value in content.items() if value is None and key in Recipe.model_fields}
+    given = {key: value for key, value in content.items() if key == "name" or key not in empty}
     try:
-        return Recipe.model_validate(content)
+        return Recipe.model_validate(given)
     except ValidationError as fault:
-        lines = [_explain(error, content) for error in fault.errors()]
+        lines = _explained(fault)
         count = f"{len(lines)} fault" + ("s" if len(lines) > 1 else "")
         raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
-_TAGS = {
-    "classify",
-    "logistic",
-    "contrastive",
-    "contrastive-unsupervised",
-    "supervised-contrastive",
-    "label-aware",
-    "retrofit",
-}
+def _explained(fault: ValidationError) -> list[str]:
+    """One line per key; what each member of a union would want is joined."""
+    wanted: dict[str, list[str]] = {}
+    for error in fault.errors():
+        about, what = _explain(error)
+        wanted.setdefault(about, []).append(what)
+    return [f"{about}: {' or '.join(whats)}" for about, whats in wanted.items()]
 
 
-def _explain(error: Any, content: dict[str, Any]) -> str:
-    path = [part for part in error["loc"] if part not in _TAGS]
-    key = ".".join(str(part) for part in path) or "recipe"
-    if error["type"] == "extra_forbidden":
-        known = _keys_at(path[:-1], content)
-        return f"{key} = {error['input']!r}: {unknown_name('key', str(path[-1]), known)}"
-    if error["type"] == "missing":
-        return f"{key}: is missing; it is required."
-    if error["type"].startswith("union_tag"):
-        kind = (
-            content.get("objective", {}).get("kind") if isinstance(content.get("objective"), dict) else None
-        )
-        if kind is None:
-            return f"objective.kind: is missing; one of {', '.join(sorted(_TAGS))}."
-        return f"objective.kind = {kind!r}: {unknown_name('objective', str(kind), _TAGS)}"
-    return f"{key} = {error['input']!r}: {error['msg'][0].lower() + error['msg'][1:]}."
+_KINDS = {"tuple_type": "input should be a list", "string_type": "input should be text"}
+_SECTION_FAULTS = {"model_type", "model_attributes_type", "dict_type"}
 
 
-def _keys_at(path: list[Any], content: dict[str, Any]) -> list[str]:
-    """The keys a section of the recipe may have."""
-    model: Any = Recipe
-    for part in path:
-        if part == "objective":
-            kind = content["objective"].get("kind")
-            members = (
-                Classify,
-                Logistic,
-                Contrastive,
-                ContrastiveUnsupervised,
-                SupervisedContrastive,
-                LabelAware,
-                Retrofit,
-            )
-            model = next(
-                (m for m in members if kind in get_args(m.model_fields["kind"].annotation)), Classify
-            )
-        elif isinstance(part, str) and part in model.model_fields:
-            arguments = [
-                model.model_fields[part].annotation,
-                *getattr(model.model_fields[part].annotation, "__args__", ()),
-            ]
-            model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
-    return list(model.model_fields)
+def _explain(error: Any) -> tuple[str, str]:
+    """Return which key and value a fault is about, and what would be right."""
+    loc, kind, value = error["loc"], error["type"], error["input"]
+    path = [str(part) for i, part in enumerate(loc) if not _is_tag(i, part, loc[0])]
+    key = ".".join(path)
+    if kind.startswith("union_tag"):
+        seen = value.get("kind") if isinstance(value, dict) else None
+        if seen is None:
+            return f"{key}.kind", f"is missing; one of {', '.join(_OBJECTIVES)}."
+        return f"{key}.kind = {seen!r}", unknown_name("objective", str(seen), _OBJECTIVES)
+    if kind == "missing":
+        return key, "is missing; it is required."
+    if kind == "value_error":
+        return key, f"{error['ctx']['error']}."
+    if kind == "extra_forbidden":
+        return f"{key} = {value!r}", unknown_name("key", path[-1], _section_at(loc[:-1]).model_fields)
+    if kind in _SECTION_FAULTS:
+        return f"{key} = {value!r}", "a section with keys of its own belongs here."
+    message = _KINDS.get(kind) or error["msg"][0].lower() + error["msg"][1:]
+    return f"{key} = {value!r}", f"{message}."
+
+
+def _is_tag(place: int, part: Any, first: Any) -> bool:
+    """Whether a part of a fault's place is no key, but the name of the member of a union."""
+    if place == 1 and first == "objective":
+        return part in _OBJECTIVES
+    return isinstance(part, str) and part.startswith(("tuple[", "literal["))
+
+
+def _section_at(loc: tuple[Any, ...]) -> type[BaseModel]:
+    """The section of the recipe in which a fault is."""
+    model: type[BaseModel] = Recipe
+    for i, part in enumerate(loc):
+        if i == 1 and loc[0] == "objective":
+            model = _OBJECTIVES[part]
+        elif part in model.model_fields:
+            annotation: Any = model.model_fields[part].annotation
+            members = [annotation, *getattr(annotation, "__args__", ())]
+            model = next((m for m in members if isinstance(m, type) and issubclass(m, BaseModel)), model)
+    return model
 
 
 def read_recipe(place: str | Path, changes: tuple[str, ...] = ()) -> Recipe:
     """Read a recipe from a YAML file, or one of the bundled recipes by name, with `key=value` changes."""
-    path = Path(place)
-    if not path.exists():
-        bundled = {
-            entry.name.removesuffix(".yaml"): entry
-            for entry in files("affekt.recipes").iterdir()
-            if entry.name.endswith(".yaml")
-        }
-        name = path.name.removesuffix(".yaml")
-        if name not in bundled:
-            raise RecipeError(f"{place}: no such file, and {unknown_name('bundled recipe', name, bundled)}")
-        text = bundled[name].read_text(encoding="utf-8")
-    else:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (UnicodeDecodeError, OSError) as fault:
-            raise RecipeError(f"{place}: cannot be read as UTF-8 text ({fault}).") from fault
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        where = f"{place}:{mark.line + 1}" if mark else str(place)
-        raise RecipeError(f"{where}: not YAML: {getattr(fault, 'problem', fault)}.") from fault
+    content = load_yaml(_recipe_text(Path(place)), str(place))
     for change in changes:
-        content = _changed(content, change)
+        content = with_change(content, change)
     return parse_recipe(content, source=str(place))
 
 
-def _changed(content: Any, change: str) -> Any:
-    key, equals, value = change.partition("=")
-    if not equals or not key.strip():
-        raise RecipeError(f"--set {change!r}: write key=value, such as training.epochs=3.")
-    *sections, last = key.strip().split(".")
-    at = content
-    for section in sections:
-        if at.get(section) is None:
-            at[section] = {}
-        at = at[section]
-        if not isinstance(at, dict):
-            raise RecipeError(f"--set {change!r}: {section} holds a value, not a section.")
-    at[last] = _number(yaml.safe_load(value))
-    return content
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 as text; people mean a number."""
-    if isinstance(value, str):
+def _recipe_text(path: Path) -> str:
+    """The text of a recipe file, or of a bundled recipe; a folder that bears its name does not hide it."""
+    if path.is_file():
         try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+            return path.read_text(encoding="utf-8")
+        except (UnicodeDecodeError, OSError) as fault:
+            raise RecipeError(f"{path}: cannot be read as UTF-8 text ({fault}).") from fault
+    entries = (entry for entry in files("affekt.recipes").iterdir() if entry.name.endswith(".yaml"))
+    bundled = {entry.name.removesuffix(".yaml"): entry for entry in entries}
+    name = path.name.removesuffix(".yaml")
+    if name in bundled:
+        return bundled[name].read_text(encoding="utf-8")
+    seen = "a folder, not a recipe file" if path.is_dir() else "no such file"
+    raise RecipeError(f"{path}: {seen}, and {unknown_name('bundled recipe', name, bundled)}")

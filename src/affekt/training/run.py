@@ -1,7 +1,12 @@
-"""A run: from a recipe to a finished run folder. metrics.json is written last and marks the run complete."""
+"""A run: from a recipe to a finished run folder. metrics.json is written last and marks the run complete.
+
+Started as several processes (torchrun, `accelerate launch`), all of them train; one of them, the leader,
+claims the folder, judges, writes and speaks, and the others wait for it.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +19,10 @@ from affekt import evaluation
 from affekt._version import __version__
 from affekt.corpus import Corpus
 from affekt.decisions import Decisions
+from affekt.errors import AffektError, UsageError, unknown_name
 from affekt.files import read_json, write_json
 from affekt.hardware import hardware, peak_memory_mb
-from affekt.judge import classifier_figures, dev_figures, space_figures
+from affekt.judge import classifier_figures, dev_figures, space_figures, space_rank
 from affekt.model import Model
 from affekt.network import Network
 from affekt.training.build import (
@@ -29,11 +35,12 @@ from affekt.training.build import (
 )
 from affekt.training.checkpoint import Progress
 from affekt.training.folder import RunFolder
+from affekt.training.gather import from_leader, join_processes, leads
 from affekt.training.logistic import fit_logistic
 from affekt.training.loop import Loop, TrainingRows
-from affekt.training.recipe import Logistic, Recipe, Retrofit
+from affekt.training.recipe import Classify, Logistic, Recipe, Retrofit
 from affekt.training.views import view_texts
-from affekt.training.watch import collapse_warnings
+from affekt.training.watch import collapse_warnings, new_rank_warnings
 
 Tell = Callable[[str], None]
 
@@ -59,27 +66,55 @@ def train(
         listener: Hears how it goes.
 
     Raises:
-        UsageError: When the folder holds a run already, or another process is writing to it.
+        UsageError: When the folder holds a run already, or another process is writing to it. A process that
+            does not lead leaves this to the leader, and ends with exit code 2 without a word.
     """
-    heard = listener or Listener()
-    with RunFolder(out).claimed(resume=resume) as folder:
-        if (out / "metrics.json").exists():
+    join_processes()
+    heard = (listener or Listener()) if leads() else Listener()
+    with _claimed(out, resume) as folder:
+        if from_leader((out / "metrics.json").exists()):
             heard.say(f"{out} is a finished run.")
-            return dict(read_json(out / "metrics.json"))
-        return _train(recipe, folder, resume, command, heard)
+        else:
+            _train(recipe, folder, resume, command, heard)
+            from_leader(None)  # wait until all is written
+        return dict(read_json(out / "metrics.json"))
 
 
-def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard: Listener) -> dict[str, Any]:
+@contextmanager
+def _claimed(out: Path, resume: bool) -> Iterator[RunFolder]:
+    """The run folder, claimed by the leader; the others hear whether it could be."""
+    folder = RunFolder(out)
+    if not leads():
+        if not from_leader(None):
+            raise SystemExit(2)
+        try:
+            yield folder
+        except AffektError:
+            raise SystemExit(2) from None
+        return
+    with ExitStack() as held:
+        try:
+            held.enter_context(folder.claimed(resume=resume))
+        except AffektError:
+            from_leader(False)
+            raise
+        from_leader(True)
+        yield folder
+
+
+def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard: Listener) -> None:
     began = time.monotonic()
     splits = load_splits(recipe.data, recipe.training.seed)
-    splits["train"].require_classes()
     heard.say(
         ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
         + f" texts of {splits['train'].name}"
     )
-    folder.write_start(recipe, splits)
-    network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
+    network = _prepared(recipe, splits)
+    if leads():
+        folder.write_start(recipe, splits)
     progress, network = _fit(recipe, splits, network, folder=folder, resume=resume, heard=heard)
+    if not leads():
+        return
     model = _model(recipe, network, splits["train"])
     results, model = evaluate_splits(model, splits, recipe)
     metrics = {
@@ -95,7 +130,7 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         "encoder": describe_encoder(recipe, network),
         "objective": recipe.objective.model_dump(mode="json"),
         "hardware": hardware(recipe.training.precision),
-        "timing": _timing(progress, time.monotonic() - began),
+        "timing": _timing(progress, progress.earlier + time.monotonic() - began),
         **results.pop("figures"),
         "space_shift": _space_shift(recipe, model, splits),
         "examples": _examples(model, recipe),
@@ -115,7 +150,26 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     folder.write_history(progress.history)
     write_json(folder.path / "metrics.json", metrics)
     folder.checkpoints(recipe, splits).remove()
-    return metrics
+
+
+def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> Network:
+    """Make the network, after seeing to what would fail only later: labels to tell apart, a known metric."""
+    if recipe.objective.kind != "contrastive-unsupervised":
+        splits["train"].require_classes()
+    network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
+    stopping = recipe.training.early_stopping
+    if stopping is None or isinstance(recipe.objective, Logistic):
+        return network
+    if "dev" not in splits:
+        raise UsageError("training.early_stopping needs a dev split; give one, or leave early_stopping out.")
+    dev, model = splits["dev"], _model(recipe, network, splits["train"])
+    few = dev.select(np.arange(min(len(dev), 200)))
+    watched = {"effective_rank"} if _is_contrastive(recipe) else set()
+    for sample in (few, dev):
+        known = set(dev_figures(model, sample)) | watched
+        if stopping.metric in known:
+            return network
+    raise UsageError(f"training.early_stopping.metric: {unknown_name('dev figure', stopping.metric, known)}")
 
 
 def fit_model(
@@ -134,9 +188,7 @@ def fit_model(
         by those fitted on it ("fitted"; on the very rows they were fitted on, so these are flattering).
     """
     heard, began = listener or Listener(), time.monotonic()
-    if recipe.objective.kind != "contrastive-unsupervised":
-        splits["train"].require_classes()
-    network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
+    network = _prepared(recipe, splits)
     progress, network = _fit(recipe, splits, network, heard=heard)
     model = _model(recipe, network, splits["train"])
     model.about = {"name": recipe.name, "recipe": recipe.digest, "data": data_digest(splits)}
@@ -173,20 +225,16 @@ def _fit(
 ) -> tuple[Progress, Network]:
     train_corpus = normalised(splits["train"], style_of(recipe))
     if isinstance(recipe.objective, Logistic):
-        began = time.monotonic()
-        head = fit_logistic(network.encoder, train_corpus, recipe.objective)
-        entry = {"epoch": 1, "step": 1, "terms": {}, "dev": {}, "seconds": time.monotonic() - began}
-        return Progress(epoch=1, step=1, history=[entry]), Network(network.encoder, head).eval()
+        return _fit_logistic(recipe, train_corpus, splits.get("dev"), network, heard)
     objective = objective_for(recipe, network, train_corpus)
     views = view_texts(recipe, train_corpus)
     rows = TrainingRows(train_corpus, objective.encoders(), views)
-    dev = splits.get("dev")
-
-    def judge() -> dict[str, float]:
-        return {} if dev is None else dev_figures(_model(recipe, network, dev), dev)
+    judge = _judge(recipe, network, splits.get("dev"))
 
     def tell(entry: dict[str, Any]) -> None:
         heard.say(epoch_line(entry))
+        for warning in new_rank_warnings(loop.progress.history, len(train_corpus.labels)):
+            heard.say(f"warning: {warning}")
         if folder is not None:
             folder.write_history([*loop.progress.history])
 
@@ -194,6 +242,41 @@ def _fit(
     loop = Loop(recipe, objective, rows, judge, checkpoints, tell, heard.tick)
     progress = loop.run(resume=resume)
     return progress, network.to("cpu").eval()
+
+
+def _fit_logistic(
+    recipe: Recipe, train_corpus: Corpus, dev: Corpus | None, network: Network, heard: Listener
+) -> tuple[Progress, Network]:
+    """Fit a head on frozen vectors, at once: the history is one entry long and has no training loss."""
+    began = time.monotonic()
+    head = fit_logistic(network.encoder, train_corpus, recipe.objective)
+    seconds = time.monotonic() - began
+    fitted = Network(network.encoder, head).eval()
+    figures = {} if dev is None else dev_figures(_model(recipe, fitted, dev), dev)
+    loss = figures.pop("loss", None)
+    entry = {"epoch": 1, "step": 1, "train_loss": None, "terms": {}, "dev_loss": loss, "dev": figures}
+    history: list[dict[str, Any]] = [entry | {"seconds": seconds, "learning_rate": None}]
+    heard.say(epoch_line(history[0]))
+    return Progress(epoch=1, step=1, history=history), fitted
+
+
+def _is_contrastive(recipe: Recipe) -> bool:
+    return not isinstance(recipe.objective, Classify | Logistic)
+
+
+def _judge(recipe: Recipe, network: Network, dev: Corpus | None) -> Callable[[], dict[str, float]]:
+    """Return what gives the dev figures; with a contrastive term they tell how many directions are in use."""
+    if dev is None:
+        return dict
+    watched = _is_contrastive(recipe)
+    start = space_rank(_model(recipe, network, dev), dev) if watched else 0.0
+
+    def judge() -> dict[str, float]:
+        model = _model(recipe, network, dev)
+        ranks = {"effective_rank": space_rank(model, dev), "starting_rank": start} if watched else {}
+        return {**dev_figures(model, dev), **ranks}
+
+    return judge
 
 
 def epoch_line(entry: dict[str, Any]) -> str:
@@ -212,7 +295,7 @@ def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
 
 
 def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
-    """Fit decisions on dev, read test once, and return all figures, the predictions, and the deciding model."""
+    """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
     spaces = {name: space_figures(model, corpus) for name, corpus in judged.items()}
     final = spaces.get("test", spaces["dev"])

@@ -1,9 +1,14 @@
-"""The collapse watch: a run that uses few labels, or whose vectors fall into few directions, says so."""
+"""The collapse watch: a run that uses few labels, or whose vectors fall into few directions, says so.
+
+A contrastive loss draws the texts of a label together, so a good run too uses fewer directions than it began
+with, down to about one per label. Collapse is a fall far below what the labels need.
+"""
 
 from typing import Any
 
 LABEL_SHARE = 0.6  # of the labels that occur in the judged split
-RANK_FALL = 0.25  # of the effective rank after the first epoch
+RANK_FALL = 0.25  # of the highest effective rank of the run, its start included
+RANK_NEEDED = 0.5  # directions per label
 
 _REMEDIES = (
     "Known remedies: a lower training.learning_rate or more training.warmup, head.bias: prior, "
@@ -19,11 +24,26 @@ def collapse_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) ->
     used = [row for row in present if row["predicted"] > 0]
     if present and len(used) < LABEL_SHARE * len(present):
         warnings.append(
-            f"collapse: only {len(used)} of {len(present)} labels are ever predicted at the plain threshold. {_REMEDIES}"
+            f"collapse: only {len(used)} of {len(present)} labels are ever predicted at the plain threshold. "
+            + _REMEDIES
         )
-    ranks = [entry["dev"]["effective_rank"] for entry in history if "effective_rank" in entry.get("dev", {})]
-    if len(ranks) > 1 and ranks[-1] < RANK_FALL * max(ranks):
-        warnings.append(
-            f"collapse: the vectors' effective rank fell from {max(ranks):.1f} to {ranks[-1]:.1f} directions. {_REMEDIES}"
-        )
-    return warnings
+    labels = (metrics.get("data") or {}).get("labels") or []
+    return warnings + rank_warnings(history, len(labels))
+
+
+def rank_warnings(history: list[dict[str, Any]], labels: int) -> list[str]:
+    """Return the sentence that the last epoch's vectors use too few directions for so many labels, if so."""
+    figures = [entry["dev"] for entry in history if "effective_rank" in entry.get("dev", {})]
+    if not figures:
+        return []
+    ranks = [figures[0].get("starting_rank", 0.0), *(row["effective_rank"] for row in figures)]
+    highest, last = max(ranks), ranks[-1]
+    if last >= RANK_FALL * highest or last >= max(2.0, RANK_NEEDED * labels):
+        return []
+    fall = f"collapse: the vectors' effective rank fell from {highest:.1f} to {last:.1f} directions. "
+    return [fall + _REMEDIES]
+
+
+def new_rank_warnings(history: list[dict[str, Any]], labels: int) -> list[str]:
+    """The same, in the epoch in which it first is so: for a run's log."""
+    return [] if rank_warnings(history[:-1], labels) else rank_warnings(history, labels)

@@ -1,0 +1,102 @@
+"""What a training step of each objective costs, as a multiple of plain classification's.
+
+The same batches go through each objective in turn, again and again in one process, and the figure is the median
+of the ratios to the neighbouring plain step. All encoders are the same; texts are tokenised once.
+
+    python benchmarks/objective_cost.py [--rounds 30] [--data goemotions] [-o FILE.json]
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from affekt import catalog
+from affekt.hardware import hardware
+from affekt.training.build import build_network, objective_for
+from affekt.training.loop import TrainingRows, epoch_batches
+from affekt.training.objectives import Objective, total
+from affekt.training.optimizer import build_optimizers, clip_gradients
+from affekt.training.recipe import Recipe, parse_recipe
+
+BATCH = 32
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "classify": {"kind": "classify"},
+    "label-aware, copy": {"kind": "label-aware", "views": "copy", "weighting": {"pooling": "mean"}},
+    "label-aware, dropout": {"kind": "label-aware", "views": "dropout", "weighting": {"pooling": "mean"}},
+    "supervised-contrastive + classify": {"kind": "supervised-contrastive", "classification": 1.0},
+    "retrofit": {"kind": "retrofit"},
+}
+
+
+def step(objective: Objective, rows: TrainingRows, optimizers: list[Any], batch: np.ndarray) -> float:
+    began = time.perf_counter()
+    inputs, targets = rows.batch(batch, torch.device("cpu"))
+    total(objective(inputs, targets)).backward()
+    clip_gradients(objective.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--data", default="goemotions")
+    parser.add_argument("-o", "--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(2)
+    corpus = catalog.load(options.data)["train"]
+    corpus = corpus.select(range(min(len(corpus), BATCH * 200)))
+    made = {}
+    recipe: Recipe | None = None
+    for name, objective_spec in OBJECTIVES.items():
+        recipe = parse_recipe(
+            {
+                "name": "cost",
+                "data": {"name": options.data},
+                "encoder": {"pooling": "mean"},
+                "objective": objective_spec,
+                "training": {"batch_size": BATCH},
+            }
+        )
+        objective = objective_for(recipe, build_network(recipe, corpus), corpus)
+        objective.train()
+        made[name] = (
+            objective,
+            TrainingRows(corpus, objective.encoders()),
+            build_optimizers(objective, recipe.training),
+        )
+    batches = epoch_batches(recipe, made["classify"][1], 0)
+    ratios: dict[str, list[float]] = {name: [] for name in OBJECTIVES}
+    for at in range(options.rounds + 3):
+        seconds = {name: step(*parts, batches[at]) for name, parts in made.items()}
+        if at >= 3:  # the first steps warm caches
+            for name, value in seconds.items():
+                ratios[name].append(value / seconds["classify"])
+    summary = {
+        "data": options.data,
+        "batch": BATCH,
+        "rounds": options.rounds,
+        "median_ratio_to_classify": {
+            name: round(statistics.median(values), 3) for name, values in ratios.items()
+        },
+        "hardware": hardware(),
+        "command": " ".join(["python", "benchmarks/objective_cost.py", *sys.argv[1:]]),
+    }
+    print(json.dumps(summary, indent=2))
+    if options.out:
+        options.out.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

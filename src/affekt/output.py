@@ -1,0 +1,280 @@
+"""Files written a window of rows at a time: csv, tsv, jsonl and parquet; vectors to parquet and npy.
+
+What comes out can be read in again: line ends inside a text are quoted, whichever they are; numbers are the
+shortest that give the same float32; what no cell can hold (a list, an object) is JSON.
+"""
+
+import csv
+import gzip
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from affekt.errors import UsageError
+
+ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz")
+VECTORS = (".parquet", ".npy")
+SEPARATOR = "|"  # between the labels of a text in csv and tsv
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Floats = npt.NDArray[np.float32]
+Columns = Sequence[Mapping[str, Any]]  # of each row, its cells by column
+RowWriter = Callable[[Columns, Sequence[list[str]], Floats], None]  # rows, their labels, (n, k) probabilities
+VectorWriter = Callable[[Sequence[str], Sequence[str], Floats], None]  # ids, texts, (n, d) vectors
+
+
+@dataclass(frozen=True)
+class Header:
+    """The columns of a file of scored rows.
+
+    Attributes:
+        columns: Those of the input, in order.
+        predicted: The column with the decided labels.
+        scores: The column of each label's probability.
+        several: Whether a text may have several labels, so that `predicted` holds lists.
+        types: The Arrow types of the input's columns, for parquet.
+    """
+
+    columns: tuple[str, ...]
+    predicted: str
+    scores: tuple[str, ...]
+    several: bool
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+
+
+def format_of(path: Path, known: Sequence[str]) -> str:
+    """Return which of the known endings a file's name has."""
+    name = path.name.lower()
+    found = [suffix for suffix in known if name.endswith(suffix)]
+    if not found:
+        raise UsageError(f"{path}: the name must end in one of {', '.join(known)}, which says what to write.")
+    return max(found, key=len)
+
+
+@contextmanager
+def rows_to(path: Path, kind: str, header: Header) -> Iterator[RowWriter]:
+    """Open a file for scored rows; `kind` is one of `ROWS`."""
+    if kind == ".parquet":
+        with _parquet(path, _row_schema(header)) as file:
+            yield _ParquetRows(file, header)
+        return
+    with _text(path, zipped=kind.endswith(".gz")) as text:
+        yield _JsonRows(text, header) if "json" in kind else _DelimitedRows(text, header, kind)
+
+
+@contextmanager
+def vectors_to(path: Path, kind: str, shape: tuple[int, int]) -> Iterator[VectorWriter]:
+    """Open a file for (n, d) float32 vectors; `kind` is one of `VECTORS`. All n rows must then be written."""
+    if kind == ".parquet":
+        vector = pa.list_(pa.float32(), shape[1])
+        schema = pa.schema({"id": pa.string(), "text": pa.string(), "vector": vector})
+        with _parquet(path, schema) as file:
+            yield _ParquetVectors(file)
+        return
+    with path.open("wb") as binary:
+        head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(binary, head)
+        yield _NpyVectors(binary)
+
+
+class _NpyVectors:
+    def __init__(self, file: io.BufferedWriter) -> None:
+        self.file = file
+
+    def __call__(self, ids: Sequence[str], texts: Sequence[str], vectors: Floats) -> None:
+        self.file.write(vectors.astype("<f4").tobytes())
+
+
+# --- csv, tsv, jsonl
+
+
+@contextmanager
+def _text(path: Path, *, zipped: bool) -> Iterator[io.TextIOWrapper]:
+    """Open a text file without translation of line ends."""
+    with path.open("wb") as raw:
+        # without name and time, so that the same rows give the same bytes
+        binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if zipped else raw
+        with io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
+            yield text
+
+
+class _LineEnds:
+    r"""Turns each row's final \r\n into \n: with \r\n as its line end, csv quotes cells that hold either."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.text = text
+
+    def write(self, row: str) -> int:
+        return self.text.write(row.removesuffix("\r\n") + "\n")
+
+
+class _DelimitedRows:
+    def __init__(self, text: io.TextIOWrapper, header: Header, kind: str) -> None:
+        self.header = header
+        self.writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
+        self.writer.writerow([*map(_utf8, header.columns), header.predicted, *header.scores])
+
+    def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
+        for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
+            cells = [_cell(row.get(column)) for column in self.header.columns]
+            self.writer.writerow([*cells, SEPARATOR.join(labels), *scores])
+
+
+class _JsonRows:
+    def __init__(self, text: io.TextIOWrapper, header: Header) -> None:
+        self.text = text
+        self.header = header
+
+    def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
+        for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
+            content = {_utf8(name): value for name, value in row.items()}
+            content[self.header.predicted] = labels if self.header.several else labels[0]
+            content |= zip(self.header.scores, map(float, scores), strict=True)
+            self.text.write(_json(content) + "\n")
+
+
+def _cell(value: Any) -> str:
+    """Return a value as the text of a csv cell: gaps are empty."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    plain = _plain(value)
+    return str(plain) if isinstance(plain, str | int | float) else _json(plain)
+
+
+def _json(value: Any) -> str:
+    return _utf8(json.dumps(_plain(value), ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: no NaN and no dates."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _utf8(text: str) -> str:
+    """Return a text with U+FFFD for what UTF-8 cannot hold: odd bytes and halves of surrogate pairs."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+# --- parquet
+
+
+@contextmanager
+def _parquet(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        yield file
+
+
+def _row_schema(header: Header) -> pa.Schema:
+    kept = [(_utf8(column), header.types[column]) for column in header.columns]
+    predicted = pa.list_(pa.string()) if header.several else pa.string()
+    scores = [(name, pa.float32()) for name in header.scores]
+    return pa.schema([*kept, (header.predicted, predicted), *scores])
+
+
+class _ParquetRows:
+    def __init__(self, file: pq.ParquetWriter, header: Header) -> None:
+        self.file = file
+        self.header = header
+
+    def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
+        kept = [
+            _array([row.get(name) for row in rows], self.header.types[name]) for name in self.header.columns
+        ]
+        decided = list(predicted) if self.header.several else [labels[0] for labels in predicted]
+        scores = [pa.array(column) for column in np.ascontiguousarray(probabilities.T)]
+        schema = self.file.schema
+        arrays = [*kept, pa.array(decided, schema.field(self.header.predicted).type), *scores]
+        self.file.write_table(pa.table(arrays, schema=schema))
+
+
+class _ParquetVectors:
+    def __init__(self, file: pq.ParquetWriter) -> None:
+        self.file = file
+
+    def __call__(self, ids: Sequence[str], texts: Sequence[str], vectors: Floats) -> None:
+        schema = self.file.schema
+        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+        column = pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)
+        table = pa.table([pa.array(ids, pa.string()), pa.array(texts, pa.string()), column], schema=schema)
+        self.file.write_table(table)
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Return a column; in one of strings, what is none becomes JSON."""
+    if pa.types.is_string(kind):
+        values = [value if value is None or isinstance(value, str) else _json(value) for value in values]
+    elif pa.types.is_floating(kind):
+        values = [None if value is None else float(value) for value in values]
+    return pa.array(values, type=kind)
+
+
+class TypeFinder:
+    """Finds for each column an Arrow type that holds all its values; a string where nothing else does.
+
+    Args:
+        declared: The schema of the input, where it is a parquet file.
+    """
+
+    def __init__(self, declared: Iterable[pa.Field] = ()) -> None:
+        self.declared = {field.name: field.type for field in declared if _is_kept(field.type)}
+        self.found: dict[str, pa.DataType] = {}
+
+    def add(self, rows: Columns, columns: Iterable[str]) -> None:
+        """Look at a window of rows."""
+        for column in columns:
+            if column not in self.declared:
+                self.found[column] = self._with(column, [row.get(column) for row in rows])
+
+    def _with(self, column: str, values: list[Any]) -> pa.DataType:
+        before = self.found.get(column, pa.null())
+        try:
+            types = [pa.schema([("", kind)]) for kind in (before, pa.array(values).type)]
+            return pa.unify_schemas(types, promote_options="permissive").field(0).type
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            return pa.string()
+
+    def types(self) -> dict[str, pa.DataType]:
+        """Return the types of all columns met."""
+        known = self.found | self.declared
+        return {name: kind if _is_writable(kind) else pa.string() for name, kind in known.items()}
+
+
+def _is_kept(kind: pa.DataType) -> bool:
+    """Whether values read as this type can be written as this type again: readers decode bytes."""
+    odd = (
+        pa.types.is_dictionary,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_fixed_size_binary,
+    )
+    return not (isinstance(kind, pa.BaseExtensionType) or any(test(kind) for test in odd))
+
+
+def _is_writable(kind: pa.DataType) -> bool:
+    try:
+        pq.write_table(pa.schema([("", kind)]).empty_table(), io.BytesIO())
+    except pa.ArrowException:
+        return False
+    return not pa.types.is_null(kind)

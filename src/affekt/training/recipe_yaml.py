@@ -1,0 +1,73 @@
+"""Recipes as YAML: what is written reads back as the same values, and every fault names its line.
+
+Two things differ from plain YAML 1.1: 1e-4 is a number, and a key that stands twice in a section is a fault.
+"""
+
+import re
+from typing import Any
+
+import yaml
+
+from affekt.errors import RecipeError
+
+_FLOAT = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads a recipe."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping of a node whose keys are all different."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = getattr(key, "value", None)
+            if isinstance(name, str) and name in seen:
+                problem = f"the key {name!r} stands twice in one section"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            if isinstance(name, str):
+                seen.add(name)
+        return dict(super().construct_mapping(node, deep))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a recipe; a string that `_Loader` would take for a number is quoted."""
+
+
+_STARTS = list("-+.0123456789")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _STARTS)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _STARTS)
+
+
+def load_yaml(text: str, place: str) -> Any:
+    """Return the content of a YAML text; `place` is what a fault's message calls it."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+    except (yaml.YAMLError, ValueError) as fault:
+        mark = getattr(fault, "problem_mark", None)
+        where = f"{place}:{mark.line + 1}" if mark else place
+        problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
+        raise RecipeError(f"{where}: not YAML: {problem}.") from fault
+
+
+def dump_yaml(content: Any) -> str:
+    """Return a YAML text that `load_yaml` reads back to equal values."""
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+def with_change(content: Any, change: str) -> Any:
+    """Return a recipe's content with one `key=value` put in; sections that are missing or empty are made."""
+    key, equals, value = change.partition("=")
+    *sections, last = (part.strip() for part in key.split("."))
+    if not equals or not all((*sections, last)):
+        raise RecipeError(f"--set {change!r}: write key=value, such as training.epochs=3.")
+    if not isinstance(content, dict):
+        return content  # no recipe, which is said of the whole of it
+    at = content
+    for section in sections:
+        if at.get(section) is None:
+            at[section] = {}
+        at = at[section]
+        if not isinstance(at, dict):
+            raise RecipeError(f"--set {change!r}: {section} holds a value, not a section.")
+    at[last] = load_yaml(value, f"--set {change!r}")
+    return content
