@@ -1,4 +1,4 @@
-"""Run folders as training writes them, small and made up, with figures computed from their own predictions."""
+"""Run folders as training writes them, small and made up; figures come from their own predictions."""
 
 import json
 import shutil

@@ -238,8 +238,8 @@ def _differences(of: Pair, first: str, other: str) -> Markup:
         )
     note = (
         f"{other} minus {first} on the {len(of.first.texts):,} {of.split} texts that both predicted, each as "
-        "it decides. Intervals (95 %) and p are from a paired bootstrap over these texts; they say nothing of "
-        "other seeds."
+        "it decides. Intervals (95 %) and p are from a paired bootstrap over these texts; they say nothing "
+        "of other seeds."
     )
     heads = [Column("Figure"), *(Column(name, numeric=True) for name in ("Difference", "95 % interval", "p"))]
     return join([tag("p", note, class_="note"), table([*heads, Column("So")], rows, name="Differences")])

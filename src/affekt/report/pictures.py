@@ -13,12 +13,17 @@ BINS = 15
 
 
 def draw_all(run: RunFolder) -> dict[str, Path]:
-    """Write the pictures into the run folder; return name → PNG of those there was something to draw for."""
+    """Write the pictures into the run folder; return name → PNG of those there was something to draw for.
+
+    A picture of an earlier report that there is nothing to draw for any more is removed.
+    """
     drawn = {}
     for name, draw in _PICTURES.items():
         path = run.path / f"{name}.png"
         if draw(run, path):
             drawn[name] = path
+        else:
+            path.unlink(missing_ok=True)
     return drawn
 
 

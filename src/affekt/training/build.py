@@ -22,6 +22,7 @@ from affekt.errors import DataError, RecipeError, unknown_name
 from affekt.heads.classification import set_bias_to_prior
 from affekt.heads.label_span import LabelSpanHead
 from affekt.heads.projection import Projection
+from affekt.label_words import label_words
 from affekt.labels import SENTIMENT, TAXONOMIES
 from affekt.network import Network, build_head
 from affekt.splitting import stratified_split
@@ -44,6 +45,8 @@ _FITTED: dict[str, Any] = {
     "tfidf": TfidfEncoder,
     "word-average": WordAverageEncoder,
 }
+_ON_WORDS = ("bilstm", "word-cnn", "word-average")
+_CHARBERT_OPTIONS = ("vocabulary", "character_size")
 
 
 def style_of(recipe: Recipe) -> str:
@@ -57,7 +60,7 @@ def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
         raise RecipeError("data: give either data.name (a known data set) or data.train (a file).")
     if spec.name is not None and (spec.dev or spec.test or spec.split_column):
         raise RecipeError(
-            f"data: {spec.name} has its own splits; data.dev, data.test and data.split_column go with data.train."
+            f"data: {spec.name} has its own splits; dev, test and split_column go with data.train."
         )
     splits = catalog.load(spec.name) if spec.name else _read(spec)
     if spec.taxonomy is not None:
@@ -133,31 +136,43 @@ def normalised(corpus: Corpus, style: str) -> Corpus:
 
 def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Any:
     """Make the encoder: from pretrained weights, or fitted on the training texts."""
+    _check_encoder(spec)
     if spec.kind == "transformer":
-        words = train.labels if spec.label_words == "labels" else spec.label_words
-        spoken = [word.replace("_", " ") for word in words] if words else None
         return TransformerEncoder.pretrained(
             spec.name,
             revision=spec.revision,
             pooling=spec.pooling,
             max_length=spec.max_length,
-            label_words=spoken,
+            label_words=None if spec.label_words is None else label_words(spec.label_words, train.labels),
         )
     if spec.kind == "charbert":
         return _build_charbert(spec)
     vectors = read_vectors(_vectors_path(spec.vectors)) if spec.vectors else None
     options = {**spec.options, "seed": seed}
-    if spec.kind in {"bilstm", "word-cnn", "word-average"}:
+    if spec.kind in _ON_WORDS:
         options["vectors"] = vectors
     if spec.kind in {"bilstm", "word-cnn"}:
         options.setdefault("max_length", spec.max_length)
     return _FITTED[spec.kind].build(train.texts, **options)
 
 
+def _check_encoder(spec: EncoderSpec) -> None:
+    """Refuse keys that this kind of encoder would not read."""
+    if spec.label_words is not None and spec.kind != "transformer":
+        raise RecipeError(f"encoder.label_words: a {spec.kind} takes none; only a transformer does.")
+    if spec.vectors is not None and spec.kind not in _ON_WORDS:
+        raise RecipeError(f"encoder.vectors: a {spec.kind} reads no word vectors; {', '.join(_ON_WORDS)} do.")
+    if spec.options and spec.kind == "transformer":
+        raise RecipeError(f"encoder.options: a transformer has none, but {', '.join(spec.options)} is given.")
+
+
 def _build_charbert(spec: EncoderSpec) -> Any:
     folder = Path(spec.name)
-    if (folder / "encoder.json").exists():
-        return CharBertEncoder.load(folder)
+    if (folder / "encoder.json").exists() and not (folder / "config.json").exists():
+        return CharBertEncoder.load(folder)  # with a config.json it is a plain encoder, to grow from
+    for option in spec.options:
+        if option not in _CHARBERT_OPTIONS:
+            raise RecipeError(f"encoder.options: {unknown_name('option', option, _CHARBERT_OPTIONS)}")
     backbone, tokenizer = load_pretrained(spec.name, spec.revision)
     return CharBertEncoder.from_plain(
         backbone, tokenizer, max_length=spec.max_length, pooling=spec.pooling, **spec.options

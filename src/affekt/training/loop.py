@@ -133,7 +133,7 @@ class Loop:
     tick: Callable[[int, int], None] = lambda done, of: None
 
     def run(self, *, resume: bool = False) -> Progress:
-        """Train to the end, when resuming from the last checkpoint; the kept epoch's weights stay in place."""
+        """Train to the end, when resuming from the last checkpoint, and put the kept epoch's weights in."""
         spec = self.recipe.training
         # bfloat16 is our own autocast: accelerate fixes its choice once per process
         self.accelerator = Accelerator()

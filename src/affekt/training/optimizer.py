@@ -79,7 +79,7 @@ def sparse_embeddings(objective: Objective) -> list[torch.Tensor]:
     """Make the word embeddings' gradients sparse and return their weights."""
     found: list[torch.Tensor] = []
     for network in [objective.network, *objective.extra_networks()]:
-        embedding = getattr(network.encoder, "word_embeddings", lambda: None)()  # type: ignore[union-attr]
+        embedding = getattr(network.encoder, "word_embeddings", lambda: None)()
         if isinstance(embedding, nn.Embedding) and embedding.weight.requires_grad:
             embedding.sparse = True
             found.append(embedding.weight)

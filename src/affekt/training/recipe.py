@@ -9,9 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from affekt.errors import RecipeError, unknown_name
+from affekt.label_words import check_choice
 from affekt.training.recipe_yaml import dump_yaml, load_yaml, with_change
 
 
@@ -55,13 +56,20 @@ class EncoderSpec(_Section):
     revision: str | None = None
     pooling: Literal["cls", "mean"] = "cls"
     max_length: int = Field(128, ge=4)
-    label_words: tuple[str, ...] | Literal["labels"] | None = Field(
-        None, description="words put before every text"
+    label_words: str | tuple[str, ...] | dict[str, str] | None = Field(
+        None,
+        description="words put before every text: labels (their names), a set such as spanish, "
+        "a list in the order of the labels, or a mapping from each label to its words",
     )
     vectors: str | None = Field(None, description="word vectors: a file, or a known data set of vectors")
     options: dict[str, Any] = Field(
         default_factory=dict, description="further options of this kind of encoder"
     )
+
+    @field_validator("label_words", mode="before")
+    @classmethod
+    def _can_be_label_words(cls, choice: Any) -> Any:
+        return check_choice(choice)
 
 
 class HeadSpec(_Section):

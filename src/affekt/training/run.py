@@ -223,9 +223,9 @@ def _fit(
     folder: RunFolder | None = None,
     resume: bool = False,
 ) -> tuple[Progress, Network]:
-    train_corpus = normalised(splits["train"], style_of(recipe))
     if isinstance(recipe.objective, Logistic):
-        return _fit_logistic(recipe, train_corpus, splits.get("dev"), network, heard)
+        return _fit_logistic(recipe, recipe.objective, splits, network, heard)
+    train_corpus = normalised(splits["train"], style_of(recipe))
     objective = objective_for(recipe, network, train_corpus)
     views = view_texts(recipe, train_corpus)
     rows = TrainingRows(train_corpus, objective.encoders(), views)
@@ -245,11 +245,11 @@ def _fit(
 
 
 def _fit_logistic(
-    recipe: Recipe, train_corpus: Corpus, dev: Corpus | None, network: Network, heard: Listener
+    recipe: Recipe, spec: Logistic, splits: dict[str, Corpus], network: Network, heard: Listener
 ) -> tuple[Progress, Network]:
     """Fit a head on frozen vectors, at once: the history is one entry long and has no training loss."""
-    began = time.monotonic()
-    head = fit_logistic(network.encoder, train_corpus, recipe.objective)
+    began, dev = time.monotonic(), splits.get("dev")
+    head = fit_logistic(network.encoder, normalised(splits["train"], style_of(recipe)), spec)
     seconds = time.monotonic() - began
     fitted = Network(network.encoder, head).eval()
     figures = {} if dev is None else dev_figures(_model(recipe, fitted, dev), dev)
