@@ -2,8 +2,8 @@
 
     python benchmarks/thresholds.py runs/goemotions/predictions.parquet [more…] [--resamples 20] [--rows 1500]
 
-Reads what training writes beside its metrics (columns split, targets, logits). Each dev set is dev's rows drawn
-with replacement, all of them or as many as --rows says; every method is fitted on the same draws.
+Reads what training writes beside its metrics (columns split, targets, logits). Each dev set is dev's rows
+drawn with replacement, all of them or as many as --rows says; every method is fitted on the same draws.
 """
 
 import argparse
@@ -57,17 +57,15 @@ def main() -> None:
         ]
         scores = np.array([macro_f1((dev[0][rows], dev[1][rows]), test) for rows in draws])
         gains = scores - scores[:, [list(METHODS).index("plain argmax")]]
+        print(f"{path}: dev {len(dev[0])} rows, test {len(test[0])}, {len(draws)} draws of {len(draws[0])}")
         print(
-            f"{path}: {len(dev[0])} dev rows, {len(test[0])} test rows, {len(draws)} resamples of {len(draws[0])}"
-        )
-        print(
-            f"{'method':18s} {'dev as it is':>12s} {'resampled':>10s} {'over plain':>11s} {'± s.e.':>7s} {'wins':>5s}"
+            f"{'method':18s} {'whole dev':>9s} {'redrawn':>8s} {'over plain':>10s} {'± s.e.':>7s} {'wins':>5s}"
         )
         for place, (name, whole) in enumerate(zip(METHODS, macro_f1(dev, test), strict=True)):
             gain = gains[:, place]
             error, wins = gain.std() / np.sqrt(len(gain)), (gain > 0).mean()
             mean = scores[:, place].mean()
-            print(f"{name:18s} {whole:12.4f} {mean:10.4f} {gain.mean():+11.4f} {error:7.4f} {wins:5.2f}")
+            print(f"{name:18s} {whole:9.4f} {mean:8.4f} {gain.mean():+10.4f} {error:7.4f} {wins:5.2f}")
 
 
 if __name__ == "__main__":

@@ -228,15 +228,13 @@ class TestThresholds:
 
         limits = fit_thresholds(targets, scores)
 
-        golden = (
-            3 - 5**0.5
-        ) / 2  # calibrated uniform scores: F1 = 2 (1 − t²) / (3 − 2t), best at t² − 3t + 1 = 0
+        golden = (3 - 5**0.5) / 2  # where F1 of uniform calibrated scores, 2 (1 − t²) / (3 − 2t), is largest
         assert limits[0] == pytest.approx(golden, abs=0.03)
         assert limits[1] == pytest.approx(0.8, abs=0.03)
 
     @staticmethod
     def rare(seed, rows=1500, count=24):
-        """Beta-distributed scores of labels that hold in 3 to 90 of 1,500 rows and differ in their best cut."""
+        """Beta-distributed scores of labels that hold in 3 to 90 of 1,500 rows, with different best cuts."""
         random = np.random.default_rng(seed)
         shares = np.geomspace(0.002, 0.06, count)
         targets = random.random((rows, count)) < shares

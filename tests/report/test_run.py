@@ -98,6 +98,23 @@ def test_figures_stand_with_their_intervals_beside_the_published_ones_with_their
     assert ".933 (distilbert-base-uncased" in report.text
 
 
+def test_a_tile_shows_the_highest_published_value_that_was_decided_in_the_same_way(multi_run):
+    def change(metrics):
+        metrics["published"] = [
+            {"metric": "f1_macro", "value": value, "encoder": encoder, "thresholds": thresholds}
+            for value, encoder, thresholds in [
+                (0.6, "a", "fixed"),
+                (0.4, "b", "fitted"),
+                (0.5, "c", "fitted"),
+            ]
+        ]
+
+    change_metrics(multi_run, change)
+    page = _page(multi_run)
+    assert [text for text in page.texts if text.startswith("published")] == ["published .500 (c)"]
+    assert ".600 (a, thresholds fixed)" in page.texts
+
+
 def test_warnings_and_skipped_rows_are_prominent(report):
     assert "collapse watch: dev predictions use 2 of the labels; try a lower learning rate." in report.texts
     assert report.source.index("collapse watch") < report.source.index("<h2>")

@@ -13,7 +13,6 @@ from affekt.evaluation.arrays import Floats
 
 NOISE = "noise"  # what HDBSCAN leaves outside every cluster
 _WORD = re.compile(r"[#@]?[^\W_][\w']*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
-_PRIOR = 0.01  # weight of the words of all texts in each cluster, as a share of their counts
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,10 @@ def distinctive_words(
 ) -> dict[str, tuple[str, ...]]:
     """Return for each cluster the words that set it apart from the rest.
 
-    For each word and cluster, the log-odds of a text of the cluster holding the word against a text outside
-    holding it, smoothed by the words of all texts and divided by its standard error (Monroe, Colaresi and
-    Quinn 2008). A text counts a word once, so that one text's refrain is not a cluster's word; words of fewer
-    than two of the cluster's texts, English function words and single letters are left out.
+    With a of the cluster's A texts holding a word, and b of the B others, words are ordered by the log-odds
+    ratio log((a / (A − a)) / (b / (B − b))), ½ added to each count, over its standard error. Counting texts
+    keeps one text's refrain from being a cluster's word; words of fewer than two of the cluster's texts,
+    English function words and single letters are left out.
     """
     inside: dict[str, Counter[str]] = {name: Counter() for name in names}
     for text, name in zip(texts, names, strict=True):
@@ -122,7 +121,10 @@ def distinctive_words(
     everywhere: Counter[str] = Counter()
     for counted in inside.values():
         everywhere.update(counted)
-    return {name: _apart(counted, everywhere, most) for name, counted in inside.items()}
+    sizes = Counter(names)
+    return {
+        name: _apart(counted, everywhere, (sizes[name], len(texts)), most) for name, counted in inside.items()
+    }
 
 
 def _words(text: str) -> set[str]:
@@ -137,22 +139,17 @@ def _words(text: str) -> set[str]:
     }
 
 
-def _apart(inside: Counter[str], everywhere: Counter[str], most: int) -> tuple[str, ...]:
+def _apart(
+    inside: Counter[str], everywhere: Counter[str], sizes: tuple[int, int], most: int
+) -> tuple[str, ...]:
     words = [word for word, count in inside.items() if count >= 2]
     if not words:
         return ()
-    here = np.asarray([inside[word] for word in words], dtype=np.float64)
-    all_of = np.asarray([everywhere[word] for word in words], dtype=np.float64)
-    prior = _PRIOR * all_of
-    here_total, all_total = sum(inside.values()), sum(everywhere.values())
-    odds = _log_odds(here, here_total, prior, all_total)
-    odds -= _log_odds(all_of - here, all_total - here_total, prior, all_total)
-    standing = odds / np.sqrt(1 / (here + prior) + 1 / (all_of - here + prior))
+    here, whole = sizes
+    a = np.asarray([inside[word] for word in words]) + 0.5
+    b = np.asarray([everywhere[word] - inside[word] for word in words]) + 0.5
+    cells = (a, here + 1 - a, b, whole - here + 1 - b)
+    odds = np.log(a / cells[1]) - np.log(b / cells[3])
+    standing = odds / np.sqrt(sum(1 / cell for cell in cells))
     order = sorted(range(len(words)), key=lambda i: (-standing[i], words[i]))
     return tuple(words[i] for i in order[:most] if standing[i] > 1.0)
-
-
-def _log_odds(counts: Floats, total: float, prior: Floats, all_total: float) -> Floats:
-    smoothed = counts + prior
-    whole = total + _PRIOR * all_total
-    return np.asarray(np.log(smoothed / np.maximum(whole - smoothed, 1e-9)))

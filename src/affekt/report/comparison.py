@@ -232,7 +232,7 @@ def _differences(of: Pair, first: str, other: str) -> Markup:
                 metric_name(metric),
                 _signed(one["difference"]),
                 span,
-                f"{one['p']:.3f}",
+                figure_text(one["p"]),
                 _verdict(one, first, other),
             ]
         )

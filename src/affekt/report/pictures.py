@@ -70,7 +70,10 @@ def _figures(run: RunFolder, path: Path) -> bool:
     measured = {name: row for name, row in measured.items() if row}
     theirs: dict[str, dict[str, float]] = {}
     for entry in published:
-        theirs.setdefault(metric_name(entry["metric"]), {})[str(entry.get("encoder", ""))] = entry["value"]
+        whose = str(entry.get("encoder") or "")
+        if entry.get("thresholds") and not run.single_label:
+            whose = f"{whose}, {entry['thresholds']}"
+        theirs.setdefault(metric_name(entry["metric"]), {})[whose] = entry["value"]
     if measured:
         figures.intervals(measured, path, theirs)
     return bool(measured)

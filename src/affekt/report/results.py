@@ -75,9 +75,7 @@ def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> Markup:
                 tag("span", _range(value), class_="more"),
                 tag("span", choice_name(choice, run), class_="more"),
             ]
-            more += [
-                tag("span", f"published {text}", class_="more") for text in _published(run, key, brief=True)
-            ]
+            more += [tag("span", text, class_="more") for text in _comparable(run, key, choice)]
             tiles.append(
                 tag(
                     "li",
@@ -93,18 +91,31 @@ def _range(value: Interval) -> str:
     return f"{figure_text(value[1])} to {figure_text(value[2])}" if value[1] != value[2] else ""
 
 
-def _published(run: RunFolder, key: str, *, brief: bool = False) -> list[str]:
-    """Return each published value of a metric with the encoder it belongs to; briefly, the first."""
+def _published(run: RunFolder, key: str) -> list[str]:
+    """Return each published value of a metric with the encoder it belongs to."""
     found = []
-    fields = ("encoder",) if brief else ("encoder", "source")
-    for entry in run.metrics.get("published") or []:
-        value = as_number(entry.get("value"))
-        if entry.get("metric") == key and value is not None:
-            about = [str(entry[name]) for name in fields if entry.get(name)]
-            if entry.get("thresholds") and not run.single_label and not brief:
-                about.insert(1, f"thresholds {entry['thresholds']}")
-            found.append(f"{figure_text(value)} ({', '.join(about)})" if about else figure_text(value))
-    return found[:1] if brief else found
+    for value, entry in _entries(run, key):
+        about = [str(entry[name]) for name in ("encoder", "source") if entry.get(name)]
+        if entry.get("thresholds") and not run.single_label:
+            about.insert(1, f"thresholds {entry['thresholds']}")
+        found.append(f"{figure_text(value)} ({', '.join(about)})" if about else figure_text(value))
+    return found
+
+
+def _comparable(run: RunFolder, key: str, choice: str) -> list[str]:
+    """Return the highest published value of a metric that was decided in the same way, with its encoder."""
+    same = [
+        (value, str(entry.get("encoder") or "its own encoder"))
+        for value, entry in _entries(run, key)
+        if run.single_label or entry.get("thresholds") in (None, choice)
+    ]
+    return [f"published {figure_text(value)} ({encoder})" for value, encoder in sorted(same)[-1:]]
+
+
+def _entries(run: RunFolder, key: str) -> list[tuple[float, Mapping[str, Any]]]:
+    entries = [one for one in run.metrics.get("published") or [] if one.get("metric") == key]
+    values = [(as_number(one.get("value")), one) for one in entries]
+    return [(value, one) for value, one in values if value is not None]
 
 
 def _figures_table(
@@ -176,7 +187,7 @@ def per_label_section(run: RunFolder) -> Section | None:
             row.append(_sortable(thresholds.get(label)))
         rows.append(row)
     note = (
-        f"Decided by {choice_name(best, run)}. Choose a heading to sort by it. "
+        f"Decided by: {choice_name(best, run)}. Choose a heading to sort by it. "
         "A label with few true texts has a wide interval."
     )
     return Section(
@@ -192,7 +203,7 @@ def _label_cells(figures: Mapping[str, Any]) -> list[str | Cell]:
     if f1 is not None and low is not None and high is not None:
         span = Cell(
             join([tag("span", _range((f1, low, high)), class_="range"), " ", interval_strip(f1, low, high)]),
-            low - high,
+            high - low,
         )
     support = as_number(figures.get("support"))
     return [

@@ -137,9 +137,10 @@ def learning_section(run: RunFolder, pictures: Pictures) -> Section | None:
     """Return the learning curves and the same numbers epoch by epoch."""
     if not run.history:
         return None
-    last = run.history[-1].get("dev") or {}
-    keys = [key for key in ordered(last) if as_number(last[key]) is not None][:5]
-    terms = list((run.history[-1].get("terms") or {}) if len(run.history[-1].get("terms") or {}) > 1 else {})
+    last, parts = run.history[-1].get("dev") or {}, run.history[-1].get("terms") or {}
+    told = ordered(last, single_label=run.single_label)
+    keys = [key for key in told if as_number(last[key]) is not None][:5]
+    terms = list(parts) if len(parts) > 1 else []
     names = [
         "Train loss",
         *map(metric_name, terms),
@@ -152,10 +153,8 @@ def learning_section(run: RunFolder, pictures: Pictures) -> Section | None:
     numbers = table(
         [Column("Epoch"), *(Column(name, numeric=True) for name in names)], rows, name="Epoch by epoch"
     )
-    shown = picture(
-        pictures["learning_curves"],
-        "Learning curves: losses and dev metrics by epoch; the table below has the numbers.",
-    )
+    alt = "Learning curves: losses and dev metrics by epoch; the table below has the numbers."
+    shown = picture(pictures["learning_curves"], alt) if "learning_curves" in pictures else ""
     return Section("learning", "Learning curves", join([shown, numbers]))
 
 
@@ -198,6 +197,7 @@ def cost_section(run: RunFolder) -> Section | None:
         ("Peak memory", f"{memory:,.0f} MB" if memory is not None else ""),
         ("Processor", machine.get("cpu") or ""),
         ("Threads", machine.get("threads") or ""),
+        ("Precision", machine.get("precision") or ""),
         ("GPU", (machine.get("gpu") or "none") if machine else ""),
         ("Platform", machine.get("platform") or ""),
         ("PyTorch", machine.get("torch") or ""),

@@ -52,12 +52,13 @@ class RowAdamW(torch.optim.Optimizer):
             state["square"] = torch.zeros_like(p)
         rows, values = grad.indices()[0], grad.values()
         first, second = group["betas"]
-        steps = state["steps"].index_add_(0, rows, torch.ones(len(rows)))[rows][:, None]
+        steps = state["steps"].index_add_(0, rows, torch.ones(len(rows)))[rows][:, None].double()
+        unbias_first, unbias_second = ((1 - beta**steps).to(p.dtype) for beta in (first, second))
         mean = state["mean"][rows].lerp_(values, 1 - first)
         square = state["square"][rows].mul_(second).addcmul_(values, values, value=1 - second)
         state["mean"][rows], state["square"][rows] = mean, square
-        denominator = (square / (1 - second**steps)).sqrt_().add_(group["eps"])
-        update = mean / (1 - first**steps) / denominator
+        denominator = (square / unbias_second).sqrt_().add_(group["eps"])
+        update = mean / unbias_first / denominator
         p[rows] = p[rows] * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * update
 
 

@@ -44,7 +44,7 @@ def load_yaml(text: str, place: str) -> Any:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
     except (yaml.YAMLError, ValueError) as fault:
         mark = getattr(fault, "problem_mark", None)
-        where = f"{place}:{mark.line + 1}" if mark else place
+        where = f"{place}:{mark.line + 1}" if mark and not place.startswith("--set") else place
         problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
         raise RecipeError(f"{where}: not YAML: {problem}.") from fault
 

@@ -1,0 +1,195 @@
+"""Nothing half-written: what is there is whole, the new or the old."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from affekt import files
+from affekt.errors import UsageError
+from affekt.files import folder_written_aside, read_json, write_json, written_aside
+
+
+def fill(folder, **contents: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+
+
+def contents(folder) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    target = tmp_path / "figures.csv"
+    with written_aside(target) as aside:
+        aside.write_text("half")
+        assert not target.exists()
+        assert aside.parent == tmp_path  # beside, so that renaming is one step
+        aside.write_text("whole")
+    assert contents(tmp_path) == {"figures.csv": "whole"}
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    with written_aside(tmp_path / "a" / "b" / "c.txt") as aside:
+        aside.write_text("x")
+    assert contents(tmp_path / "a" / "b") == {"c.txt": "x"}
+
+
+def test_a_fault_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "figures.csv"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), written_aside(target) as aside:  # noqa: PT012
+        aside.write_text("new")
+        raise ZeroDivisionError
+    assert contents(tmp_path) == {"figures.csv": "old"}
+
+
+def test_a_full_disk_is_one_sentence_with_the_path(tmp_path):
+    target = tmp_path / "figures.csv"
+    with (
+        pytest.raises(UsageError, match=r"figures\.csv: could not be written \(No space left on device\)"),
+        written_aside(target),
+    ):
+        raise OSError(28, os.strerror(28))
+    assert contents(tmp_path) == {}
+
+
+def test_a_path_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="could not be written"), written_aside(tmp_path / "file" / "x"):
+        pass
+
+
+@pytest.mark.parametrize("target", [".", "folder"])
+def test_a_folder_is_not_replaced_by_a_file(tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "folder", kept="kept")
+    with pytest.raises(UsageError, match="could not be written"), written_aside(tmp_path / target) as aside:
+        aside.write_text("x")
+    assert contents(tmp_path / "folder") == {"kept": "kept"}
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_file_has_the_rights_that_new_files_have(tmp_path):
+    (tmp_path / "plain").touch()
+    with written_aside(tmp_path / "ours"):
+        pass
+    plain, ours = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours"))
+    assert ours == plain
+
+
+def test_two_writers_do_not_meet(tmp_path):
+    target = tmp_path / "x"
+    with written_aside(target) as one, written_aside(target) as two:
+        one.write_text("one")
+        two.write_text("two")
+        assert one.read_text() == "one"
+    assert contents(tmp_path) == {"x": "one"}  # the block that ends last
+
+
+def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
+    target = tmp_path / "figures.csv"
+    target.write_text("old")
+    program = (
+        "import os, signal, sys; from pathlib import Path; from affekt.files import written_aside\n"
+        "with written_aside(Path(sys.argv[1])) as aside:\n"
+        "    aside.write_text('new'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(target)], check=False)
+    assert ended.returncode == -9
+    assert target.read_text() == "old"
+
+
+# --- folders ------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    target = tmp_path / "model"
+    with folder_written_aside(target) as aside:
+        fill(aside, weights="new")
+        assert not target.exists()
+    assert contents(target) == {"weights": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_that_is_there_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "model"
+    fill(target, weights="old", more="old")
+    with folder_written_aside(target) as aside:
+        fill(aside, weights="new")
+        assert contents(target) == {"weights": "old", "more": "old"}
+    assert contents(target) == {"weights": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), KeyboardInterrupt(), OSError(28, "No space left")])
+def test_a_fault_while_writing_leaves_the_old_folder(tmp_path, fault):
+    target = tmp_path / "model"
+    fill(target, weights="old")
+    with pytest.raises((type(fault), UsageError)), folder_written_aside(target) as aside:  # noqa: PT012
+        fill(aside, weights="half")
+        raise fault
+    assert contents(target) == {"weights": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_fault_while_renaming_puts_the_old_folder_back(tmp_path, monkeypatch):
+    target = tmp_path / "model"
+    fill(target, weights="old")
+    stock = os.replace
+
+    def failing(source, destination):
+        if destination == target.resolve() and (source / "weights").read_text() == "new":
+            raise OSError(5, os.strerror(5))
+        stock(source, destination)
+
+    monkeypatch.setattr(files.os, "replace", failing)
+    with pytest.raises(UsageError, match="could not be written"), folder_written_aside(target) as aside:
+        fill(aside, weights="new")
+    assert contents(target) == {"weights": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_of_a_link_the_folder_it_leads_to_is_replaced(tmp_path):
+    fill(tmp_path / "real", weights="old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with folder_written_aside(tmp_path / "link") as aside:
+        fill(aside, weights="new")
+    assert (tmp_path / "link").is_symlink()
+    assert contents(tmp_path / "real") == {"weights": "new"}
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path):
+    (tmp_path / "model").write_text("kept")
+    with (
+        pytest.raises(UsageError, match="could not be written"),
+        folder_written_aside(tmp_path / "model") as aside,
+    ):
+        fill(aside, weights="new")
+    assert contents(tmp_path) == {"model": "kept"}
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------
+
+
+def test_json_is_read_as_it_was_written(tmp_path):
+    content = {"labels": ["joy", "größe", "😂"], "value": 0.1 + 0.2, "none": None, "nested": [[1], []]}
+    write_json(tmp_path / "x.json", content)
+    assert read_json(tmp_path / "x.json") == content
+    assert "größe" in (tmp_path / "x.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_json_does_not_have_are_refused_before_anything_is_written(tmp_path, value):
+    write_json(tmp_path / "x.json", {"value": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "x.json", {"value": value})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"value": 1}
+    assert len(list(tmp_path.iterdir())) == 1

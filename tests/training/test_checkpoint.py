@@ -1,0 +1,253 @@
+"""kill -9 at any moment, then resume: the figures and the weights of the run that was never stopped."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from affekt.errors import ModelError, UsageError
+from affekt.model import Model
+from affekt.training.checkpoint import FILE, Checkpoints, Progress
+from affekt.training.objectives import ClassifyObjective, LogitLoss
+from affekt.training.optimizer import build_optimizers
+from affekt.training.recipe import Classify, Recipe, TrainingSpec
+from affekt.training.run import train
+from training.apart import outcome, train_and_die
+from training.toys import network, run_recipe
+
+KILLED = -9
+_OF_THE_MOMENT = {"timing", "created", "hardware"}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All of a run that must not depend on when it was killed."""
+
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+    weights: dict[str, torch.Tensor]
+    predictions: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, out: Path) -> "Finished":
+        metrics = json.loads((out / "metrics.json").read_text())
+        lines = (out / "history.jsonl").read_text().splitlines()
+        history = [json.loads(line) for line in lines]
+        for entry in history:
+            del entry["seconds"], entry["tokens_per_second"]
+        weights = {
+            f"{path.name} {name}": tensor
+            for path in sorted((out / "model").glob("*.safetensors"))
+            for name, tensor in load_file(path).items()
+        }
+        table = out / "predictions.parquet"
+        predictions = pq.read_table(table).to_pylist() if table.exists() else []
+        kept = {key: value for key, value in metrics.items() if key not in _OF_THE_MOMENT}
+        return cls(kept, history, weights, predictions)
+
+    def check_same(self, other: "Finished") -> None:
+        assert self.metrics == other.metrics
+        assert self.history == other.history
+        assert self.predictions == other.predictions
+        assert set(self.weights) == set(other.weights)
+        assert self.weights
+        assert all(torch.equal(tensor, other.weights[name]) for name, tensor in self.weights.items())
+
+
+def straight(recipe: Recipe, out: Path) -> Finished:
+    assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "", 0) == 0
+    return Finished.read(out)
+
+
+def killed(recipe: Recipe, out: Path, moments: list[tuple[str, int]]) -> Finished:
+    """Kill a run at each of some moments, resume it each time, and let it end."""
+    for place, (moment, count) in enumerate(moments):
+        assert outcome(train_and_die, recipe.to_yaml(), str(out), place > 0, moment, count) == KILLED, moment
+        assert not (out / "metrics.json").exists()
+    assert outcome(train_and_die, recipe.to_yaml(), str(out), True, "", 0) == 0
+    leftovers = [entry.name for entry in out.iterdir() if entry.name.startswith(".")]
+    assert leftovers == [".lock"]
+    assert not (out / FILE).exists()
+    return Finished.read(out)
+
+
+_BATCHES = 12  # of a run: 42 texts in batches of 8, twice
+_DRAW = random.Random()  # anywhere: each test run tries other moments, and says which when it fails
+CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int]]]] = {
+    "a random batch": ({}, [("batch", _DRAW.randint(1, _BATCHES))]),
+    "twice, and at the end of an epoch": ({}, [("batch", 3), ("batch", 4)]),
+    "while a checkpoint is written": ({}, [("saving", _DRAW.randint(2, 10))]),
+    "while predictions are written": ({}, [("predictions", 1)]),
+    "several batches a step": (
+        {"training": {"accumulate": 2}},
+        [("batch", _DRAW.randint(1, _BATCHES)), ("batch", 1)],
+    ),
+    "the best epoch kept": (
+        {
+            "training": {
+                "epochs": 4,
+                "learning_rate": 0.02,
+                "early_stopping": {"metric": "f1_macro", "patience": 2},
+                "keep": "best",
+            }
+        },
+        [("batch", _DRAW.randint(1, _BATCHES + 5))],
+    ),
+    "rows drawn by class": (
+        {
+            "training": {"sampler": "m-per-class", "rows_per_class": 2},
+            "objective": {"kind": "supervised-contrastive", "views": "dropout"},
+        },
+        [("batch", _DRAW.randint(1, _BATCHES))],
+    ),
+    "a second network and changed texts": (
+        {"objective": {"kind": "label-aware", "views": "synonym", "warmup_epochs": 0.5}},
+        [("batch", _DRAW.randint(1, _BATCHES))],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_killed_run_goes_on_as_if_it_had_never_stopped(
+    case: str, tmp_path: Path, tiny: Callable[[str], str]
+) -> None:
+    sections, moments = CASES[case]
+    if sections.get("objective", {}).get("kind") == "label-aware":
+        weighting = {"name": tiny("bert"), "max_length": 12}
+        sections = {**sections, "objective": {**sections["objective"], "weighting": weighting}}
+    recipe = run_recipe(tiny("bert"), **sections)
+    finished = straight(recipe, tmp_path / "straight")
+    try:
+        killed(recipe, tmp_path / "killed", moments).check_same(finished)
+    except AssertionError as fault:
+        raise AssertionError(f"killed at {moments}") from fault
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_seed_others(
+    tmp_path: Path, tiny: Callable[[str], str]
+) -> None:
+    recipe = run_recipe(tiny("bert"), training={"epochs": 1})
+    first, second = straight(recipe, tmp_path / "a"), straight(recipe, tmp_path / "b")
+    first.check_same(second)
+    other = straight(run_recipe(tiny("bert"), training={"epochs": 1, "seed": 1}), tmp_path / "c")
+    assert other.history != first.history
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(
+    tmp_path: Path, tiny: Callable[[str], str]
+) -> None:
+    recipe = run_recipe(tiny("bert"), training={"epochs": 1, "checkpoint_seconds": 1e9})
+    finished = straight(recipe, tmp_path / "straight")
+    out = tmp_path / "killed"
+    assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "batch", 3) == KILLED
+    assert (out / "recipe.yaml").exists()
+    assert not (out / FILE).exists()
+    assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "", 0) == 0  # --resume is not needed
+    Finished.read(out).check_same(finished)
+
+
+# --- what a checkpoint refuses
+
+
+@pytest.fixture
+def halted(tmp_path: Path, tiny: Callable[[str], str]) -> tuple[Recipe, Path]:
+    """A run killed in its first epoch."""
+    recipe, out = run_recipe(tiny("bert"), training={"epochs": 1}), tmp_path / "run"
+    assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "batch", 3) == KILLED
+    assert (out / FILE).exists()
+    return recipe, out
+
+
+def test_a_checkpoint_is_of_one_recipe_and_one_data_set(
+    halted: tuple[Recipe, Path], tiny: Callable[[str], str]
+) -> None:
+    recipe, out = halted
+    with pytest.raises(UsageError, match="holds a run already; add --resume"):
+        train(recipe, out)
+    other = run_recipe(tiny("bert"), training={"epochs": 2})
+    with pytest.raises(UsageError, match="belongs to another recipe;"):
+        train(other, out, resume=True)
+    less = run_recipe(tiny("bert"), training={"epochs": 1}, data={"train_share": 0.05})
+    with pytest.raises(UsageError, match=r"belongs to another recipe and data \(train\);"):
+        train(less, out, resume=True)
+    assert (out / "recipe.yaml").read_text() == recipe.to_yaml()  # nothing was overwritten
+
+
+def test_a_damaged_checkpoint_is_a_clear_fault(halted: tuple[Recipe, Path]) -> None:
+    recipe, out = halted
+    whole = (out / FILE).read_bytes()
+    state = torch.load(out / FILE, weights_only=True)
+    damaged = [b"", whole[: len(whole) // 2], b"\x00" * 500, b"no checkpoint at all", whole[:40]]
+    for content in damaged:
+        (out / FILE).write_bytes(content)
+        with pytest.raises(ModelError, match=r"checkpoint\.pt: not a whole checkpoint .* remove it"):
+            train(recipe, out, resume=True)
+    for missing in ("identity", "objective", "generators"):
+        torch.save({name: value for name, value in state.items() if name != missing}, out / FILE)
+        with pytest.raises(ModelError, match="not a whole checkpoint"):
+            train(recipe, out, resume=True)
+    torch.save([1, 2], out / FILE)
+    with pytest.raises(ModelError, match="not a whole checkpoint"):
+        train(recipe, out, resume=True)
+    torch.save({**state, "objective": {}}, out / FILE)
+    with pytest.raises(ModelError, match="not a whole checkpoint"):
+        train(recipe, out, resume=True)
+
+
+def test_a_checkpoint_of_several_processes_is_resumed_by_as_many(halted: tuple[Recipe, Path]) -> None:
+    recipe, out = halted
+    state = torch.load(out / FILE, weights_only=True)
+    torch.save({**state, "generators": state["generators"] * 2}, out / FILE)
+    with pytest.raises(UsageError, match="written by 2 processes and this is a run of 1"):
+        train(recipe, out, resume=True)
+
+
+# --- the file
+
+
+def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
+    objective = ClassifyObjective(network(), LogitLoss(Classify(), single_label=False))
+    optimizers = build_optimizers(objective, TrainingSpec())
+    progress = Progress(epoch=1, batch=3, step=7, sums={"bce": 0.1 + 0.2}, best=1 / 3, history=[{"epoch": 1}])
+    checkpoints = Checkpoints(tmp_path, {"recipe": "r", "data (train)": "d"})
+    assert checkpoints.load(objective, optimizers) is None
+    states = [{"cpu": torch.get_rng_state()}]
+    checkpoints.save(objective, optimizers, progress, generators=states, best={"x": torch.ones(2)})
+    fresh = ClassifyObjective(network(9), LogitLoss(Classify(), single_label=False))
+    restored = checkpoints.load(fresh, build_optimizers(fresh, TrainingSpec()))
+    assert restored is not None
+    assert restored.progress == progress
+    assert restored.best is not None
+    assert torch.equal(restored.best["x"], torch.ones(2))
+    assert torch.equal(restored.generators[0]["cpu"], states[0]["cpu"])
+    for name, value in objective.state_dict().items():
+        assert torch.equal(fresh.state_dict()[name], value)
+    checkpoints.remove()
+    checkpoints.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_of_earlier_sittings_counts(halted: tuple[Recipe, Path]) -> None:
+    recipe, out = halted
+    state = torch.load(out / FILE, weights_only=True)
+    progress = json.loads(state["progress"])
+    assert 0 < progress["earlier"] < 300
+    torch.save({**state, "progress": json.dumps({**progress, "earlier": 5000.0})}, out / FILE)
+    assert train(recipe, out, resume=True)["timing"]["total_seconds"] > 5000
+
+
+def test_the_finished_model_predicts(halted: tuple[Recipe, Path]) -> None:
+    from affekt.model import load
+
+    recipe, out = halted
+    train(recipe, out, resume=True)
+    model = load(out)
+    assert isinstance(model, Model)
+    assert len(model.predict(["so happy"])[0].scores) == 6
