@@ -367,18 +367,20 @@ def test_a_damaged_parquet_file_is_a_fault_of_the_data(tmp_path):
         predict_file(Quick(), tmp_path / "in.parquet", tmp_path / "out.parquet")
 
 
-def test_a_file_that_changes_between_the_passes_is_noticed(tmp_path):
-    source = write_texts(tmp_path / "in.csv", ["a"])
-
-    class Growing(Quick):
-        def probabilities(self, texts, **options):
-            with source.open("a") as file:
-                file.write("more\n" * 9000)
-            return super().probabilities(texts)
-
+@pytest.mark.parametrize("content", ["text\n" + "b\n" * 6000, "text\n" + "b\n" * 3000])
+def test_a_file_that_changes_between_the_passes_is_noticed(tmp_path, monkeypatch, content):
+    source = tmp_path / "in.csv"
     source.write_text("text\n" + "a\n" * 5000)
-    with pytest.raises(DataError, match="changed while being read"):
-        predict_file(Growing(), source, tmp_path / "out.csv")
+    survey = scoring._survey
+
+    def survey_and_change(*arguments, **options):
+        found = survey(*arguments, **options)
+        source.write_text(content)
+        return found
+
+    monkeypatch.setattr(scoring, "_survey", survey_and_change)
+    with pytest.raises(DataError, match=r"had 5,000 rows at first .* changed while being read"):
+        predict_file(Quick(), source, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -472,13 +474,15 @@ def test_a_killed_process_leaves_no_output(tmp_path):
     assert len(read_rows(out)) == 100
 
 
-@pytest.mark.parametrize("source_kind", [".csv", ".jsonl", ".parquet"])
-@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet", "out.npy"])
+@pytest.mark.parametrize(("source_kind", "name"), [
+    *((".csv", "out.csv"), (".jsonl", "out.jsonl"), (".parquet", "out.parquet"), (".jsonl", "out.parquet")),
+    *((".csv", "out.npy"), (".parquet", "vectors.parquet")),
+])  # fmt: skip
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, monkeypatch, source_kind, name):
     monkeypatch.setattr(scoring, "WINDOW", 100)
     texts = ["so very happy today " * 50] * 10_000  # 10 MB
     source = write_texts(tmp_path / f"in{source_kind}", texts)
-    function = embed_file if name == "out.npy" else predict_file
+    function = embed_file if name in ("out.npy", "vectors.parquet") else predict_file
     tracemalloc.start()
     summary = function(Quick(), source, tmp_path / name)
     peak = tracemalloc.get_traced_memory()[1]

@@ -203,17 +203,22 @@ def _free(name: str, taken: set[str]) -> str:
 def _windows(source: Path, text: str, survey: _Survey, tick: Tick | None) -> Iterator[list[StreamedRow]]:
     done = 0
     for window in stream(source, text=text, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally()):
+        _check_unchanged(source, survey, done + len(window), final=False)
         yield window
         done += len(window)
         if tick is not None:
             tick(done, survey.rows)
-    if done != survey.rows:
+    _check_unchanged(source, survey, done, final=True)
+
+
+def _check_unchanged(source: Path, survey: _Survey, rows: int, *, final: bool) -> None:
+    if rows > survey.rows or (final and rows < survey.rows):
         raise DataError(
-            f"{source} had {survey.rows:,} rows and then {done:,}: it was changed while being read."
+            f"{source} had {survey.rows:,} rows at first and now {rows:,}: it changed while being read."
         )
 
 
 def _named(labels: tuple[str, ...], probabilities: np.ndarray, held: np.ndarray) -> list[list[str]]:
     """Return the names of the labels that hold for each row, the surest first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    return [[labels[i] for i in row if holds[i]] for row, holds in zip(order, held, strict=True)]
+    order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
+    return [[labels[i] for i in row if holds[i]] for row, holds in zip(order, held.tolist(), strict=True)]

@@ -81,15 +81,15 @@ def killed(recipe: Recipe, out: Path, moments: list[tuple[str, int]]) -> Finishe
 _BATCHES = 12  # of a run: 42 texts in batches of 8, twice
 _DRAW = random.Random()  # anywhere: each test run tries other moments, and says which when it fails
 CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int]]]] = {
-    "a random batch": ({}, [("batch", _DRAW.randint(1, _BATCHES))]),
-    "twice, and at the end of an epoch": ({}, [("batch", 3), ("batch", 4)]),
-    "while a checkpoint is written": ({}, [("saving", _DRAW.randint(2, 10))]),
-    "while predictions are written": ({}, [("predictions", 1)]),
-    "several batches a step": (
-        {"training": {"accumulate": 2}},
-        [("batch", _DRAW.randint(1, _BATCHES)), ("batch", 1)],
+    "at a batch, while a checkpoint is written, while predictions are written": (
+        {},
+        [("batch", _DRAW.randint(1, _BATCHES - 3)), ("saving", 2), ("predictions", 1)],
     ),
-    "the best epoch kept": (
+    "with several batches a step": (
+        {"training": {"accumulate": 2}},
+        [("batch", _DRAW.randint(1, _BATCHES - 1)), ("batch", 1)],
+    ),
+    "with the best epoch kept": (
         {
             "training": {
                 "epochs": 4,
@@ -100,81 +100,95 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int]]]] = {
         },
         [("batch", _DRAW.randint(1, _BATCHES + 5))],
     ),
-    "rows drawn by class": (
+    "with rows drawn by class and two views": (
         {
             "training": {"sampler": "m-per-class", "rows_per_class": 2},
             "objective": {"kind": "supervised-contrastive", "views": "dropout"},
         },
         [("batch", _DRAW.randint(1, _BATCHES))],
     ),
-    "a second network and changed texts": (
+    "with a second network and changed texts": (
         {"objective": {"kind": "label-aware", "views": "synonym", "warmup_epochs": 0.5}},
         [("batch", _DRAW.randint(1, _BATCHES))],
     ),
 }
 
 
+@pytest.fixture(scope="module")
+def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recipe], Finished]:
+    """Give a recipe's run that was never stopped, made once."""
+    made: dict[str, Finished] = {}
+
+    def run(recipe: Recipe) -> Finished:
+        if recipe.digest not in made:
+            made[recipe.digest] = straight(recipe, tmp_path_factory.mktemp("straight") / "run")
+        return made[recipe.digest]
+
+    return run
+
+
+Straight = Callable[[Recipe], Finished]
+Tiny = Callable[[str], str]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_killed_run_goes_on_as_if_it_had_never_stopped(
-    case: str, tmp_path: Path, tiny: Callable[[str], str]
+    case: str, tmp_path: Path, tiny: Tiny, sample: dict[str, Any], never_stopped: Straight
 ) -> None:
     sections, moments = CASES[case]
     if sections.get("objective", {}).get("kind") == "label-aware":
         weighting = {"name": tiny("bert"), "max_length": 12}
         sections = {**sections, "objective": {**sections["objective"], "weighting": weighting}}
-    recipe = run_recipe(tiny("bert"), **sections)
-    finished = straight(recipe, tmp_path / "straight")
+    recipe = run_recipe(tiny("bert"), sample, **sections)
     try:
-        killed(recipe, tmp_path / "killed", moments).check_same(finished)
+        killed(recipe, tmp_path / "killed", moments).check_same(never_stopped(recipe))
     except AssertionError as fault:
         raise AssertionError(f"killed at {moments}") from fault
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_seed_others(
-    tmp_path: Path, tiny: Callable[[str], str]
+    tmp_path: Path, tiny: Tiny, sample: dict[str, Any], never_stopped: Straight
 ) -> None:
-    recipe = run_recipe(tiny("bert"), training={"epochs": 1})
-    first, second = straight(recipe, tmp_path / "a"), straight(recipe, tmp_path / "b")
-    first.check_same(second)
-    other = straight(run_recipe(tiny("bert"), training={"epochs": 1, "seed": 1}), tmp_path / "c")
-    assert other.history != first.history
+    recipe = run_recipe(tiny("bert"), sample)
+    straight(recipe, tmp_path / "again").check_same(never_stopped(recipe))
+    other = straight(run_recipe(tiny("bert"), sample, training={"seed": 1}), tmp_path / "other")
+    assert other.history != never_stopped(recipe).history
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again(
-    tmp_path: Path, tiny: Callable[[str], str]
+    tmp_path: Path, tiny: Tiny, sample: dict[str, Any], never_stopped: Straight
 ) -> None:
-    recipe = run_recipe(tiny("bert"), training={"epochs": 1, "checkpoint_seconds": 1e9})
-    finished = straight(recipe, tmp_path / "straight")
+    recipe = run_recipe(tiny("bert"), sample, training={"checkpoint_seconds": 1e9})
     out = tmp_path / "killed"
     assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "batch", 3) == KILLED
     assert (out / "recipe.yaml").exists()
     assert not (out / FILE).exists()
     assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "", 0) == 0  # --resume is not needed
-    Finished.read(out).check_same(finished)
+    Finished.read(out).check_same(never_stopped(run_recipe(tiny("bert"), sample)))
 
 
 # --- what a checkpoint refuses
 
 
 @pytest.fixture
-def halted(tmp_path: Path, tiny: Callable[[str], str]) -> tuple[Recipe, Path]:
+def halted(tmp_path: Path, tiny: Tiny, sample: dict[str, Any]) -> tuple[Recipe, Path]:
     """A run killed in its first epoch."""
-    recipe, out = run_recipe(tiny("bert"), training={"epochs": 1}), tmp_path / "run"
+    recipe, out = run_recipe(tiny("bert"), sample, training={"epochs": 1}), tmp_path / "run"
     assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "batch", 3) == KILLED
     assert (out / FILE).exists()
     return recipe, out
 
 
 def test_a_checkpoint_is_of_one_recipe_and_one_data_set(
-    halted: tuple[Recipe, Path], tiny: Callable[[str], str]
+    halted: tuple[Recipe, Path], tiny: Tiny, sample: dict[str, Any]
 ) -> None:
     recipe, out = halted
     with pytest.raises(UsageError, match="holds a run already; add --resume"):
         train(recipe, out)
-    other = run_recipe(tiny("bert"), training={"epochs": 2})
+    other = run_recipe(tiny("bert"), sample, training={"epochs": 2})
     with pytest.raises(UsageError, match="belongs to another recipe;"):
         train(other, out, resume=True)
-    less = run_recipe(tiny("bert"), training={"epochs": 1}, data={"train_share": 0.05})
+    less = run_recipe(tiny("bert"), {**sample, "train_share": 0.5}, training={"epochs": 1})
     with pytest.raises(UsageError, match=r"belongs to another recipe and data \(train\);"):
         train(less, out, resume=True)
     assert (out / "recipe.yaml").read_text() == recipe.to_yaml()  # nothing was overwritten

@@ -39,7 +39,7 @@ class ClassificationHead(nn.Module):
         self.dropout = Dropout(dropout)
         self.out = nn.Linear(dimension, labels)
         for layer in (self.dense, self.out):
-            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.xavier_normal_(layer.weight)  # pooled vectors are short: a smaller start learns slowly
             nn.init.zeros_(layer.bias)
 
     def forward(self, encoded: Encoded) -> torch.Tensor:

@@ -23,7 +23,9 @@ from affekt.report.html import (
     tag,
 )
 from affekt.report.names import (
+    COUNTS,
     LOWER_IS_BETTER,
+    MAIN_METRICS,
     NEITHER_IS_BETTER,
     Interval,
     as_interval,
@@ -33,6 +35,7 @@ from affekt.report.names import (
     figure_text,
     metric_name,
     ordered,
+    probability_text,
     size_text,
 )
 from affekt.report.pairing import Pair, differences, disagreements, label_differences, pair
@@ -162,7 +165,7 @@ def _figures_section(named: Named) -> Section | None:
 
 def _drawn(sides: Mapping[str, Mapping[str, Any]], *, single_label: bool) -> Markup:
     known = dict.fromkeys(key for side in sides.values() for key in side)
-    keys = ordered(known, single_label=single_label)[:6]
+    keys = [key for key in ordered(known, single_label=single_label) if key in MAIN_METRICS][:6]
     rows = {key: {name: as_interval(side.get(key)) for name, side in sides.items()} for key in keys}
     measured = {
         metric_name(key): {name: value for name, value in row.items() if value is not None}
@@ -184,7 +187,7 @@ def _side_by_side(sides: Mapping[str, Mapping[str, Any]], name: str, *, single_l
         values = [as_interval(side.get(key)) for side in sides.values()]
         if any(value is not None for value in values):
             best = _best(values, key)
-            rows.append([metric_name(key), *(_figure(value, bold=value == best) for value in values)])
+            rows.append([metric_name(key), *(_figure(key, value, bold=value == best) for value in values)])
     return table(
         [Column("Figure"), *(Column(side, numeric=True) for side in sides)], rows, name=f"Figures, {name}"
     )
@@ -197,9 +200,11 @@ def _best(values: Sequence[Interval | None], key: str) -> Interval | None:
     return min(known) if key in LOWER_IS_BETTER else max(known)
 
 
-def _figure(value: Interval | None, *, bold: bool) -> Cell:
+def _figure(key: str, value: Interval | None, *, bold: bool) -> Cell:
     if value is None:
         return Cell("–")
+    if key in COUNTS:
+        return Cell(count_text(value[0]), classes="best" if bold else "")
     span = f"{figure_text(value[1])} to {figure_text(value[2])}" if value[1] != value[2] else ""
     return Cell(
         join([figure_text(value[0]), " ", tag("span", span, class_="range")]), classes="best" if bold else ""
@@ -299,7 +304,7 @@ def _rows(of: Pair, first: str, other: str) -> Markup:
             Cell(
                 join(
                     [
-                        f"{of.labels[label]} {figure_text(float(part.probabilities[row, label]))}",
+                        f"{of.labels[label]} {probability_text(float(part.probabilities[row, label]))}",
                         tag("span", f"gives: {_held(part.predicted[row], of.labels)}", class_="more"),
                     ]
                 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from affekt.evaluation.arrays import Bools, Floats
 from affekt.report.html import Cell, Column, Markup, Section, bars, facts, join, picture, table, tag
-from affekt.report.names import as_number, count_text, figure_text, metric_name
+from affekt.report.names import as_number, count_text, figure_text, metric_name, probability_text
 from affekt.report.pictures import BINS
 from affekt.report.runfolder import Predictions, RunFolder
 from affekt.report.sections import Pictures
@@ -153,7 +153,7 @@ def _where_from(part: Predictions, *, single_label: bool) -> str:
 def _mistakes_table(run: RunFolder, part: Predictions, found: Sequence[Mistake], verb: str) -> Markup:
     rows: list[list[str | Cell]] = []
     for one in found:
-        score = f"{run.labels[one.label]} {figure_text(one.probability)}"
+        score = f"{run.labels[one.label]} {probability_text(one.probability)}"
         rows.append(
             [
                 Cell(part.texts[one.row], classes="text"),

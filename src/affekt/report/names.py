@@ -133,6 +133,17 @@ def figure_text(value: float | None) -> str:
     return f"−{text}" if value < 0 and text != ".000" else text
 
 
+def probability_text(value: float) -> str:
+    """Return a probability, never rounded to certainty.
+
+    >>> probability_text(0.5), probability_text(0.0001), probability_text(0.9999)
+    ('.500', '<.001', '>.999')
+    """
+    if value < 0.0005:
+        return "<.001"
+    return ">.999" if value >= 0.9995 else figure_text(value)
+
+
 def count_text(value: Any) -> str:
     """Return a count with thousands set apart."""
     number = as_number(value)

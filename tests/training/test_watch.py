@@ -1,0 +1,72 @@
+"""The collapse watch speaks when a run collapses, and only then."""
+
+from typing import Any
+
+import pytest
+
+from affekt.training.watch import collapse_warnings, new_rank_warnings, rank_warnings
+
+
+def label(support: int, predicted: int) -> dict[str, float]:
+    return {"support": float(support), "predicted": float(predicted)}
+
+
+def metrics(*rows: tuple[int, int], labels: int = 10) -> dict[str, Any]:
+    per_label = {f"label {i}": label(*row) for i, row in enumerate(rows)}
+    return {"per_label": {"fixed": per_label}, "data": {"labels": [str(i) for i in range(labels)]}}
+
+
+def history(*ranks: float, start: float | None = None) -> list[dict[str, Any]]:
+    first = {} if start is None else {"starting_rank": start}
+    return [{"epoch": i + 1, "dev": {"effective_rank": rank, **first}} for i, rank in enumerate(ranks)]
+
+
+def test_a_run_that_predicts_few_of_the_labels_is_warned_of() -> None:
+    (warning,) = collapse_warnings(metrics((5, 9), (5, 0), (5, 0), (5, 1)), [])
+    assert "only 2 of 4 labels are ever predicted" in warning
+    assert "head.bias: prior" in warning  # what may help
+
+
+def test_labels_without_test_rows_do_not_count() -> None:
+    assert collapse_warnings(metrics((5, 9), (0, 0), (0, 0), (5, 1)), []) == []
+
+
+@pytest.mark.parametrize(("used", "warned"), [(5, True), (6, False), (10, False)])
+def test_six_labels_of_ten_are_enough(used: int, warned: bool) -> None:
+    rows = [(3, 1)] * used + [(3, 0)] * (10 - used)
+    assert bool(collapse_warnings(metrics(*rows), [])) is warned
+
+
+def test_a_space_that_falls_far_below_its_labels_is_warned_of() -> None:
+    (warning,) = collapse_warnings(metrics(labels=28), history(120.0, 60.0, 3.5))
+    assert "effective rank fell from 120.0 to 3.5 directions" in warning
+
+
+def test_a_fall_in_the_first_epoch_is_seen_from_the_start() -> None:
+    assert rank_warnings(history(3.0, start=150.0), 28)
+    assert rank_warnings(history(3.0), 28) == []
+
+
+def test_a_good_run_that_ends_with_a_direction_per_label_is_left_in_peace() -> None:
+    assert rank_warnings(history(100.0, 30.0, 14.5, start=200.0), 28) == []
+    assert rank_warnings(history(40.0, 6.0, start=60.0), 6) == []
+    assert rank_warnings(history(40.0, 2.1, start=60.0), 2) == []
+
+
+def test_a_space_of_one_direction_is_a_collapse_for_two_labels_too() -> None:
+    assert rank_warnings(history(40.0, 1.2), 2)
+
+
+def test_a_small_space_that_never_fell_is_left_in_peace() -> None:
+    assert rank_warnings(history(3.0, 2.9, start=3.1), 28) == []
+
+
+def test_the_log_hears_of_a_collapse_once_and_again_after_a_recovery() -> None:
+    ranks = [100.0, 3.0, 2.0, 80.0, 2.0]
+    heard = [bool(new_rank_warnings(history(*ranks[:n]), 28)) for n in range(1, len(ranks) + 1)]
+    assert heard == [False, True, False, False, True]
+
+
+@pytest.mark.parametrize("figures", [{}, {"per_label": None, "data": None}, {"per_label": {}}])
+def test_a_run_without_a_classifier_or_ranks_has_nothing_to_warn_of(figures: dict[str, Any]) -> None:
+    assert collapse_warnings(figures, [{"epoch": 1, "dev": {}}, {"epoch": 2}]) == []
