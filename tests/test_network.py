@@ -16,7 +16,7 @@ from affekt.encoders.convolutional import WordCnnEncoder
 from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.table import ENCODERS, encoder_kind, load_encoder
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.encoders.words import WordVectors
+from affekt.encoders.vectors import WordVectors
 from affekt.errors import ModelError
 from affekt.heads.projection import Projection
 from affekt.model import Model

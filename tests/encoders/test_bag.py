@@ -9,7 +9,8 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
-from affekt.encoders.words import WordVectors, tokenize_words
+from affekt.encoders.vectors import WordVectors
+from affekt.encoders.words import tokenize_words
 from affekt.errors import DataError, ModelError, RecipeError, UsageError
 
 TEXTS = [

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from affekt.encoders.convolutional import WordCnnEncoder
-from affekt.encoders.words import PAD, UNKNOWN, WordVectors
+from affekt.encoders.vectors import WordVectors
+from affekt.encoders.words import PAD, UNKNOWN
 from affekt.errors import ModelError
 
 TEXTS = ["glad glad day", "sad sad day today", "angry angry night", "a day and a night"]

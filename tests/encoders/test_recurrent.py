@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from affekt.encoders.recurrent import BiLstmEncoder
-from affekt.encoders.words import PAD, UNKNOWN, WordVectors
+from affekt.encoders.vectors import WordVectors
+from affekt.encoders.words import PAD, UNKNOWN
 from affekt.errors import ModelError, RecipeError
 
 TEXTS = ["glad glad day", "sad sad day today", "angry angry night", "a day and a night"]

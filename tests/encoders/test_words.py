@@ -9,22 +9,17 @@ import torch
 from torch import nn
 
 from affekt.encoders.recurrent import BiLstmOptions
+from affekt.encoders.saving import drawn_from, read_encoder, read_options, write_encoder
+from affekt.encoders.vectors import WordVectors, read_vectors, vector_rows
 from affekt.encoders.words import (
     PAD,
     UNKNOWN,
-    WordVectors,
     WordVocabulary,
     coverage,
-    drawn_from,
     pad_rows,
-    read_encoder,
-    read_options,
-    read_vectors,
     starting_matrix,
     tokenize_words,
     variants,
-    vector_rows,
-    write_encoder,
 )
 from affekt.errors import DataError, ModelError, RecipeError
 

@@ -18,12 +18,22 @@ from training.toys import recipe
 CORPUS = Corpus.build(["so happy", "so sad", "oh"], ["joy", "sadness", "joy"])
 
 
+def refused(path: Path, why: str, *, resume: bool = False) -> None:
+    with pytest.raises(UsageError, match=why), RunFolder(path).claimed(resume=resume):
+        pytest.fail("the folder was claimed")
+
+
+def interrupted(folder: RunFolder, written: list[str]) -> None:
+    with folder.claimed(resume=False):
+        for file in written:
+            (folder.path / file).touch()
+        raise KeyboardInterrupt
+
+
 def test_a_folder_is_made_and_held_by_one_writer_at_a_time(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "deep" / "run")
     with folder.claimed(resume=False):
-        with pytest.raises(UsageError, match="another process is training into this folder"):
-            with RunFolder(folder.path).claimed(resume=True):
-                pytest.fail("claimed twice")
+        refused(folder.path, "another process is training into this folder", resume=True)
         assert folder.path.is_dir()
     with folder.claimed(resume=False):
         pass  # and free again
@@ -32,9 +42,7 @@ def test_a_folder_is_made_and_held_by_one_writer_at_a_time(tmp_path: Path) -> No
 @pytest.mark.parametrize("file", ["metrics.json", FILE])
 def test_a_folder_with_a_run_is_taken_up_only_when_asked(file: str, tmp_path: Path) -> None:
     (tmp_path / file).touch()
-    with pytest.raises(UsageError, match="holds a run already; add --resume"):
-        with RunFolder(tmp_path).claimed(resume=False):
-            pytest.fail("claimed over a run")
+    refused(tmp_path, "holds a run already; add --resume")
     with RunFolder(tmp_path).claimed(resume=True) as folder:
         assert folder.path == tmp_path
     assert (tmp_path / file).exists()
@@ -43,10 +51,8 @@ def test_a_folder_with_a_run_is_taken_up_only_when_asked(file: str, tmp_path: Pa
 def test_a_file_is_no_run_folder(tmp_path: Path) -> None:
     path = tmp_path / "run"
     path.write_text("mine")
-    for place in (path, path / "below"):
-        with pytest.raises(UsageError, match="is a file|cannot be written to"):
-            with RunFolder(place).claimed(resume=False):
-                pytest.fail("claimed a file")
+    refused(path, "is a file")
+    refused(path / "below", "cannot be written to")
     assert path.read_text() == "mine"
 
 
@@ -54,17 +60,14 @@ def test_a_file_is_no_run_folder(tmp_path: Path) -> None:
 def test_a_folder_without_write_permission_is_said_to_be_so(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(UsageError, match="cannot be written to"):
-            with RunFolder(tmp_path / "run").claimed(resume=False):
-                pytest.fail("claimed a folder that cannot be written to")
+        refused(tmp_path / "run", "cannot be written to")
     finally:
         tmp_path.chmod(0o700)
 
 
 def test_a_fault_before_anything_was_written_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no data"):
-        with RunFolder(tmp_path / "run").claimed(resume=False):
-            raise UsageError("no data")
+    with pytest.raises(UsageError, match="no data"), RunFolder(tmp_path / "run").claimed(resume=False):
+        raise UsageError("no data")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,10 +76,7 @@ def test_a_fault_leaves_a_folder_that_was_there_and_what_was_written(tmp_path: P
     for name, written in (("empty", []), ("begun", ["recipe.yaml"])):
         folder = RunFolder(tmp_path / name)
         with pytest.raises(KeyboardInterrupt):
-            with folder.claimed(resume=False):
-                for file in written:
-                    (folder.path / file).touch()
-                raise KeyboardInterrupt
+            interrupted(folder, written)
         left = {entry.name for entry in folder.path.iterdir()} - {".lock"}
         assert left == set(written)
 

@@ -1,53 +1,83 @@
-"""`affekt predict` and `affekt embed`: a model on a text or on a file of any length."""
+"""`affekt predict` and `affekt embed`: a model on a text, on lines of standard input, or on a file."""
 
+import io
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from affekt.cli import console
 
 if TYPE_CHECKING:
-    from affekt.model import Prediction
+    from affekt.model import Model, Prediction
+
+TextColumn = Annotated[str, typer.Option(help="The file's text column.")]
+BadRows = Annotated[Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")]
+
+_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
+_SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet")
+_SHOWN = 8  # labels with a bar; more where more were decided on
+_LINES = 256  # lines of standard input predicted together
+_WIDEST = 30  # cells of a bar
+_EIGHTHS = "▏▎▍▌▋▊▉"
 
 
 def predict(
     model: Annotated[str, typer.Argument(help="A model folder or a run folder.")],
-    texts: Annotated[str, typer.Argument(help="A text, or a file (csv, tsv, jsonl, parquet, .gz).")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="For a file: csv, jsonl or parquet.")] = None,
-    text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
-    on_bad_row: Annotated[str, typer.Option(help="fail, skip or report.")] = "fail",
-    json: Annotated[bool, typer.Option("--json", help="Print the prediction as JSON.")] = False,
+    texts: Annotated[
+        str, typer.Argument(help="A text; a file (csv, tsv, jsonl, parquet, .gz); or - for lines of input.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="For a file: csv, tsv, jsonl, parquet; NAME.predictions.* if left out."
+        ),
+    ] = None,
+    text: TextColumn = "text",
+    on_bad_row: BadRows = "fail",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
+    ] = False,
 ) -> None:
     """Say which emotions a text holds and how surely, or score every row of a file."""
+    from affekt.errors import UsageError
     from affekt.model import load
     from affekt.scoring import predict_file
 
-    looks_like_file = is_file(texts)
-    loaded = load(model)
-    if not looks_like_file:
-        prediction = loaded.predict(texts)[0]
-        if json:
-            console.result_json({"text": prediction.text, "labels": prediction.labels, "scores": prediction.scores})
-        else:
-            show_prediction(prediction)
+    if is_file(texts):
+        path = Path(texts)
+        target = out or default_output(path)
+        loaded = load(model)
+        with console.progress("rows") as tick:
+            summary = predict_file(loaded, path, target, text=text, on_bad_row=on_bad_row, tick=tick)
+        show_summary(summary, as_json=json)
         return
-    path = Path(texts)
-    target = out or path.with_name(f"{path.name.partition('.')[0]}.predictions.csv")
-    with console.progress("rows") as tick:
-        summary = predict_file(loaded, path, target, text=text, on_bad_row=on_bad_row, tick=tick)
+    if out is not None:
+        raise UsageError(f"--out {out}: is for the rows of a file, and {texts!r:.60} is none.")
+    if not texts.strip():
+        raise UsageError("the text is empty; give a text, a file, or - for lines of standard input.")
+    if texts == "-":
+        show_lines(load(model), input_lines(), as_json=json)
+        return
+    prediction = load(model).predict(texts)[0]
     if json:
-        console.result_json(summary)
-    console.say(f"{summary['rows']:,} rows to {target}" + (f", {summary['skipped']:,} skipped" if summary["skipped"] else ""))
+        console.result_json(as_plain(prediction))
+    else:
+        show_prediction(prediction)
 
 
 def embed(
     model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
-    file: Annotated[Path, typer.Argument(help="A file of texts.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="parquet or npy.")],
-    text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
-    on_bad_row: Annotated[str, typer.Option(help="fail, skip or report.")] = "fail",
+    file: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
+    text: TextColumn = "text",
+    on_bad_row: BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Write a vector for every text of a file."""
     from affekt.model import load
@@ -55,11 +85,13 @@ def embed(
 
     loaded = load(model)
     with console.progress("rows") as tick:
-        summary = embed_file(loaded, file, out, text=text, on_bad_row=on_bad_row, projected=projected, tick=tick)
-    console.say(f"{summary['rows']:,} vectors of {summary['dimension']} to {out}")
+        summary = embed_file(
+            loaded, file, out, text=text, on_bad_row=on_bad_row, projected=projected, tick=tick
+        )
+    show_summary(summary, as_json=json)
 
 
-_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz")
+# --- what is to be read
 
 
 def is_file(text: str) -> bool:
@@ -71,14 +103,103 @@ def is_file(text: str) -> bool:
         return False
 
 
+def default_output(path: Path) -> Path:
+    """Return where a file's predictions go unless said: beside it, of the same kind."""
+    name = path.name.lower()
+    suffix = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
+    stem = path.name[: len(path.name) - len(suffix)]
+    return path.with_name(f"{stem}.predictions{suffix.replace('ndjson', 'jsonl') or '.csv'}")
+
+
+def input_lines() -> Iterator[str]:
+    """Yield the lines of standard input that hold something, bytes that are not UTF-8 replaced."""
+    for line in io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace"):
+        if line.strip():
+            yield line.rstrip("\r\n")
+
+
+# --- what is shown
+
+
+def as_plain(prediction: "Prediction") -> dict[str, Any]:
+    """Return a prediction as JSON has it."""
+    return {"text": prediction.text, "labels": prediction.labels, "scores": prediction.scores}
+
+
+def show_lines(model: "Model", lines: Iterable[str], *, as_json: bool) -> None:
+    """Print a prediction for each line: as bars, or as an object a line."""
+    import json
+
+    several = 1 if sys.stdin.isatty() else _LINES  # who types wants an answer at once
+    texts = iter(lines)
+    while window := list(islice(texts, several)):
+        for prediction in model.predict(window):
+            if as_json:
+                console.result(json.dumps(as_plain(prediction), ensure_ascii=not _prints("é█")))
+            else:
+                show_prediction(prediction)
+
+
 def show_prediction(prediction: "Prediction") -> None:
-    """Print a prediction as bars, the surest first."""
-    console.result(prediction.text if len(prediction.text) <= 200 else prediction.text[:199] + "…")
+    """Print a prediction as bars, the surest first; those decided on are marked."""
+    from rich.cells import cell_len, set_cell_size
+
+    columns = shutil.get_terminal_size().columns
+    mark = "●" if _prints("●") else "*"
     held = set(prediction.labels)
-    width = max(map(len, prediction.scores))
-    best = sorted(prediction.scores.items(), key=lambda item: -item[1])[:8]
-    for label, score in best:
-        mark = "●" if label in held else " "
-        console.result(f"  {mark} {label:<{width}} {'█' * round(score * 30):<30} {score:.2f}")
+    order = sorted(prediction.scores, key=lambda label: (-prediction.scores[label], label))
+    best = order[: max([_SHOWN, *(order.index(label) + 1 for label in held)])]
+    width = min(max(map(cell_len, best)), max(columns - 14, 4))
+    cells = max(min(columns - width - 9, _WIDEST), 1)
+    console.result(_printable(prediction.text))
+    for label in best:
+        score = prediction.scores[label]
+        sign = mark if label in held else " "
+        name = set_cell_size(_printable(label), width)
+        console.result(f" {sign} {name} {bar(score, cells):<{cells}} {score:.2f}")
     if not held:
-        console.result("  (no emotion passes its threshold)")
+        console.result(" (no emotion passes its threshold)")
+
+
+def bar(share: float, cells: int) -> str:
+    """Return a bar that fills a share of some cells, to an eighth of a cell where the output can show it."""
+    if not _prints(f"█{_EIGHTHS}"):
+        return "#" * round(share * cells)
+    full, eighths = divmod(round(share * cells * 8), 8)
+    return "█" * full + (_EIGHTHS[eighths - 1] if eighths else "")
+
+
+def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
+    """Print what was done with a file: how many texts got each label, and rows that were left out."""
+    if as_json:
+        console.result_json(summary)
+        return
+    rows, seconds = summary["rows"], summary["seconds"]
+    if "predicted" in summary:
+        counted = sorted(summary["predicted"].items(), key=lambda item: -item[1])
+        shown = [[label or "(none)", f"{n:,}", f"{n / rows:.1%}"] for label, n in counted if n]
+        console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
+    for row in summary["skipped_rows"][:3]:
+        console.say(f"left out {row['where']}: {row['reason']}")
+    if summary["skipped"]:
+        console.say(f"{summary['skipped']:,} rows were left out")
+    what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"
+    console.say(f"{what} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f}/s): {summary['out']}")
+
+
+def _prints(text: str) -> bool:
+    """Whether standard output can show a text."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _printable(text: str) -> str:
+    """Return a text on one line, shortened, without controls, in characters that standard output has."""
+    kept = "".join(c if c.isprintable() or c == "\u200d" else " " for c in text[:1000])
+    line = " ".join(kept.split())
+    line = line if len(line) <= 200 else line[:199].rstrip() + ("…" if _prints("…") else "...")
+    encoding = sys.stdout.encoding or "ascii"
+    return line.encode(encoding, "replace").decode(encoding, "replace")

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.words import Share, Size, drawn_from, read_encoder, read_options, restore, write_encoder
+from affekt.encoders.saving import Share, Size, drawn_from, read_encoder, read_options, restore, write_encoder
 from affekt.errors import ModelError
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

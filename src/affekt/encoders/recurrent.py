@@ -12,19 +12,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.words import (
-    PAD,
-    Share,
-    Size,
-    WordVectors,
-    WordVocabulary,
-    pad_rows,
-    read_encoder,
-    read_options,
-    restore,
-    start_on_words,
-    write_encoder,
-)
+from affekt.encoders.saving import Share, Size, read_encoder, read_options, restore, write_encoder
+from affekt.encoders.vectors import WordVectors
+from affekt.encoders.words import PAD, WordVocabulary, pad_rows, start_on_words
 
 
 @dataclass(frozen=True)

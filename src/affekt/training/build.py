@@ -17,7 +17,7 @@ from affekt.encoders.convolutional import WordCnnEncoder
 from affekt.encoders.pretrained import known, load_pretrained
 from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.encoders.words import read_vectors
+from affekt.encoders.vectors import read_vectors
 from affekt.errors import DataError, RecipeError, unknown_name
 from affekt.heads.classification import set_bias_to_prior
 from affekt.heads.label_span import LabelSpanHead

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
 
 from affekt.corpus import Corpus
 from affekt.encoders.bag import TfidfEncoder
@@ -27,7 +27,7 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
     if train.single_label:
         coefficients, intercepts = _softmax(regression.fit(features, targets), len(train.labels))
     else:
-        coefficients, intercepts = _sigmoids(OneVsRestClassifier(regression).fit(features, targets))
+        coefficients, intercepts = _sigmoids(regression, features, targets)
     with torch.no_grad():
         head.out.weight.copy_(torch.as_tensor(coefficients, dtype=torch.float32))
         head.out.bias.copy_(torch.as_tensor(intercepts, dtype=torch.float32))
@@ -44,9 +44,7 @@ def _softmax(fitted: LogisticRegression, k: int) -> tuple[np.ndarray, np.ndarray
     """Coefficients (k, d) and intercepts (k,); classes without a training row get a very low logit."""
     coefficients = np.zeros((k, fitted.coef_.shape[1]))
     intercepts = np.full(k, -20.0)
-    if (
-        len(fitted.classes_) == 2
-    ):  # scikit-learn keeps one row for two classes: the second's logit, the first's is 0
+    if len(fitted.classes_) == 2:  # then scikit-learn keeps the second's logit alone, the first's being 0
         first, second = fitted.classes_
         coefficients[second] = fitted.coef_[0]
         intercepts[first], intercepts[second] = 0.0, fitted.intercept_[0]
@@ -56,14 +54,16 @@ def _softmax(fitted: LogisticRegression, k: int) -> tuple[np.ndarray, np.ndarray
     return coefficients, intercepts
 
 
-def _sigmoids(fitted: OneVsRestClassifier) -> tuple[np.ndarray, np.ndarray]:
-    rows, intercepts = [], []
-    width = next(e.coef_.shape[1] for e in fitted.estimators_ if hasattr(e, "coef_"))
-    for estimator in fitted.estimators_:
-        if hasattr(estimator, "coef_"):
-            rows.append(estimator.coef_[0])
-            intercepts.append(float(estimator.intercept_[0]))
-        else:  # a label that every training row has, or none
-            rows.append(np.zeros(width))
-            intercepts.append(20.0 if estimator.predict(np.zeros((1, width)))[0] else -20.0)
-    return np.stack(rows), np.array(intercepts)
+def _sigmoids(
+    regression: LogisticRegression, features: Any, targets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (k, d) and intercepts (k,); a label that all texts have, or none, gets a far-off logit."""
+    coefficients = np.zeros((targets.shape[1], features.shape[1]))
+    intercepts = np.zeros(targets.shape[1])
+    for label, column in enumerate(targets.T):
+        if column.all() or not column.any():
+            intercepts[label] = 20.0 if column.all() else -20.0
+            continue
+        fitted = clone(regression).fit(features, column)
+        coefficients[label], intercepts[label] = fitted.coef_[0], fitted.intercept_[0]
+    return coefficients, intercepts
