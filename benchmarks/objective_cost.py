@@ -1,7 +1,7 @@
 """What a training step of each objective costs, as a multiple of plain classification's.
 
-The same batches go through each objective in turn, again and again in one process, and the figure is the median
-of the ratios to the neighbouring plain step. All encoders are the same; texts are tokenised once.
+The same batches go through each objective in turn, again and again in one process, and the figure is the
+median of the ratios to the neighbouring plain step. All encoders are the same; texts are tokenised once.
 
     python benchmarks/objective_cost.py [--rounds 30] [--data goemotions] [-o FILE.json]
 """

@@ -1,0 +1,321 @@
+"""The loop: batches, steps, sums, early stopping; a function of recipe and data alone."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from affekt.corpus import Corpus
+from affekt.errors import UsageError
+from affekt.network import Network
+from affekt.training import loop as looping
+from affekt.training.checkpoint import Progress
+from affekt.training.loop import Loop, TrainingRows, count_steps, epoch_batches, share_of
+from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, Terms
+from affekt.training.recipe import Classify, Recipe
+from training.toys import network, recipe
+
+WORDS = ["happy", "sad", "angry", "love", "fear", "what", "so", "very"]
+CORPUS = Corpus.build(
+    [" ".join(WORDS[(i * j) % 8] for j in range(1, 2 + i % 5)) for i in range(12)],
+    ["joy", "sadness", "anger"] * 4,
+)
+DRAWN = {"kind": "contrastive", "pairs": "drawn"}
+
+
+def told(objective: dict[str, Any] | None = None, **training: Any) -> Recipe:
+    settings = {"epochs": 2, "batch_size": 4, "learning_rate": 0.05, **training}
+    return recipe(training=settings, objective=objective or {"kind": "classify"})
+
+
+def rows_of(corpus: Corpus = CORPUS, main: Network | None = None) -> TrainingRows:
+    return TrainingRows(corpus, {"text": (main or toy()).encoder})
+
+
+def toy(**options: Any) -> Network:
+    return network(labels=3, **options).float()
+
+
+class Run:
+    """A loop on the toy network, and all it said."""
+
+    def __init__(self, plan: Recipe, figures: list[dict[str, float]] | None = None, **options: Any) -> None:
+        self.main = toy(**options)
+        self.objective: Objective = ClassifyObjective(self.main, LogitLoss(Classify(), single_label=True))
+        self.entries: list[dict[str, Any]] = []
+        self.ticks: list[tuple[int, int]] = []
+        self.weights: list[dict[str, Tensor]] = []
+        self.figures: Iterator[dict[str, float]] = iter(figures or [])
+        rows = rows_of(main=self.main)
+        tick = lambda done, of: self.ticks.append((done, of))  # noqa: E731
+        self.loop = Loop(plan, self.objective, rows, self.judge, None, self.entries.append, tick)
+
+    def judge(self) -> dict[str, float]:
+        assert not self.objective.training
+        state = self.main.state_dict()
+        self.weights.append({name: value.clone() for name, value in state.items()})
+        return next(self.figures, {"loss": 1.0})
+
+    def run(self) -> Progress:
+        return self.loop.run()
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+# --- batches
+
+
+@pytest.mark.parametrize("sampler", ["bucketed", "stratified"])
+def test_an_epoch_has_every_row_once_in_another_order_each_time(sampler: str) -> None:
+    plan, rows = told(sampler=sampler, batch_size=5), rows_of()
+    first, second = (epoch_batches(plan, rows, epoch) for epoch in (0, 1))
+    for batches in (first, second):
+        assert sorted(np.concatenate(batches).tolist()) == list(range(12))
+        assert max(map(len, batches)) <= 5
+    assert [batch.tolist() for batch in first] != [batch.tolist() for batch in second]
+    again = epoch_batches(plan, rows_of(), 0)
+    assert [batch.tolist() for batch in first] == [batch.tolist() for batch in again]
+
+
+def test_batches_by_class_hold_m_rows_of_a_class_together() -> None:
+    plan = told(sampler="m-per-class", rows_per_class=2, batch_size=4)
+    classes = CORPUS.class_indices()
+    for batch in epoch_batches(plan, rows_of(), 0):
+        groups = classes[batch].reshape(-1, 2)
+        assert (groups[:, 0] == groups[:, 1]).all()
+        assert len(set(groups[:, 0])) > 1
+
+
+def test_drawn_pairs_are_half_alike_and_stand_in_two_halves() -> None:
+    batches = epoch_batches(told(DRAWN, batch_size=4), rows_of(), 0)
+    assert sum(map(len, batches)) == 2 * len(CORPUS)  # a pair for every text
+    classes = CORPUS.class_indices()
+    alike = [classes[left] == classes[right] for left, right in (np.split(batch, 2) for batch in batches)]
+    assert np.concatenate(alike).mean() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("objective", [{"kind": "classify"}, DRAWN])
+def test_processes_share_every_batch_and_drawn_pairs_stay_together(objective: dict[str, Any]) -> None:
+    plan = told(objective, batch_size=6)
+    batches = epoch_batches(plan, rows_of(), 0)
+    shares = [share_of(plan, batches, rank, 2) for rank in range(2)]
+    for place, batch in enumerate(batches):
+        first, second = shares[0][place], shares[1][place]
+        assert len(first) == len(second)
+        assert set(first) | set(second) == set(batch)
+        if objective is DRAWN:
+            pairs = set(zip(*np.split(batch, 2), strict=True))
+            assert {
+                pair for half in (first, second) for pair in zip(*np.split(half, 2), strict=True)
+            } == pairs
+
+
+def test_one_process_has_all_of_every_batch() -> None:
+    batches = epoch_batches(told(), rows_of(), 0)
+    for mine, batch in zip(share_of(told(), batches, 0, 1), batches, strict=True):
+        assert mine.tolist() == batch.tolist()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"accumulate": 2},
+        {"batch_size": 5, "accumulate": 2},
+        {"sampler": "m-per-class", "rows_per_class": 2, "epochs": 5},
+        {"sampler": "stratified"},
+    ],
+)
+def test_the_steps_are_counted_before_they_are_taken(changes: dict[str, Any]) -> None:
+    run = Run(told(**changes))
+    assert run.run().step == count_steps(told(**changes), rows_of())
+
+
+def test_steps_of_drawn_pairs_are_counted_too() -> None:
+    assert count_steps(told(DRAWN, batch_size=5, epochs=3), rows_of()) == 9
+
+
+# --- texts and tokens
+
+
+def test_texts_are_tokenised_once_and_changed_texts_in_every_epoch() -> None:
+    main, epochs = toy(), []
+
+    def views(epoch: int) -> dict[str, list[str]]:
+        epochs.append(epoch)
+        return {"view": [f"{text} {'so ' * epoch}" for text in CORPUS.texts]}
+
+    rows = TrainingRows(CORPUS, {"text": main.encoder, "view": main.encoder}, views)
+    assert set(rows.rows) == {"text"}
+    rows.start_epoch(2)
+    inputs, targets = rows.batch(np.array([3, 0]), torch.device("cpu"))
+    assert epochs == [2]
+    assert inputs["view"]["mask"].sum() == inputs["text"]["mask"].sum() + 4
+    assert targets.tolist() == CORPUS.targets[[3, 0]].tolist()
+
+
+# --- a run
+
+
+def test_a_run_leaves_one_entry_per_epoch_with_all_a_history_needs() -> None:
+    figures = [{"loss": 0.9, "f1_macro": 0.4}, {"loss": 0.8, "f1_macro": 0.5}]
+    run = Run(told(warmup=0.0, schedule="constant"), figures)
+    progress = run.run()
+    assert run.entries == progress.history
+    assert [entry["epoch"] for entry in run.entries] == [1, 2]
+    assert [entry["step"] for entry in run.entries] == [3, 6]
+    assert [entry["dev_loss"] for entry in run.entries] == [0.9, 0.8]
+    assert [entry["dev"] for entry in run.entries] == [{"f1_macro": 0.4}, {"f1_macro": 0.5}]
+    for entry in run.entries:
+        assert entry["learning_rate"] == pytest.approx(0.05)
+        assert entry["train_loss"] == pytest.approx(entry["terms"]["cross-entropy"])
+        assert entry["seconds"] > 0
+        assert entry["tokens_per_second"] > 0
+    assert run.ticks == [(1, 3), (2, 3), (3, 3)] * 2
+
+
+def test_the_training_loss_of_an_epoch_is_the_mean_over_its_rows() -> None:
+    """With a rate too small to move a weight, it is the loss of the whole corpus."""
+    run = Run(told(learning_rate=1e-12, batch_size=5, epochs=1))
+    inputs, targets = run.loop.rows.batch(np.arange(12), torch.device("cpu"))
+    expected = float(run.objective(inputs, targets)["cross-entropy"].detach())
+    run.run()
+    assert run.entries[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_training_learns() -> None:
+    run = Run(told(epochs=20))
+    run.run()
+    assert run.entries[-1]["train_loss"] < 0.5 * run.entries[0]["train_loss"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    def trained(seed: int) -> dict[str, Tensor]:
+        run = Run(told(seed=seed), dropout=0.3)
+        torch.manual_seed(99)  # what went on before does not matter
+        run.run()
+        return run.main.state_dict()
+
+    assert same(trained(0), trained(0))
+    assert not same(trained(0), trained(1))
+
+
+def gradients_of(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The joined gradient of every step."""
+    taken: list[Tensor] = []
+
+    def record(parameters: Any, limit: float) -> float:
+        dense = [p.grad.to_dense() if p.grad.is_sparse else p.grad for p in parameters]
+        taken.append(torch.cat([gradient.flatten() for gradient in dense]).clone())
+        return 0.0
+
+    monkeypatch.setattr(looping, "clip_gradients", record)
+    Run(told(epochs=1, learning_rate=1e-12, **changes)).run()
+    return taken
+
+
+def test_batches_put_together_step_as_one_batch_of_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    (whole,) = gradients_of({"batch_size": 12}, monkeypatch)
+    (together,) = gradients_of({"batch_size": 4, "accumulate": 3}, monkeypatch)
+    torch.testing.assert_close(together, whole)
+
+
+def test_a_last_step_of_fewer_batches_is_their_mean_and_not_a_smaller_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (whole,) = gradients_of({"batch_size": 12}, monkeypatch)
+    (fewer,) = gradients_of({"batch_size": 4, "accumulate": 7}, monkeypatch)
+    torch.testing.assert_close(fewer, whole)
+    first, last = gradients_of({"batch_size": 4, "accumulate": 2}, monkeypatch)
+    torch.testing.assert_close((2 * first + last) / 3, whole)
+
+
+def test_the_objective_hears_how_far_training_is() -> None:
+    run = Run(told(epochs=2))
+    heard: list[float] = []
+    run.objective.start_step = heard.append  # type: ignore[method-assign]
+    run.run()
+    assert heard == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])
+
+
+def test_bfloat16_trains_too() -> None:
+    run = Run(told(precision="bfloat16", epochs=3))
+    run.run()
+    assert all(value.dtype == torch.float32 for value in run.main.state_dict().values())
+    assert run.entries[-1]["train_loss"] < run.entries[0]["train_loss"]
+
+
+class Breaking(ClassifyObjective):
+    """Whose loss is not a number from the third batch on."""
+
+    batches = 0
+
+    def forward(self, inputs: Any, targets: Tensor) -> Terms:
+        self.batches += 1
+        terms = super().forward(inputs, targets)
+        return {**terms, "other": terms["cross-entropy"] * (math.nan if self.batches > 2 else 1.0)}
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_before_the_weights_move() -> None:
+    run = Run(told())
+    run.loop.objective = Breaking(run.main, LogitLoss(Classify(), single_label=True))
+    with pytest.raises(
+        UsageError, match=r"loss became nan at step 2 \(.*other nan\); lower training.learning_rate"
+    ):
+        run.run()
+    assert all(torch.isfinite(value).all() for value in run.main.state_dict().values())
+
+
+# --- early stopping
+
+
+def stopping(metric: str, patience: int = 2, **changes: Any) -> Recipe:
+    return told(epochs=8, early_stopping={"metric": metric, "patience": patience}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "epochs", "best"),
+    [
+        ("f1_macro", [0.1, 0.5, 0.4, 0.4, 0.9], 4, 1),
+        ("f1_macro", [0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.9], 6, 3),
+        ("loss", [1.0, 0.5, 0.6, 0.5, 0.1], 4, 1),  # smaller is better, and no worse is not better
+        ("davies_bouldin", [2.0, 3.0, 4.0, 1.0], 3, 0),
+        ("f1_macro", [math.nan, 0.1, 0.2, 0.1, 0.1], 5, 2),
+        ("f1_macro", [0.1, math.nan, math.nan, 0.9], 3, 0),
+    ],
+)
+def test_a_run_stops_when_its_metric_has_waited_and_keeps_the_best_epoch(
+    metric: str, values: list[float], epochs: int, best: int
+) -> None:
+    run = Run(stopping(metric, keep="best"), [{metric: value} for value in values])
+    progress = run.run()
+    assert progress.stopped
+    assert progress.epoch == epochs
+    assert progress.best == values[best]
+    assert same(run.weights[best], run.main.state_dict())
+    assert not same(run.weights[-1], run.main.state_dict())
+
+
+def test_the_last_epoch_is_kept_unless_the_best_is_asked_for() -> None:
+    run = Run(stopping("f1_macro"), [{"f1_macro": value} for value in (0.5, 0.2, 0.1)])
+    assert run.run().epoch == 3
+    assert same(run.weights[-1], run.main.state_dict())
+
+
+def test_a_run_that_keeps_improving_goes_to_its_end() -> None:
+    run = Run(stopping("f1_macro", patience=1, keep="best"), [{"f1_macro": i / 10} for i in range(8)])
+    progress = run.run()
+    assert not progress.stopped
+    assert progress.epoch == 8
+
+
+def test_a_metric_that_dev_does_not_have_is_answered_with_those_it_has() -> None:
+    run = Run(stopping("f1"), [{"f1_macro": 0.1, "loss": 1.0}])
+    with pytest.raises(UsageError, match=r"training.early_stopping.metric = 'f1': dev has f1_macro, loss"):
+        run.run()
