@@ -2,7 +2,8 @@
 
 Both train the same classifier ([CLS] → Linear → tanh → dropout → Linear) from the same encoder on the
 same texts with the same batch size, dropout, AdamW settings, schedule and clipping, in float32 on two
-threads. Runs alternate, each in a process of its own, and the figure is the median of the ratios of neighbouring runs.
+threads. Runs alternate, each in a process of its own, and the figure is the median of the ratios of
+neighbouring runs.
 
     python benchmarks/train_speed.py [--rounds 5] [--steps 120] [--data goemotions] [-o FILE.json]
 """

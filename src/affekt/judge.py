@@ -56,8 +56,8 @@ def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
     if model.network.encoder.dimension > _SPACE_WIDTH:
         return {}
     single = single.select(np.arange(min(len(single), _SPACE_ROWS)))
-    classes = single.class_indices()
-    if len(single) < 3 or len(np.unique(classes)) < 2:
+    classes = single.class_indices() if len(single) >= 3 else np.zeros(0)
+    if len(np.unique(classes)) < 2:
         return {}
     vectors = model.embed(single.texts, unit=takes_unit_vectors(model.network.encoder))
     found: dict[str, Any] = {

@@ -101,7 +101,7 @@ def sample_files(folder: Path) -> dict[str, Any]:
 SEVERAL = {"labels": "emotions", "separator": "|"}  # over the section of `sample_files`
 
 
-def run_recipe(encoder: str | Path, data: dict[str, Any], **sections: Any) -> Recipe:
+def run_recipe(encoder: str | Path, data: dict[str, Any], /, **sections: Any) -> Recipe:
     """A recipe for a whole run with a tiny encoder."""
     told = {
         "data": data,
@@ -110,7 +110,7 @@ def run_recipe(encoder: str | Path, data: dict[str, Any], **sections: Any) -> Re
         "training": {"epochs": 2, "batch_size": 8, "learning_rate": 2e-3, "checkpoint_seconds": 0},
         "examples": ["so happy"],
     }
-    merged = {name: {**told.get(name, {}), **section} for name, section in sections.items()}
+    merged = {name: {**told[name], **value} if name in told else value for name, value in sections.items()}
     if sections.get("objective", {}).get("kind", "classify") != "classify":
         merged["objective"] = sections["objective"]
     return parse_recipe({"name": "tiny", **told, **merged})

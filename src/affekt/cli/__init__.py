@@ -1,20 +1,39 @@
 """The command line: one file per verb, each a typed shell over a plain function."""
 
+import io
 import sys
+from typing import Annotated
 
 import typer
 
-from affekt.cli import data, demo, evaluate, inference, runs, space
+from affekt._version import __version__
+from affekt.cli import console, data, demo, evaluate, inference, runs, space
 from affekt.errors import AffektError
 
 app = typer.Typer(
     name="affekt",
-    help="Emotion in short text: train, judge, predict, embed, map.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.result(f"affekt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _affekt(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Emotion in short text: train, judge, predict, embed, map."""
+
+
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data", help="Known data sets: list, inspect, get.")
 app.command("train")(runs.train)
@@ -29,6 +48,9 @@ app.command("reproduce")(runs.reproduce)
 
 def main() -> None:
     """Run the command line; faults the user can mend are one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a letter the terminal cannot show is no reason to stop
     try:
         app()
     except AffektError as fault:

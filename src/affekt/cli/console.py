@@ -20,7 +20,8 @@ def result(line: str = "") -> None:
 
 def result_json(content: Any) -> None:
     """Write results as JSON."""
-    result(json.dumps(content, indent=2, ensure_ascii=False))
+    wide = (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    result(json.dumps(content, indent=2, ensure_ascii=not wide))
 
 
 def table(title: str, columns: list[str], rows: Iterable[list[str]]) -> None:
@@ -51,6 +52,14 @@ def progress(what: str) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def figure(name: str, value: Any) -> str:
+    """A figure as it is shown: a count whole, a number, or a value with its interval."""
+    from affekt.report.names import COUNTS
+
+    content = value if isinstance(value, dict) else {"value": value}
+    return f"{content['value']:,.0f}" if name in COUNTS else interval(content)
 
 
 def interval(figure: dict[str, float] | None) -> str:

@@ -1,5 +1,6 @@
 """`affekt demo`: from nothing to a trained model, a report and predictions, without a network."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,4 +33,4 @@ def demo(out: Annotated[Path, typer.Option(help="Where the demo's run folder goe
     for prediction in load(out).predict(_TEXTS):
         show_prediction(prediction)
     console.say(f"report: {write_report(out)}")
-    console.say(f'next: affekt predict {out} "your own words"')
+    console.say(f'next: affekt predict {shlex.quote(str(out))} "your own words"')

@@ -1,41 +1,64 @@
 """`affekt evaluate`: a model against labelled data."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from affekt.cli import console
+from affekt.cli.space import Data, ModelName, Split, TextColumn
+
+_SECTIONS = ("classification", "calibration", "clustering", "retrieval")
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
-    data: Annotated[str, typer.Argument(help="A known data set, or a file.")],
-    split: Annotated[str, typer.Option(help="Which split of a known data set.")] = "test",
-    text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
+    model: ModelName,
+    data: Data,
+    split: Split = None,
+    text: TextColumn = "text",
     labels: Annotated[str, typer.Option(help="The file's label column.")] = "labels",
     separator: Annotated[str | None, typer.Option(help="What separates labels in the column.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
-    from affekt import catalog
     from affekt.columns import Columns
     from affekt.errors import DataError
     from affekt.judge import evaluate_model
     from affekt.model import load
+    from affekt.report.space import read_split
 
-    corpora = catalog.read(data, columns=Columns(text=text, labels=labels, separator=separator))
-    if len(corpora) > 1 and split not in corpora:
-        raise DataError(f"{data}: has no split {split!r}, only {', '.join(corpora)}.")
-    corpus = corpora[split] if split in corpora else next(iter(corpora.values()))
+    corpus = read_split(data, split, Columns(text=text, labels=labels, separator=separator))
     figures = evaluate_model(load(model), corpus)
+    if not any(figures.get(section) for section in _SECTIONS):
+        raise DataError(
+            f"{data}: nothing can be judged, since the model has no classifier and fewer than three texts, "
+            "or texts of one label alone, have exactly one label."
+        )
     if json:
         console.result_json(figures)
-        return
-    for section in ("classification", "calibration", "clustering", "retrieval"):
+    else:
+        _show(figures)
+
+
+def _show(figures: Mapping[str, Any]) -> None:
+    for section in _SECTIONS:
         rows = [
-            [name, console.interval(value) if isinstance(value, dict) else console.interval({"value": value})]
+            [name, console.figure(name, value)]
             for name, value in (figures.get(section) or {}).items()
-            if isinstance(value, dict | int | float) and name != "per_label"
+            if isinstance(value, dict | int | float)
         ]
         if rows:
             console.table(f"{section} (n = {figures['n']:,})", ["figure", "value"], rows)
+    per_label = figures.get("per_label") or {}
+    if per_label:
+        rows = [
+            [
+                label,
+                console.interval({"value": row["precision"]}),
+                console.interval({"value": row["recall"]}),
+                console.interval({**row, "value": row["f1"]}),
+                f"{row['support']:,.0f}",
+            ]
+            for label, row in per_label.items()
+        ]
+        console.table("by label", ["label", "precision", "recall", "F1", "texts"], rows)

@@ -10,6 +10,17 @@ import typer
 from affekt.cli import console
 
 _SHOWN = ("f1_macro", "f1_micro", "accuracy", "jaccard", "precision_macro", "recall_macro")
+_SPACE = (
+    "silhouette",
+    "davies_bouldin",
+    "ami",
+    "ari",
+    "fms",
+    "v_measure",
+    "mrr",
+    "precision_at_1",
+    "map_at_r",
+)
 
 
 def train(
@@ -48,37 +59,23 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
+    from affekt.studies.reproduce import judged_split
+
     if as_json:
         console.result_json(metrics)
         return
-    judged = "test" if metrics.get("test") else "dev"
+    judged = judged_split(metrics)
     ways = metrics.get(judged) or {}
-    rows = [[name, *[console.interval(ways[way].get(name)) for way in ways]] for name in _SHOWN if ways]
-    if rows:
-        n = metrics["data"]["splits"][judged]["n"]
-        console.table(
-            f"{metrics['name']}: {judged}, n = {n:,}", ["figure", *[_way(way, metrics) for way in ways]], rows
-        )
+    if ways:
+        rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in _SHOWN]
+        heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
+        console.table(heading, ["figure", *(_way(way, metrics) for way in ways)], rows)
     space = {**(metrics.get("clustering") or {}), **(metrics.get("retrieval") or {})}
-    if space:
-        shown = [
-            name
-            for name in (
-                "silhouette",
-                "davies_bouldin",
-                "ami",
-                "ari",
-                "fms",
-                "v_measure",
-                "mrr",
-                "precision_at_1",
-                "map_at_r",
-            )
-            if name in space
-        ]
-        console.table(
-            f"the space: {judged}", ["figure", "value"], [[name, f"{space[name]:.3f}"] for name in shown]
-        )
+    rows = [[name, console.figure(name, space[name])] for name in _SPACE if name in space]
+    if rows:
+        console.table(f"the space: {judged}", ["figure", "value"], rows)
+    for warning in metrics.get("warnings") or []:
+        console.say(f"warning: {warning}")
     console.say(f"run folder: {folder}")
 
 
@@ -90,16 +87,38 @@ def _way(way: str, metrics: dict[str, Any]) -> str:
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.")],
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
-    json: Annotated[bool, typer.Option("--json", help="Print the figures.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("comparison.html"),
+    json: Annotated[bool, typer.Option("--json", help="Print the figures and differences as JSON.")] = False,
 ) -> None:
     """Set runs side by side: figures, paired differences, who wins where."""
-    from affekt.report.comparison import write_comparison
+    from affekt.report.comparison import comparison_figures, write_comparison
 
-    summary = write_comparison(runs, out)
+    page = write_comparison(runs, out)
+    figures = comparison_figures(runs)
     if json:
-        console.result_json(summary)
-    console.say(f"page: {out}")
+        console.result_json(figures)
+    else:
+        _show_differences(figures)
+    console.say(f"page: {page}")
+
+
+def _show_differences(figures: dict[str, Any]) -> None:
+    first = figures["first"]
+    for other, against in figures["differences"].items():
+        if against is None:
+            console.say(
+                f"{first} and {other} share no predicted rows with the same labels: nothing is paired."
+            )
+            continue
+        rows = [
+            [metric, *(f"{one[part]:+.3f}" for part in ("difference", "low", "high")), f"{one['p']:.3f}"]
+            for metric, one in against["figures"].items()
+        ]
+        heading = f"{other} minus {first}: {against['split']}, n = {against['n']:,}"
+        console.table(heading, ["figure", "difference", "95 % low", "high", "p"], rows)
+        wins = [label["winner"] for label in against["labels"].values() if label["clear"]]
+        counted = ", ".join(f"{name} {wins.count(name)}" for name in (first, other))
+        console.result(f"of {len(against['labels'])} labels won clearly: {counted}")
 
 
 def reproduce(

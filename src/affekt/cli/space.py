@@ -7,52 +7,74 @@ import typer
 
 from affekt.cli import console
 
+ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")]
+Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
+Split = Annotated[str | None, typer.Option(help="Which split, where there are several; test by default.")]
+TextColumn = Annotated[str, typer.Option(help="The file's text column.")]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="The file's label column; without it the model says the emotions.")
+]
+
 
 def map_texts(
-    model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
-    data: Annotated[str, typer.Argument(help="A known data set, or a file of texts.")],
-    out: Annotated[Path, typer.Option(help="The page to write; a PNG goes beside it.")] = Path("map.html"),
-    split: Annotated[str, typer.Option(help="Which split of a known data set.")] = "test",
-    text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
-    labels: Annotated[str | None, typer.Option(help="The file's label column, if it has one.")] = None,
+    model: ModelName,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write; a PNG goes beside it.")] = Path(
+        "map.html"
+    ),
+    split: Split = None,
+    text: TextColumn = "text",
+    labels: LabelColumn = None,
     clusters: Annotated[
-        int | None, typer.Option(help="How many clusters; as many as labels by default.")
+        int | None, typer.Option(min=2, help="How many clusters; as many as labels by default, up to 12.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Draw at most this many texts.")] = 20_000,
+    limit: Annotated[int, typer.Option(min=1, help="Draw at most this many texts.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of clusters and layout.")] = 0,
 ) -> None:
     """Draw texts in two dimensions: an interactive page and a PNG."""
     from affekt.model import load
-    from affekt.report.space import draw_map, read_texts
+    from affekt.report.space import check_page, draw_map, read_texts
 
+    check_page(out)
     corpus = read_texts(data, split, text=text, labels=labels, limit=limit, seed=seed)
     page, picture = draw_map(load(model), corpus, out, clusters=clusters, seed=seed)
     console.say(f"page: {page}\npicture: {picture}")
 
 
 def cluster(
-    model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
-    file: Annotated[Path, typer.Argument(help="A file of texts.")],
+    model: ModelName,
+    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="csv, jsonl or parquet.")] = Path("clusters.csv"),
+    split: Split = None,
+    text: TextColumn = "text",
+    labels: LabelColumn = None,
     clusters: Annotated[
         int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")
     ] = None,
     method: Annotated[str, typer.Option(help="kmeans or hdbscan.")] = "kmeans",
-    text: Annotated[str, typer.Option(help="The file's text column.")] = "text",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the clusters as JSON.")] = False,
 ) -> None:
-    """Group the texts of a file without labels, and say what each group holds."""
+    """Group texts by their place in the space, and say what each group holds."""
     from affekt.model import load
-    from affekt.report.space import cluster_file
+    from affekt.report.space import Grouping, check_table, cluster_corpus, read_texts
 
-    summaries = cluster_file(load(model), file, out, clusters=clusters, method=method, text=text, seed=seed)
+    check_table(out, data)
+    grouping = Grouping(clusters, method, seed)
+    corpus = read_texts(data, split, text=text, labels=labels)
+    grouping.check(len(corpus))
+    summaries = cluster_corpus(load(model), corpus, out, grouping)
     if json:
         console.result_json(summaries)
-        return
-    rows = [
-        [str(s["name"]), f"{s['size']:,}", ", ".join(s["emotions"][:3]), ", ".join(s["words"][:6])]
-        for s in summaries
-    ]
-    console.table(f"{len(summaries)} clusters", ["cluster", "size", "emotions", "distinctive words"], rows)
+    else:
+        rows = [
+            [
+                one["name"],
+                f"{one['size']:,}",
+                ", ".join(f"{name} {score:.2f}" for name, score in list(one["emotions"].items())[:3]),
+                ", ".join(one["words"][:6]),
+            ]
+            for one in summaries
+        ]
+        console.table(f"{len(rows)} clusters", ["cluster", "size", "emotions", "distinctive words"], rows)
     console.say(f"assignments: {out}")

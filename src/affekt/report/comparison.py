@@ -59,13 +59,79 @@ def write_comparison(runs: Sequence[Path], out: Path) -> Path:
         UsageError: With fewer than two runs.
         DataError: When a folder is no run folder or a file of it cannot be read.
     """
-    if len(runs) < 2:
-        raise UsageError(f"a comparison needs at least two runs, but {len(runs)} was named.")
-    named = _named([read_run(Path(run)) for run in runs])
+    named = _read(runs)
     text = _render(named)
     with written_aside(Path(out)) as aside:
         aside.write_text(text, encoding="utf-8")
     return Path(out)
+
+
+def comparison_figures(runs: Sequence[Path]) -> dict[str, Any]:
+    """Return what the page of several runs says in figures, fit for JSON.
+
+    Returns:
+        "first", the name of the run that the others are compared with; "runs": name → its folder, seed,
+        encoder, split and figures; "differences": name → None where nothing can be paired, else "split",
+        "n", "figures" (metric → difference of this run less the first, low, high, p) and "labels" (label →
+        F1 in the first and in this run, low and high of the difference, whether it is clear, and the winner
+        or None).
+
+    Raises:
+        UsageError: With fewer than two runs.
+        DataError: When a folder is no run folder or a file of it cannot be read.
+    """
+    named = _read(runs)
+    first, *others = named
+    return {
+        "first": first,
+        "runs": {name: _run_figures(run) for name, run in named.items()},
+        "differences": {other: _paired_figures(first, other, named) for other in others},
+    }
+
+
+def _run_figures(run: RunFolder) -> dict[str, Any]:
+    split, held = figures_of(run)
+    encoder = (run.metrics.get("encoder") or {}).get("name")
+    return {
+        "folder": str(run.path),
+        "seed": run.metrics.get("seed"),
+        "encoder": encoder,
+        "split": split,
+        "figures": held,
+    }
+
+
+def _paired_figures(first: str, other: str, named: Named) -> dict[str, Any] | None:
+    paired = _final_pair(named[first], named[other])
+    if paired is None:
+        return None
+    labels = {
+        one.label: {
+            "first": one.first,
+            "second": one.second,
+            "low": one.low,
+            "high": one.high,
+            "clear": one.is_clear,
+            "winner": None if one.first == one.second else first if one.first > one.second else other,
+        }
+        for one in label_differences(paired)
+    }
+    return {
+        "split": paired.split,
+        "n": len(paired.first.texts),
+        "figures": differences(paired),
+        "labels": labels,
+    }
+
+
+def _final_pair(left: RunFolder, right: RunFolder) -> Pair | None:
+    return pair(left, right, "test") or pair(left, right, "dev")
+
+
+def _read(runs: Sequence[Path]) -> dict[str, RunFolder]:
+    if len(runs) < 2:
+        raise UsageError(f"a comparison needs at least two runs, but {len(runs)} was named.")
+    return _named([read_run(Path(run)) for run in runs])
 
 
 def _named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
@@ -216,7 +282,7 @@ def _pair_sections(first: str, other: str, named: Named, *, single: bool) -> lis
     against = "" if single else f": {other}"
     at = "" if single else f"-{list(named).index(other)}"
     left, right = named[first], named[other]
-    final = pair(left, right, "test") or pair(left, right, "dev")
+    final = _final_pair(left, right)
     if final is None:
         note = f"{first} and {other} share no predicted rows with the same labels: nothing can be paired."
         return [Section(f"difference{at}", f"Differences{against}", tag("p", note))]

@@ -1,48 +1,110 @@
-"""Texts in a model's space: the map of a corpus, and the clusters of a file."""
+"""Texts in a model's space: the map of a corpus, and the clusters of texts."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affekt import catalog
-from affekt.columns import Columns
+from affekt.columns import Columns, split_named
 from affekt.corpus import Corpus
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.files import written_aside
 from affekt.labels import sentiment_of
 from affekt.model import Model
+from affekt.output import format_of
 from affekt.report.clusters import ClusterSummary, cluster_names, summarise_clusters
 from affekt.report.map import write_map
 from affekt.report.projection import project
 
 _SILHOUETTE_ROWS = 5_000  # enough to choose the number of clusters
 _MOST_CLUSTERS = 12
-METHODS = ("kmeans", "hdbscan")
+_FEWEST = {"kmeans": 3, "hdbscan": 10}  # texts; HDBSCAN calls nothing smaller than five a cluster
+METHODS = tuple(_FEWEST)
+TABLES = (".csv", ".jsonl", ".parquet")
+PAGES = (".html", ".htm")
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How texts are to be grouped; what cannot be done is refused when this is made, before any work.
+
+    Attributes:
+        clusters: How many, for kmeans; None for the number with the best silhouette, from 2 to 12.
+        method: One of `METHODS`.
+        seed: Of K-Means.
+    """
+
+    clusters: int | None = None
+    method: str = "kmeans"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(unknown_name("clustering method", self.method, METHODS))
+        if self.clusters is not None and self.method != "kmeans":
+            raise UsageError(
+                f"{self.method} finds the number of clusters itself; leave it out, or use kmeans."
+            )
+        if self.clusters is not None and self.clusters < 2:
+            raise UsageError(f"clusters must be at least 2, but is {self.clusters}.")
+
+    def check(self, count: int) -> None:
+        """Raise DataError when there are too few texts."""
+        fewest = _FEWEST[self.method]
+        if count < fewest:
+            raise DataError(f"{count:,} texts are too few for {self.method}; give at least {fewest}.")
+        if self.clusters is not None and self.clusters > count:
+            raise DataError(f"{self.clusters} clusters were asked for, but there are only {count:,} texts.")
+
+
+def read_split(data: str, split: str | None, columns: Columns) -> Corpus:
+    """Return one split of a known data set, of a folder of split files, or a file.
+
+    Without a split it is "test", or the only one there is.
+    """
+    corpora = catalog.read(data, columns=columns)
+    if split is None and len(corpora) == 1:
+        return next(iter(corpora.values()))
+    wanted = split_named(split or "test")
+    if wanted not in corpora:
+        there = ", ".join(name for name in corpora if name != "all") or "none: it is one file"
+        raise DataError(f"{data}: has no split {wanted!r}; its splits are {there}.")
+    return corpora[wanted]
 
 
 def read_texts(
     data: str,
-    split: str,
+    split: str | None = None,
     *,
     text: str = "text",
     labels: str | None = None,
-    limit: int = 20_000,
+    limit: int | None = None,
     seed: int = 0,
 ) -> Corpus:
-    """Return a split of a known data set, or a file; at most `limit` rows of it, drawn evenly."""
-    corpora = catalog.read(data, columns=Columns(text=text, labels=labels))
-    if len(corpora) > 1 and split not in corpora:
-        raise DataError(f"{data}: has no split {split!r}, only {', '.join(corpora)}.")
-    corpus = corpora[split] if split in corpora else next(iter(corpora.values()))
-    if len(corpus) <= limit:
+    """Return a split of a known data set, or a file; at most `limit` rows of it, drawn evenly.
+
+    Labels of a file are read only from the column that is named.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"the limit must be at least 1 text, but is {limit}.")
+    corpus = read_split(data, split, Columns(text=text, labels=labels))
+    if limit is None or len(corpus) <= limit:
         return corpus
     drawn = np.random.default_rng(seed).choice(len(corpus), limit, replace=False)
     return corpus.select(np.sort(drawn))
+
+
+# --- the map
+
+
+def check_page(page: Path) -> None:
+    """Raise UsageError for a name that is no page's: a picture goes beside it, under its name."""
+    format_of(page, PAGES)
 
 
 def draw_map(
@@ -50,18 +112,17 @@ def draw_map(
 ) -> tuple[Path, Path]:
     """Write the map of a corpus in a model's space: the page, and a PNG beside it.
 
-    Colours: the corpus's labels or else the model's, their sentiment where it is known, and K-Means clusters.
-    A text with several labels is coloured by the first of them.
+    Colours: the corpus's labels or else what the model decides, their sentiment where it is known, and
+    K-Means clusters. A text with several labels is coloured by the first of them, or the surest.
     """
+    check_page(page)
+    grouping = Grouping(clusters, seed=seed)
     vectors = model.embed(corpus.texts)
-    names, scores = _emotions(model, corpus)
-    count = clusters or max(2, min(len(names) or 8, _MOST_CLUSTERS))
-    assignments = _grouped(vectors, count, seed)
+    names, scores, dominant = _emotions(model, corpus)
+    count = grouping.clusters or max(2, min(len(names) or 8, _MOST_CLUSTERS))
+    assignments = _grouped(vectors, min(count, len(corpus)), seed)
     colours: dict[str, Sequence[str]] = {}
     if names:
-        dominant = [
-            names[i] if row.max() > 0 else "none" for row, i in zip(scores, scores.argmax(1), strict=True)
-        ]
         colours["label" if corpus.labels else "predicted emotion"] = dominant
         sentiments = [sentiment_of(name) or "other" for name in dominant]
         if set(sentiments) - {"other"}:
@@ -69,87 +130,97 @@ def draw_map(
     colours["cluster"] = cluster_names(assignments)
     summaries = summarise_clusters(corpus.texts, vectors, assignments, names, scores if names else None)
     picture = page.with_suffix(".png")
-    write_map(
-        project(vectors, seed=seed), corpus.texts, colours, summaries, page, picture, f"Map of {corpus.name}"
-    )
+    places = project(vectors, seed=seed)
+    write_map(places, corpus.texts, colours, summaries, page, picture, f"Map of {corpus.name}")
     return page, picture
 
 
-def _emotions(model: Model, corpus: Corpus) -> tuple[tuple[str, ...], np.ndarray]:
-    """The emotions of each text: the corpus's own labels, or what the model says, or none."""
+def _emotions(model: Model, corpus: Corpus) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
+    """The emotions' names, each text's scores and foremost one: of the corpus, else of the model, or none."""
     if corpus.labels:
-        return corpus.labels, np.asarray(corpus.targets)
-    if model.labels:
-        return model.labels, model.probabilities(corpus.texts)
-    return (), np.zeros((len(corpus), 0))
+        scores = np.asarray(corpus.targets)
+        return corpus.labels, scores, _foremost(corpus.labels, scores)
+    if model.decisions is None:
+        return (), np.zeros((len(corpus), 0)), []
+    scores = model.probabilities(corpus.texts)
+    decided = np.where(model.decisions.decide(scores), scores, 0.0)
+    return model.labels, scores, _foremost(model.labels, decided)
+
+
+def _foremost(names: Sequence[str], scores: np.ndarray) -> list[str]:
+    return [names[row.argmax()] if row.max() > 0 else "none" for row in scores]
+
+
+# --- clusters
 
 
 def _grouped(vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
-    points = vectors.astype(np.float64)
-    return np.asarray(k_means(points, min(count, len(points)), seed))
+    return np.asarray(k_means(vectors.astype(np.float64), count, seed))
 
 
-def cluster_texts(vectors: np.ndarray, *, clusters: int | None, method: str, seed: int) -> np.ndarray:
+def cluster_texts(vectors: np.ndarray, grouping: Grouping) -> np.ndarray:
     """Return the cluster of each vector; −1 where HDBSCAN leaves it out.
 
     Without a number, K-Means is tried with 2 to 12 clusters and the best silhouette is kept.
     """
-    if method not in METHODS:
-        raise UsageError(unknown_name("clustering method", method, METHODS))
-    if len(vectors) < 3:
-        raise DataError(f"{len(vectors)} texts are too few to cluster; give at least 3.")
-    if method == "hdbscan":
+    grouping.check(len(vectors))
+    if grouping.method == "hdbscan":
         from sklearn.cluster import HDBSCAN
 
         found = HDBSCAN(min_cluster_size=max(5, len(vectors) // 100), copy=True).fit_predict(vectors)
         return np.asarray(found)
-    if clusters is not None:
-        return _grouped(vectors, clusters, seed)
+    return _grouped(vectors, grouping.clusters or _best_number(vectors, grouping.seed), grouping.seed)
+
+
+def _best_number(vectors: np.ndarray, seed: int) -> int:
     sample = np.random.default_rng(seed).permutation(len(vectors))[:_SILHOUETTE_ROWS]
     points = vectors[sample].astype(np.float64)
     tried = range(2, min(_MOST_CLUSTERS, len(points) - 1) + 1)
-    best = max(tried, key=lambda count: silhouette(points, k_means(points, count, seed), seed))
-    return _grouped(vectors, best, seed)
+    return max(tried, key=lambda count: silhouette(points, k_means(points, count, seed), seed))
 
 
-def cluster_file(
-    model: Model,
-    path: Path,
-    out: Path,
-    *,
-    clusters: int | None = None,
-    method: str = "kmeans",
-    text: str = "text",
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Group the texts of a file, write each text's cluster, and return what each cluster holds."""
-    corpus = Corpus.read(path, columns=Columns(text=text, labels=None))
+def check_table(out: Path, source: str) -> str:
+    """Return which of `TABLES` an output is; refuse another ending, and the file that is to be read."""
+    kind = format_of(out, TABLES)
+    if out.exists() and Path(source).exists() and out.samefile(source):
+        raise UsageError(f"{out}: is the file to be read; name another one to write.")
+    return kind
+
+
+def cluster_corpus(model: Model, corpus: Corpus, out: Path, grouping: Grouping) -> list[dict[str, Any]]:
+    """Group a corpus's texts, write id, text and cluster of each, and return what each cluster holds.
+
+    Returns:
+        For each cluster, the largest first: "name", "size", "share", "emotions" (name → mean score of the
+        strongest; of the corpus's labels or else the model's), "typical" texts and distinctive "words".
+    """
+    kind = format_of(out, TABLES)
+    grouping.check(len(corpus))
     vectors = model.embed(corpus.texts)
-    assignments = cluster_texts(vectors, clusters=clusters, method=method, seed=seed)
-    names, scores = _emotions(model, corpus)
+    assignments = cluster_texts(vectors, grouping)
+    names, scores, _ = _emotions(model, corpus)
     summaries = summarise_clusters(corpus.texts, vectors, assignments, names, scores if names else None)
-    _write_table(out, {"id": corpus.ids, "text": corpus.texts, "cluster": cluster_names(assignments)})
+    columns = {"id": corpus.ids, "text": corpus.texts, "cluster": cluster_names(assignments)}
+    _write_table(out, kind, columns)
     return [_plain(summary) for summary in summaries]
 
 
-def _write_table(path: Path, columns: dict[str, list[str]]) -> None:
-    """Write csv, jsonl or parquet, by the name's ending."""
+def _write_table(path: Path, kind: str, columns: dict[str, list[str]]) -> None:
     import pyarrow as pa
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
     table = pa.table(columns)
     with written_aside(path) as aside:
-        if path.suffix == ".parquet":
+        if kind == ".parquet":
             pq.write_table(table, aside)
-        elif path.suffix == ".jsonl":
-            lines = [json.dumps(row, ensure_ascii=False) for row in table.to_pylist()]
-            aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        elif path.suffix == ".csv":
+        elif kind == ".csv":
             pc.write_csv(table, aside)
         else:
-            raise UsageError(f"{path}: name a file that ends in .csv, .jsonl or .parquet.")
+            lines = [json.dumps(row, ensure_ascii=False) for row in table.to_pylist()]
+            aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def _plain(summary: ClusterSummary) -> dict[str, Any]:
-    return {**asdict(summary), "emotions": [name for name, _ in summary.emotions]}
+    """Return a summary as JSON has it."""
+    return {**asdict(replace(summary, emotions=())), "emotions": dict(summary.emotions)}

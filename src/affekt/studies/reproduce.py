@@ -1,17 +1,19 @@
 """The published tables beside ours, from run folders.
 
-Runs of one recipe that differ in the seed alone are one line: the mean over the seeds, their range, and the
-bootstrap interval of the first. Each run's metrics are kept beside the tables, so that tables can be made
-again when the run folders are gone.
+Runs that differ in the seed alone are one line: the mean over the seeds, their range, and the bootstrap
+interval of the first. Each run's metrics are kept beside the tables, so that tables can be made again when
+the run folders are gone.
 """
 
+import hashlib
+import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import UsageError
+from affekt.errors import DataError, UsageError
 from affekt.files import read_json, write_json, written_aside
 
 Metrics = dict[str, Any]
@@ -35,123 +37,197 @@ _SPACE = (
     "mrr",
     "precision_at_1",
     "map_at_r",
+    "mean_squared_difference",
+    "mean_cosine",
 )
 _DROPPED = ("examples",)  # too long to keep beside the tables
 
 
-def write_tables(rows: tuple[str, ...], runs: Path, out: Path) -> list[Path]:
+def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     """Write one page of tables per row of the studies and return their paths.
 
     Args:
         rows: Rows to write, such as "B3"; all rows that have runs when empty.
         runs: The folder that holds run folders.
         out: Where pages go, and `runs/` with the kept metrics.
+
+    Raises:
+        UsageError: When a row has no finished run; nothing is written then but the kept metrics.
+        DataError: When a run's metrics cannot be read.
     """
     _keep(runs, out / "runs")
-    kept = [read_json(path) for path in sorted((out / "runs").glob("*.json"))]
     by_row: dict[str, list[Metrics]] = defaultdict(list)
-    for metrics in kept:
+    for path in sorted((out / "runs").glob("*.json")):
+        metrics = _read(path)
         by_row[metrics.get("row") or "other"].append(metrics)
-    missing = [row for row in rows if row not in by_row]
+    chosen = {wanted: [row for row in by_row if _is_row(wanted, row)] for wanted in rows}
+    missing = [wanted for wanted, found in chosen.items() if not found]
     if missing or not by_row:
-        wanted = ", ".join(missing) or "any row"
         raise UsageError(
-            f"{runs}: holds no finished run of {wanted}; there are runs of "
-            f"{', '.join(sorted(by_row)) or 'none'}. Train its recipe first."
+            f"{runs}: holds no finished run of {', '.join(missing) or 'any row'}; there are runs of "
+            f"{', '.join(sorted(by_row)) or 'none'}. Train a recipe of that row first."
         )
-    return [_write_page(row, by_row[row], out) for row in sorted(rows or by_row)]
+    written = {row for found in chosen.values() for row in found} if rows else set(by_row)
+    return [_write_page(row, by_row[row], out) for row in sorted(written)]
+
+
+def judged_split(metrics: Metrics) -> str:
+    """Return the split that a run's final figures are of: test where it was read, else dev.
+
+    An encoder without a classifier has figures of its space alone, and they are of test where there is one.
+    """
+    if metrics.get("test"):
+        return "test"
+    return "test" if not metrics.get("dev") and "test" in metrics["data"]["splits"] else "dev"
+
+
+def _is_row(wanted: str, row: str) -> bool:
+    """Whether a row is the wanted one; "E2+E3" is both E2 and E3."""
+    return wanted.lower() in {row.lower(), *row.lower().split("+")}
+
+
+def _read(path: Path) -> Metrics:
+    try:
+        metrics = read_json(path)
+        if isinstance(metrics, dict):
+            return metrics
+        fault = "it holds no object"
+    except (OSError, ValueError) as error:
+        fault = str(error)
+    raise DataError(f"{path}: is no run's metrics ({fault}); remove the file or train the run again.")
 
 
 def _keep(runs: Path, kept: Path) -> None:
     """Copy the metrics of finished runs beside the tables, without what would make them long."""
     for path in sorted(runs.glob("*/metrics.json")):
-        metrics = {name: value for name, value in read_json(path).items() if name not in _DROPPED}
+        metrics = {name: value for name, value in _read(path).items() if name not in _DROPPED}
+        if metrics.get("status", "complete") != "complete":
+            continue
         for when in (metrics.get("calibration") or {}).values():
             when.pop("reliability", None)
+        metrics["settings"] = _settings(path.with_name("recipe.yaml"))
         write_json(kept / f"{path.parent.name}.json", metrics)
 
 
+def _settings(recipe: Path) -> str:
+    """Return a digest of all a recipe says but its seed: runs that share it may be averaged."""
+    import yaml
+
+    if not recipe.exists():
+        return ""
+    said = yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}
+    (said.get("training") or {}).pop("seed", None)
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+# --- pages
+
+
 def _write_page(row: str, runs: list[Metrics], out: Path) -> Path:
-    groups: dict[str, list[Metrics]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Metrics]] = defaultdict(list)
     for metrics in runs:
-        groups[_line_name(metrics)].append(metrics)
-    parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each line by the command below it.", ""]
-    for name, group in sorted(groups.items()):
-        parts += _section(name, sorted(group, key=lambda metrics: metrics["seed"]))
+        groups[_group(metrics)].append(metrics)
+    names = [key[0] for key in groups]
+    parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each table by the command below it.", ""]
+    for key, group in sorted(groups.items()):
+        unlike = f" ({key[-1]})" if names.count(key[0]) > 1 else ""
+        parts += _section(key[0] + unlike, sorted(group, key=lambda metrics: int(metrics["seed"])))
     path = out / f"row-{row.lower().replace(' ', '-')}.md"
     with written_aside(path) as aside:
-        aside.write_text("\n".join(parts) + "\n", encoding="utf-8")
+        aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
     return path
 
 
-def _line_name(metrics: Metrics) -> str:
-    return f"{metrics['name']}, {metrics['encoder']['name']}"
+def _group(metrics: Metrics) -> tuple[str, ...]:
+    """Return what runs must share to be one line: name first, settings last."""
+    data = metrics["data"]
+    name = f"{metrics['name']}, {metrics['encoder']['name']}"
+    judged = judged_split(metrics)
+    return name, data["name"], judged, ",".join(metrics.get(judged) or {}), metrics.get("settings") or ""
 
 
 def _section(name: str, runs: list[Metrics]) -> list[str]:
-    first = runs[0]
-    judged = "test" if first.get("test") else "dev"
-    split = first["data"]["splits"][judged]
+    first, judged = runs[0], judged_split(runs[0])
     seeds = ", ".join(str(metrics["seed"]) for metrics in runs)
-    lines = [
+    said = dict.fromkeys(warning for metrics in runs for warning in metrics.get("warnings") or [])
+    return [
         f"## {name}",
         "",
-        f"{first['data']['name']}, {judged} split, n = {split['n']:,}; "
-        f"{first['encoder']['name']}, {first['encoder']['parameters'] / 1e6:.1f} M parameters; seed {seeds}.",
+        f"{first['data']['name']}, {judged} split, n = {first['data']['splits'][judged]['n']:,}; "
+        f"{first['encoder']['name']}, {first['encoder']['parameters'] / 1e6:.1f} M parameters; "
+        f"seed{'s' if len(runs) > 1 else ''} {seeds}.",
         "",
         "| figure | ours | range over seeds | 95 % interval of the first | published |",
         "|---|---|---|---|---|",
+        *_lines(runs, judged),
+        "",
+        _effort(first),
+        "",
+        f"    {first.get('command') or 'command not kept'}",
+        "",
+        *(line for warning in said for line in (f"Warning: {warning}", "")),
     ]
+
+
+def _lines(runs: list[Metrics], judged: str) -> list[str]:
+    """Return the table's lines: figures by way of deciding, the space's, and published ones we lack."""
+    first = runs[0]
+    published = first.get("published") or []
+    unsaid = list(published)
+    lines = []
     for way in first.get(judged) or {}:
-        published = [p for p in first["published"] if p["thresholds"] == way]
-        lines += [
-            line for metric in _CLASSIFIER if (line := _classifier_line(metric, way, judged, runs, published))
-        ]
-    lines += [line for metric in _SPACE if (line := _space_line(metric, runs, first["published"]))]
-    hardware, timing = first["hardware"], first["timing"]
-    per_epoch = statistics.fmean(timing["seconds_per_epoch"] or [0.0])
-    lines += [
-        "",
-        f"{timing['epochs']} epochs of {per_epoch:.0f} s, {timing['total_seconds']:.0f} s in all, peak "
-        f"{timing['peak_memory_mb']:.0f} MB; {hardware['cpu']}, {hardware['threads']} threads, "
-        f"{hardware.get('gpu') or 'no GPU'}, {hardware['precision']}.",
-        "",
-        f"    {first['command']}",
-        "",
-    ]
-    for warning in {warning for metrics in runs for warning in metrics.get("warnings", [])}:
-        lines += [f"Warning: {warning}", ""]
+        of_way = [one for one in published if one.get("thresholds", "fixed") == way]
+        for metric in dict.fromkeys((*_CLASSIFIER, *(one["metric"] for one in of_way))):
+            figures = [metrics[judged][way].get(metric) for metrics in runs]
+            if all(figures):
+                said = [one for one in of_way if one["metric"] == metric]
+                unsaid = [one for one in unsaid if one not in said]
+                lines.append(_line(metric + _where(way, first), figures, said))
+    for metric in _SPACE:
+        values = [_space(metrics).get(metric) for metrics in runs]
+        if all(value is not None for value in values):
+            said = [one for one in unsaid if one["metric"] == metric]
+            unsaid = [one for one in unsaid if one not in said]
+            lines.append(_line(metric, [{"value": value} for value in values], said))
+    for one in unsaid:
+        lines.append(
+            f"| {one['metric']}{_where(one.get('thresholds', 'fixed'), first)} | – | | | {_said([one])} |"
+        )
     return lines
 
 
-def _classifier_line(
-    metric: str, way: str, judged: str, runs: list[Metrics], published: list[Any]
-) -> str | None:
-    figures = [metrics[judged][way].get(metric) for metrics in runs]
-    if any(figure is None for figure in figures):
-        return None
-    single = runs[0]["data"]["single_label"]
-    where = "" if single else " at .5" if way == "fixed" else " with thresholds from dev"
+def _where(way: str, metrics: Metrics) -> str:
+    if metrics["data"]["single_label"] or not (metrics.get("test") or metrics.get("dev")):
+        return ""
+    return " at .5" if way == "fixed" else " with thresholds from dev"
+
+
+def _space(metrics: Metrics) -> dict[str, Any]:
+    parts = (metrics.get(part) or {} for part in ("clustering", "retrieval", "space_shift"))
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _line(name: str, figures: list[Any], published: list[Any]) -> str:
+    values = [figure["value"] for figure in figures]
     low, high = figures[0].get("low"), figures[0].get("high")
-    interval = "" if low is None else f"[{low:.3f}, {high:.3f}]"
-    return _line(
-        f"{metric}{where}", [figure["value"] for figure in figures], interval, _said(metric, published)
+    interval = "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
+    spread = f"{min(values):.3f} to {max(values):.3f}" if len(values) > 1 else ""
+    return f"| {name} | {statistics.fmean(values):.3f} | {spread} | {interval} | {_said(published)} |"
+
+
+def _said(published: list[Any]) -> str:
+    """Return published figures, each with the encoder it belongs to."""
+    return "; ".join(
+        f"{one['value']:.3f} ({one['encoder']}, {one['source']})".replace("|", "\\|") for one in published
     )
 
 
-def _space_line(metric: str, runs: list[Metrics], published: list[Any]) -> str | None:
-    figures = [{**(m.get("clustering") or {}), **(m.get("retrieval") or {})}.get(metric) for m in runs]
-    if any(figure is None for figure in figures):
-        return None
-    return _line(metric, figures, "", _said(metric, published))
-
-
-def _line(name: str, values: list[Any], interval: str, published: str) -> str:
-    spread = f"{min(values):.3f} to {max(values):.3f}" if len(values) > 1 else ""
-    return f"| {name} | {statistics.fmean(values):.3f} | {spread} | {interval} | {published} |"
-
-
-def _said(metric: str, published: Iterable[Any]) -> str:
-    return "; ".join(
-        f"{p['value']:.3f} ({p['encoder']}, {p['source']})" for p in published if p["metric"] == metric
+def _effort(metrics: Metrics) -> str:
+    hardware, timing = metrics["hardware"], metrics["timing"]
+    per_epoch = statistics.fmean(timing["seconds_per_epoch"] or [0.0])
+    return (
+        f"{timing['epochs']} epoch{'' if timing['epochs'] == 1 else 's'} of {per_epoch:.0f} s, "
+        f"{timing['total_seconds']:.0f} s in all, peak {timing['peak_memory_mb']:,.0f} MB; "
+        f"{hardware['cpu']}, {hardware['threads']} threads, {hardware.get('gpu') or 'no GPU'}, "
+        f"{hardware.get('precision', 'float32')}."
     )

@@ -183,7 +183,7 @@ def _vectors_path(vectors: str) -> Path:
     """The path of a word-vector file, or of a known data set of vectors."""
     if Path(vectors).exists():
         return Path(vectors)
-    found = catalog.find(vectors)
+    found = catalog.find(vectors) if vectors in catalog.DATASETS else None
     if found is None:
         raise DataError(
             f"encoder.vectors = {vectors!r}: no such file, and no data set of that name under $AFFEKT_DATA."

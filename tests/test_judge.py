@@ -1,0 +1,250 @@
+"""How a model is judged: figures of the classifier, of the space, and of decisions fitted on dev."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from affekt import evaluation
+from affekt.corpus import Corpus
+from affekt.decisions import Calibration, Decisions
+from affekt.encoders import Batch, Encoded
+from affekt.encoders.bag import TfidfEncoder
+from affekt.errors import DataError
+from affekt.heads.classification import LinearHead
+from affekt.judge import (
+    classifier_figures,
+    dev_figures,
+    evaluate_model,
+    mean_loss,
+    space_figures,
+    space_rank,
+    takes_unit_vectors,
+)
+from affekt.model import Model
+from affekt.network import Network
+
+TEXTS = ["3 1 0", "0 4 1", "1 0 5", "2 2 0", "0 1 1", "5 0 0", "0 3 0", "1 1 4"]
+ONE = ["joy", "anger", "fear", "joy", "anger", "joy", "anger", "fear"]
+SEVERAL = [["joy"], ["anger"], ["fear"], ["joy", "anger"], ["anger", "fear"], ["joy"], [], ["fear"]]
+
+
+class Numbers(nn.Module):
+    """Reads three numbers out of a text: its vector."""
+
+    dimension = 3
+
+    def tokenize(self, texts: list[str]) -> list[list[float]]:
+        return [[float(word) for word in text.split()] for text in texts]
+
+    def collate(self, rows: list[list[float]]) -> Batch:
+        return {"numbers": torch.tensor(rows)}
+
+    def forward(self, batch: Batch) -> Encoded:
+        return Encoded(batch["numbers"])
+
+
+def model(corpus: Corpus, *, head: bool = True, encoder: Any = None) -> Model:
+    """A model whose logits are the numbers of the text, less two."""
+    network = Network(encoder or Numbers())
+    if not head:
+        return Model(network.eval())
+    linear = LinearHead(3, 3)
+    with torch.no_grad():
+        linear.out.weight.copy_(torch.eye(3)[[1, 2, 0]])  # labels stand as anger, fear, joy
+        linear.out.bias.fill_(-2.0)
+    network.head = linear
+    plain = Decisions.unfitted(3, single_label=corpus.single_label)
+    return Model(network.eval(), corpus.labels, corpus.single_label, plain)
+
+
+def single() -> Corpus:
+    return Corpus.build(TEXTS, ONE, split="dev")
+
+
+def several() -> Corpus:
+    return Corpus.build(TEXTS, SEVERAL, split="dev")
+
+
+# --- loss
+
+
+def test_the_dev_loss_is_torchs_cross_entropy_or_binary_cross_entropy() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(7, 4) * 5
+    for targets, one in ((torch.eye(4)[[0, 1, 2, 3, 0, 1, 2]], True), (torch.rand(7, 4).round(), False)):
+        if one:
+            expected = nn.functional.cross_entropy(logits, targets)
+        else:
+            expected = nn.functional.binary_cross_entropy_with_logits(logits, targets)
+        got = mean_loss(logits.numpy(), targets.numpy(), single_label=one)
+        assert got == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_dev_loss_of_enormous_logits_is_finite() -> None:
+    logits = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype=np.float32)
+    for one in (True, False):
+        assert np.isfinite(mean_loss(logits, np.array([[0.0, 1.0], [0.0, 1.0]]), single_label=one))
+
+
+# --- dev figures
+
+
+@pytest.mark.parametrize("corpus", [single(), several()], ids=["one label", "several"])
+def test_dev_figures_of_a_classifier_are_flat_numbers_with_its_loss(corpus: Corpus) -> None:
+    judged = model(corpus)
+    figures = dev_figures(judged, corpus)
+    expected = evaluation.classification(
+        corpus.targets, judged.probabilities(corpus.texts), single_label=corpus.single_label
+    )
+    assert all(isinstance(value, float) for value in figures.values())
+    assert figures["f1_macro"] == expected["f1_macro"]
+    assert figures["loss"] == mean_loss(
+        judged.logits(corpus.texts), corpus.targets, single_label=corpus.single_label
+    )
+    assert "per_label" not in figures
+
+
+def test_dev_figures_of_an_encoder_are_those_of_its_space() -> None:
+    figures = dev_figures(model(single(), head=False), single())
+    assert {"ami", "silhouette", "mrr", "map_at_r"} <= set(figures)
+    assert "loss" not in figures
+
+
+# --- the space
+
+
+def test_the_space_is_judged_on_unit_vectors_against_the_true_classes() -> None:
+    corpus = single()
+    vectors = np.array([[float(word) for word in text.split()] for text in TEXTS])
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    got = space_figures(model(corpus), corpus)
+    expected = evaluation.clustering(units.astype(np.float32), corpus.class_indices())
+    assert got["clustering"]["ami"] == pytest.approx(expected["ami"])
+    assert got["clustering"]["silhouette"] == pytest.approx(expected["silhouette"], rel=1e-4)
+    assert got["retrieval"] == evaluation.retrieval(units.astype(np.float32), corpus.class_indices())
+
+
+def test_of_several_labels_the_rows_with_exactly_one_are_judged() -> None:
+    assert space_figures(model(several()), several())["clustering"]["n"] == 5
+
+
+def test_bags_are_judged_as_they_are_and_wide_ones_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = single()
+    bag = TfidfEncoder.build([f"{text} {label}" for text, label in zip(TEXTS, ONE, strict=True)], min_count=1)
+    judged = Model(Network(bag).eval())
+    assert not takes_unit_vectors(bag)
+    assert takes_unit_vectors(Numbers())
+    assert space_figures(judged, corpus)["clustering"]["dimension"] == bag.dimension
+    monkeypatch.setattr("affekt.judge._SPACE_WIDTH", bag.dimension - 1)
+    assert space_figures(judged, corpus) == {}
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        Corpus.build(TEXTS[:2], ONE[:2]),
+        Corpus.build(TEXTS, ["joy"] * 8, label_names=["joy", "fear"]),
+        Corpus.build(TEXTS, [[]] * 8, label_names=["joy", "fear"]),
+        Corpus.build(TEXTS),
+    ],
+    ids=["two rows", "one class", "no labels held", "no labels known"],
+)
+def test_a_split_that_says_nothing_of_a_space_has_no_figures(corpus: Corpus) -> None:
+    assert space_figures(model(corpus, head=False), corpus) == {}
+
+
+def test_the_rank_says_how_many_directions_vectors_use() -> None:
+    judged = model(single(), head=False)
+    line = Corpus.build(["1 0 0", "2 0 0", "7 0 0"])
+    corners = Corpus.build(["1 0 0", "0 2 0", "0 0 7"])
+    assert space_rank(judged, line) == pytest.approx(1)
+    assert space_rank(judged, corners) == pytest.approx(3)
+
+
+def test_the_rank_is_taken_of_a_thousand_texts_at_most() -> None:
+    judged = model(single(), head=False)
+    seen: list[int] = []
+    embed = judged.embed
+    judged.embed = lambda texts: seen.append(len(texts)) or embed(texts)  # type: ignore
+    space_rank(judged, Corpus.build(["1 2 3"] * 1500))
+    assert seen == [1000]
+
+
+# --- decisions
+
+
+def test_one_label_is_judged_as_it_comes_and_several_with_fitted_decisions_too() -> None:
+    for corpus, ways in ((single(), {"fixed"}), (several(), {"fixed", "fitted"})):
+        plain = Decisions.unfitted(3, single_label=corpus.single_label)
+        logits = {"dev": model(corpus).logits(corpus.texts)}
+        figures = classifier_figures({"dev": corpus}, logits, plain, plain)
+        assert set(figures["dev"]) == ways
+        assert set(figures["per_label"]) == ways
+
+
+def test_figures_per_label_and_calibration_are_those_of_the_test_split() -> None:
+    dev, test = several(), several().select(np.arange(3))
+    plain = Decisions.unfitted(3, single_label=False)
+    fitted = Decisions(
+        "threshold", (0.2, 0.3, 0.4), Calibration("temperature", (0.5,) * 3, (0.0,) * 3), "global"
+    )
+    judged = {"dev": dev, "test": test}
+    logits = {name: model(dev).logits(corpus.texts) for name, corpus in judged.items()}
+    figures = classifier_figures(judged, logits, plain, fitted)
+    assert sum(row["support"] for row in figures["per_label"]["fixed"].values()) == 3
+    assert set(figures["per_label"]["fixed"]) == {"anger", "fear", "joy"}
+    for row in figures["per_label"]["fitted"].values():
+        assert {"precision", "recall", "f1", "support", "predicted", "low", "high"} <= set(row)
+        assert row["low"] <= row["f1"] <= row["high"]
+    for name, decisions in (("before", plain), ("after", fitted)):
+        probabilities = decisions.probabilities(logits["test"])
+        expected = evaluation.calibration(test.targets, probabilities, single_label=False)
+        assert figures["calibration"][name] == expected
+
+
+def test_fitted_thresholds_decide_the_fitted_figures() -> None:
+    corpus = several()
+    logits = {"test": model(corpus).logits(corpus.texts)}
+    plain = Decisions.unfitted(3, single_label=False)
+    everything = Decisions("threshold", (1e-6,) * 3, Calibration.none(3), "global")
+    figures = classifier_figures({"test": corpus}, logits, plain, everything)
+    assert figures["test"]["fitted"]["recall_macro"]["value"] == 1.0
+    assert figures["test"]["fixed"]["recall_macro"]["value"] < 1.0
+    interval = figures["test"]["fixed"]["f1_macro"]
+    assert interval["low"] <= interval["value"] <= interval["high"]
+
+
+# --- a model on any labelled data
+
+
+def test_a_model_is_judged_on_labels_in_any_order() -> None:
+    corpus = single()
+    turned = Corpus.build(TEXTS, ONE, label_names=["joy", "fear", "anger"])
+    first, second = (evaluate_model(model(corpus), one) for one in (corpus, turned))
+    assert first["classification"] == second["classification"]
+    assert first["n"] == 8
+    assert first["classification"]["accuracy"]["value"] > 0.7
+
+
+def test_labels_that_the_data_lacks_count_as_absent() -> None:
+    corpus = single()
+    fewer = Corpus.build(TEXTS[:2], ONE[:2])
+    figures = evaluate_model(model(corpus), fewer)
+    assert figures["per_label"]["fear"]["support"] == 0
+
+
+def test_labels_that_the_model_does_not_know_are_refused() -> None:
+    corpus = single()
+    with pytest.raises(DataError, match="does not know the label grief; it knows anger, fear, joy"):
+        evaluate_model(model(corpus), Corpus.build(["1 2 3", "3 2 1"], ["grief", "joy"]))
+    with pytest.raises(DataError, match="there are none"):
+        evaluate_model(model(corpus), Corpus.build(TEXTS))
+
+
+def test_an_encoder_is_judged_by_its_space_alone() -> None:
+    figures = evaluate_model(model(single(), head=False), single())
+    assert "classification" not in figures
+    assert {"clustering", "retrieval"} <= set(figures)
