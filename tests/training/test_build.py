@@ -113,7 +113,7 @@ def test_a_file_without_training_rows_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [{}, {"name": "sample", "train": "x.csv"}])
 def test_data_is_either_a_known_set_or_a_file(data: Data) -> None:
-    with pytest.raises(RecipeError, match="either data.name"):
+    with pytest.raises(RecipeError, match=r"either data\.name"):
         splits_of(data)
 
 
@@ -147,7 +147,7 @@ def test_labels_map_to_a_taxonomy(sample: Data) -> None:
 
 
 def test_an_unknown_taxonomy_is_answered_with_the_near_ones(sample: Data) -> None:
-    with pytest.raises(RecipeError, match="data.taxonomy: unknown taxonomy 'ekmann': did you mean ekman"):
+    with pytest.raises(RecipeError, match=r"unknown taxonomy .ekmann.: did you mean ekman"):
         splits_of({**sample, "taxonomy": "ekmann"})
 
 
@@ -175,7 +175,7 @@ def test_shares_of_raters_add_up_to_one_again_when_a_label_is_left_out(tmp_path:
 
 
 def test_a_label_that_is_not_there_cannot_be_left_out(sample: Data) -> None:
-    with pytest.raises(RecipeError, match="data.without: grief is no label of"):
+    with pytest.raises(RecipeError, match=r"data\.without: grief is no label of"):
         splits_of({**sample, "without": ["grief", "joy"]})
 
 
@@ -313,7 +313,7 @@ def test_labels_in_front_of_every_text_have_a_head_that_reads_them(tiny: Tiny) -
 @pytest.mark.parametrize("encoder", [BAG, {"kind": "transformer"}])
 def test_a_head_that_reads_label_words_needs_them(encoder: Data, tiny: Tiny) -> None:
     place = {} if encoder is BAG else {"name": tiny("bert")}
-    with pytest.raises(RecipeError, match="set encoder.label_words"):
+    with pytest.raises(RecipeError, match=r"set encoder\.label_words to"):
         network_of({**encoder, **place}, head={"kind": "label-span"})
 
 

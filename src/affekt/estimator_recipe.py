@@ -1,0 +1,70 @@
+"""Recipes from what people write: a name or a dict, and arguments that change it. None changes nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import UsageError
+from affekt.training.recipe import Recipe, read_recipe
+
+RecipeLike = str | Path | Mapping[str, Any] | Recipe
+
+CLASSIFYING = ("classify", "logistic", "label-aware", "supervised-contrastive")  # the last if told so
+
+_PRETRAINED = ("transformer", "charbert")  # kinds of encoders that have a name
+_FITTED = ("bilstm", "word-cnn", "character-cnn", "tfidf", "word-average")  # kinds made from training texts
+
+
+def recipe_content(recipe: RecipeLike | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe as nested dicts."""
+    if recipe is None:
+        return dict(defaults)
+    if isinstance(recipe, Mapping):
+        return merged(defaults, recipe)
+    if isinstance(recipe, str | Path):
+        recipe = read_recipe(recipe)
+    if not isinstance(recipe, Recipe):
+        raise UsageError(f"recipe is {type(recipe).__name__}; give a name, a path, a dict or a Recipe.")
+    return recipe.model_dump(mode="json")
+
+
+def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a recipe with another encoder: a folder or name, a kind made from training texts, or a section."""
+    if encoder is None:
+        return content
+    if isinstance(encoder, Mapping):
+        return merged(content, {"encoder": encoder})
+    if str(encoder) in _FITTED:
+        return merged(content, {"encoder": {"kind": str(encoder)}})
+    kind = content.get("encoder", {}).get("kind")
+    named = {"kind": kind if kind in _PRETRAINED else "transformer", "name": str(encoder), "revision": None}
+    return merged(content, {"encoder": named})
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested dicts with changes; an encoder or objective of another kind takes the whole section's place."""
+    content = dict(base)
+    for key, value in changes.items():
+        before = content.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping) and _same_kind(key, before, value):
+            content[key] = merged(before, value)
+        else:
+            content[key] = value
+    return content
+
+
+def _same_kind(key: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    plain = {"encoder": "transformer", "objective": "classify"}.get(key)
+    was = before.get("kind", plain)
+    return plain is None or value.get("kind", was) == was
+
+
+def said(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested dicts without what is None, and without sections that then hold nothing."""
+    nested = {key: said(value) if isinstance(value, Mapping) else value for key, value in changes.items()}
+    return {key: value for key, value in nested.items() if value is not None and value != {}}
+
+
+def trains_classifier(objective: Any) -> bool:
+    """Whether the objective section of a recipe trains a head that predicts labels."""
+    return objective.kind in CLASSIFYING[:-1] or getattr(objective, "classification", 0) > 0

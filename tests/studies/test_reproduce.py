@@ -1,0 +1,197 @@
+"""Tables from metrics that are small enough to check by hand."""
+
+import json
+
+import pytest
+
+from affekt.errors import DataError, UsageError
+from affekt.studies.reproduce import judged_split, write_tables
+
+PUBLISHED = [
+    {"metric": "f1_macro", "value": 0.462, "encoder": "bert-base", "thresholds": "fixed", "source": "A, B"},
+    {"metric": "f1_macro", "value": 0.523, "encoder": "bert-large", "thresholds": "fitted", "source": "C"},
+    {"metric": "jaccard_empty_zero", "value": 0.5, "encoder": "cnn", "thresholds": "fixed", "source": "D"},
+    {"metric": "loss", "value": 0.25, "encoder": "cnn", "thresholds": "fixed", "source": "D|E"},
+]
+
+
+def figure(value):
+    return {"value": value, "low": value - 0.01, "high": value + 0.02}
+
+
+def metrics(seed=0, f1=0.4, **changes):
+    return {
+        "name": "direct",
+        "row": "B3",
+        "status": "complete",
+        "seed": seed,
+        "command": f"affekt train direct --set training.seed={seed}",
+        "data": {"name": "posts", "single_label": False, "splits": {"dev": {"n": 50}, "test": {"n": 1234}}},
+        "encoder": {"name": "tiny", "parameters": 2_500_000},
+        "hardware": {"cpu": "A CPU", "threads": 2, "gpu": None, "precision": "float32"},
+        "timing": {
+            "epochs": 2,
+            "seconds_per_epoch": [10.0, 20.0],
+            "total_seconds": 40.0,
+            "peak_memory_mb": 900.0,
+        },
+        "test": {
+            "fixed": {"f1_macro": figure(f1), "jaccard_empty_zero": figure(0.3)},
+            "fitted": {"f1_macro": figure(f1 + 0.05)},
+        },
+        "dev": {"fixed": {"f1_macro": figure(0.9)}},
+        "clustering": {"silhouette": 0.25, "n": 1234},
+        "retrieval": {"mrr": 0.75},
+        "calibration": {"before": {"ece": 0.1, "reliability": [1, 2, 3]}},
+        "examples": [{"text": "long"}],
+        "warnings": [],
+        "published": PUBLISHED,
+    } | changes
+
+
+@pytest.fixture
+def runs(tmp_path):
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
+
+
+def add(runs, folder, content, recipe=None):
+    (runs / folder).mkdir()
+    (runs / folder / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    if recipe is not None:
+        (runs / folder / "recipe.yaml").write_text(recipe, encoding="utf-8")
+
+
+def page(runs, *rows):
+    [path] = write_tables(rows, runs, runs.parent / "out")
+    return path.read_text(encoding="utf-8")
+
+
+def cells(text, name):
+    [line] = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_seeds_of_one_recipe_are_one_line_of_mean_range_and_the_first_s_interval(runs):
+    add(runs, "a", metrics(seed=1, f1=0.50), "training: {seed: 1}")
+    add(runs, "b", metrics(seed=0, f1=0.40), "training: {seed: 0}")
+    text = page(runs, "B3")
+    assert text.count("\n## ") == 1
+    assert "seeds 0, 1." in text
+    assert cells(text, "f1_macro at .5") == [
+        "f1_macro at .5",
+        "0.450",
+        "0.400 to 0.500",
+        "[0.390, 0.420]",
+        "0.462 (bert-base, A, B)",
+    ]
+    assert cells(text, "f1_macro with thresholds from dev")[1:] == [
+        "0.500",
+        "0.450 to 0.550",
+        "[0.440, 0.470]",
+        "0.523 (bert-large, C)",
+    ]
+    assert cells(text, "silhouette")[1:4] == ["0.250", "0.250 to 0.250", ""]
+    assert "affekt train direct --set training.seed=0" in text
+
+
+def test_a_single_run_has_no_range_and_says_what_it_cost(runs):
+    add(runs, "a", metrics())
+    text = page(runs)
+    assert cells(text, "f1_macro at .5")[2] == ""
+    assert "posts, test split, n = 1,234; tiny, 2.5 M parameters; seed 0." in text
+    assert "2 epochs of 15 s, 40 s in all, peak 900 MB; A CPU, 2 threads, no GPU, float32." in text
+
+
+def test_every_published_figure_is_shown_with_its_encoder_also_where_we_have_none(runs):
+    add(runs, "a", metrics())
+    text = page(runs)
+    for one in PUBLISHED:
+        assert f"{one['value']:.3f} ({one['encoder']}, " in text
+    assert cells(text, "jaccard_empty_zero at .5")[1] == "0.300"
+    assert cells(text, "loss at .5")[1] == "–"
+    assert "D\\|E" in text  # a bar would start another cell
+
+
+def test_runs_with_other_settings_are_never_averaged(runs):
+    add(runs, "a", metrics(f1=0.5), "training: {seed: 0, epochs: 3}")
+    add(runs, "b", metrics(f1=0.4), "training: {seed: 0, epochs: 9}")
+    text = page(runs)
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert len(headings) == len(set(headings)) == 2
+    assert "| 0.450 |" not in text.replace("f1_macro with", "")
+
+
+def test_a_run_without_test_is_told_by_its_dev_figures_apart_from_those_with(runs):
+    add(runs, "a", metrics())
+    add(runs, "b", metrics(seed=1, test=None))
+    text = page(runs)
+    assert "posts, dev split, n = 50" in text
+    assert "| f1_macro at .5 | 0.900 |" in text
+    assert "| f1_macro at .5 | 0.400 |" in text
+
+
+def test_an_encoder_without_classifier_has_figures_of_the_test_split_s_space(runs):
+    bare = metrics(space_shift={"mean_squared_difference": 0.125})
+    del bare["test"], bare["dev"]
+    assert judged_split(bare) == "test"
+    add(runs, "a", bare)
+    text = page(runs)
+    assert "test split, n = 1,234" in text
+    assert cells(text, "mrr")[1] == "0.750"
+    assert cells(text, "mean_squared_difference")[1] == "0.125"
+
+
+def test_warnings_are_on_the_page_once(runs):
+    add(runs, "a", metrics(warnings=["two labels are never predicted"]))
+    add(runs, "b", metrics(seed=1, warnings=["two labels are never predicted", "collapse"]))
+    text = page(runs)
+    assert text.count("Warning: two labels are never predicted") == 1
+    assert text.index("two labels") < text.index("Warning: collapse")
+
+
+def test_metrics_are_kept_and_make_the_same_tables_when_the_runs_are_gone(runs):
+    add(runs, "a", metrics(), "training: {seed: 0}")
+    text = page(runs)
+    kept = json.loads((runs.parent / "out" / "runs" / "a.json").read_text(encoding="utf-8"))
+    assert "examples" not in kept
+    assert kept["calibration"] == {"before": {"ece": 0.1}}
+    (runs / "a" / "metrics.json").unlink()
+    assert page(runs) == text
+
+
+def test_an_unfinished_run_is_left_out(runs):
+    add(runs, "a", metrics())
+    add(runs, "b", metrics(seed=1, status="stopped"))
+    assert "seed 0." in page(runs)
+
+
+def test_a_row_without_a_run_is_refused_and_no_page_written(runs):
+    add(runs, "a", metrics())
+    with pytest.raises(UsageError, match="no finished run of C1; there are runs of B3"):
+        write_tables(("B3", "C1"), runs, runs.parent / "out")
+    assert list((runs.parent / "out").glob("*.md")) == []
+
+
+def test_no_runs_at_all_are_refused(runs):
+    with pytest.raises(UsageError, match="any row; there are runs of none"):
+        write_tables((), runs, runs.parent / "out")
+
+
+def test_rows_are_named_in_any_case_and_a_run_of_two_rows_is_found_by_either(runs):
+    add(runs, "a", metrics(row="E2+E3"))
+    assert page(runs, "e3") == page(runs, "E2")
+
+
+def test_metrics_that_cannot_be_read_are_named(runs):
+    (runs / "a").mkdir()
+    (runs / "a" / "metrics.json").write_text('{"name"', encoding="utf-8")
+    with pytest.raises(DataError, match=r"a/metrics\.json"):
+        write_tables((), runs, runs.parent / "out")
+
+
+def test_with_one_label_per_text_no_threshold_is_spoken_of(runs):
+    single = metrics(test={"fixed": {"accuracy": figure(0.8)}}, published=[])
+    single["data"] = {**single["data"], "single_label": True}
+    add(runs, "a", single)
+    assert cells(page(runs), "accuracy")[1] == "0.800"
