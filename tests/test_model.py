@@ -386,6 +386,17 @@ def test_a_folder_that_is_not_whole_is_refused_in_one_sentence(saved, spoil):
     assert str(caught.value).strip().endswith((".", ".)"))
 
 
+@pytest.mark.parametrize("part", ["head.safetensors", "projection.safetensors"])
+def test_a_folder_with_a_part_cut_short_is_refused(tiny, tmp_path, part):
+    encoder = TransformerEncoder.pretrained(tiny("bert"))
+    network = Network(encoder, build_head(encoder, 3, kind="linear"), Projection(32, 4))
+    decisions = Decisions.unfitted(3, single_label=True)
+    folder = Model(network.eval(), LABELS, True, decisions).save(tmp_path / "model")
+    os.truncate(folder / part, 100)
+    with pytest.raises(ModelError, match="not a whole model folder"):
+        affekt.load(folder)
+
+
 def test_a_folder_that_is_not_whole_is_named(saved):
     (saved / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=str(saved)):

@@ -108,7 +108,7 @@ class Labels:
             raise InputError(f"there are {len(texts)} texts and labels for {len(self.targets)}.")
         names = tuple(str(name) for name in self.classes)
         ids = [str(row) for row in range(len(texts))]
-        return Corpus(texts, self.targets, names, self.single, ids, name="texts", split="train")
+        return Corpus(texts, self.targets, names, self.single, ids, name="y")
 
 
 def read_labels(values: Any) -> Labels:

@@ -29,7 +29,7 @@ def recipe_content(recipe: RecipeLike | None, defaults: Mapping[str, Any]) -> di
 
 
 def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a recipe with another encoder: a folder or name, a kind made from training texts, or a section."""
+    """Return a recipe with another encoder: a folder, a name, a kind made from training texts, a section."""
     if encoder is None:
         return content
     if isinstance(encoder, Mapping):
@@ -42,7 +42,7 @@ def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested dicts with changes; an encoder or objective of another kind takes the whole section's place."""
+    """Return nested dicts with changes; an encoder or objective of another kind replaces all of it."""
     content = dict(base)
     for key, value in changes.items():
         before = content.get(key)

@@ -21,7 +21,7 @@ from affekt.corpus import Corpus, stratified_split
 from affekt.decisions import Decisions
 from affekt.encoders.pretrained import DEFAULT
 from affekt.errors import DataError, ModelError, UsageError
-from affekt.estimator_data import faults_as_values, label_rows, read_labels, read_texts
+from affekt.estimator_data import InputError, faults_as_values, label_rows, read_labels, read_texts
 from affekt.estimator_recipe import (
     CLASSIFYING,
     RecipeLike,
@@ -199,7 +199,8 @@ class EmotionClassifier(_PickledAsFolder, ClassifierMixin, BaseEstimator):  # ty
         (n, k); with two classes of which each text has one (n,), the logit of the second, as in scikit-learn.
         """
         logits = self._fitted().logits(_texts(X))
-        logits = self._decisions().calibration(logits).astype(np.float32)
+        if len(logits):
+            logits = self._decisions().calibration(logits).astype(np.float32)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 and not self.multilabel_ else logits
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
@@ -359,7 +360,10 @@ def _split(corpus: Corpus, dev_share: float | None, recipe: Recipe) -> dict[str,
     try:
         return stratified_split(corpus, {"train": 1 - share, "dev": share}, recipe.training.seed)
     except DataError as fault:
-        raise DataError(f"{fault}; a larger dev_share would, or 0 to hold nothing out.") from fault
+        raise InputError(
+            f"dev_share = {share}: too few of {len(corpus)} texts (those that are alike stay together) to hold "
+            "any out; raise it, or set it to 0."
+        ) from fault
 
 
 def _trained(recipe: Recipe, splits: dict[str, Corpus], verbose: bool) -> tuple[Model, dict[str, Any]]:

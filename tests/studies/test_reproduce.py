@@ -119,7 +119,7 @@ def test_runs_with_other_settings_are_never_averaged(runs):
     text = page(runs)
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert len(headings) == len(set(headings)) == 2
-    assert "| 0.450 |" not in text.replace("f1_macro with", "")
+    assert "| f1_macro at .5 | 0.450 |" not in text
 
 
 def test_a_run_without_test_is_told_by_its_dev_figures_apart_from_those_with(runs):
@@ -190,8 +190,12 @@ def test_metrics_that_cannot_be_read_are_named(runs):
         write_tables((), runs, runs.parent / "out")
 
 
-def test_with_one_label_per_text_no_threshold_is_spoken_of(runs):
-    single = metrics(test={"fixed": {"accuracy": figure(0.8)}}, published=[])
+def test_with_one_label_per_text_no_threshold_is_spoken_of_and_accuracy_is_told_once(runs):
+    test = {"fixed": {"accuracy": figure(0.8), "f1_micro": figure(0.8), "f1_macro": figure(0.6)}}
+    single = metrics(test=test, published=[])
     single["data"] = {**single["data"], "single_label": True}
     add(runs, "a", single)
-    assert cells(page(runs), "accuracy")[1] == "0.800"
+    text = page(runs)
+    assert cells(text, "accuracy")[1] == "0.800"
+    assert cells(text, "f1_macro")[1] == "0.600"
+    assert "f1_micro" not in text

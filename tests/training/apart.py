@@ -39,14 +39,15 @@ def _alone(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
 
 
 def together(function: Callable[..., Any], world: int, store: Path, *args: Any) -> list[Any]:
-    """Run a function in joined processes (gloo) and return what each returned, by rank."""
+    """Run a function in joined processes (gloo) and return what each returned or raised, by rank."""
     pipes = [CONTEXT.Pipe(duplex=False) for _ in range(world)]
     processes = [
         CONTEXT.Process(target=_joined, args=(function, rank, world, str(store), pipe[1], args))
         for rank, pipe in enumerate(pipes)
     ]
-    for process in processes:
+    for process, (_, writes) in zip(processes, pipes, strict=True):
         process.start()
+        writes.close()  # so that a process that dies is heard of
     try:
         results = [_received(pipe[0]) for pipe in pipes]
     finally:
@@ -59,10 +60,10 @@ def together(function: Callable[..., Any], world: int, store: Path, *args: Any) 
 
 def _received(pipe: Connection) -> Any:
     assert pipe.poll(PATIENCE), "a process did not answer"
-    result = pipe.recv()
-    if isinstance(result, Exception):
-        raise result
-    return result
+    try:
+        return pipe.recv()
+    except EOFError:
+        return "killed"
 
 
 def _joined(
@@ -72,18 +73,38 @@ def _joined(
     import torch.distributed as dist
 
     torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}  # as torchrun does
+    os.environ |= {"LOCAL_WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
     try:
         dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
         result = function(rank, world, *args)
         dist.barrier()  # nobody leaves while another still needs it
+    except SystemExit as left:
+        result = f"exit {left.code}"
     except Exception as fault:
-        result = RuntimeError(f"rank {rank}: {type(fault).__name__}: {fault}")
+        result = f"{type(fault).__name__}: {fault}"
     pipe.send(result)
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def train_and_die(recipe: str, out: str, resume: bool, moment: str, count: int) -> None:
+def train_together(
+    rank: int, world: int, recipe: str, out: str, resume: bool, moment: str, count: int
+) -> str:
+    """Train as one of several processes; return what this one said."""
+    said: list[str] = []
+    train_and_die(recipe, out, resume, moment, count, said.append)
+    return "\n".join(said)
+
+
+def train_and_die(
+    recipe: str,
+    out: str,
+    resume: bool,
+    moment: str,
+    count: int,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
     """Train; with a moment, be killed when it has come so many times.
 
     Args:
@@ -93,6 +114,7 @@ def train_and_die(recipe: str, out: str, resume: bool, moment: str, count: int) 
         moment: "batch" (a batch is done), "saving" (half of a checkpoint is written), "predictions" (the run
             is trained and its predictions are being written), or "" (never).
         count: Of the moment.
+        say: Hears the log.
     """
     from affekt.training import checkpoint, folder
     from affekt.training.recipe import parse_recipe
@@ -124,5 +146,5 @@ def train_and_die(recipe: str, out: str, resume: bool, moment: str, count: int) 
 
     checkpoint.torch.save = half_saved
     folder.RunFolder.write_predictions = predictions_written  # type: ignore[method-assign]
-    listener = Listener(tick=lambda done, of: die_at("batch"))
+    listener = Listener(say, lambda done, of: die_at("batch"))
     train(parse_recipe(load_yaml(recipe, "recipe")), Path(out), resume=resume, listener=listener)

@@ -15,6 +15,7 @@ from typing import Any
 
 from affekt.errors import DataError, UsageError
 from affekt.files import read_json, write_json, written_aside
+from affekt.report.names import SAYS_ACCURACY
 
 Metrics = dict[str, Any]
 
@@ -177,7 +178,7 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
     lines = []
     for way in first.get(judged) or {}:
         of_way = [one for one in published if one.get("thresholds", "fixed") == way]
-        for metric in dict.fromkeys((*_CLASSIFIER, *(one["metric"] for one in of_way))):
+        for metric in _told(first, of_way):
             figures = [metrics[judged][way].get(metric) for metrics in runs]
             if all(figures):
                 said = [one for one in of_way if one["metric"] == metric]
@@ -194,6 +195,13 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
             f"| {one['metric']}{_where(one.get('thresholds', 'fixed'), first)} | – | | | {_said([one])} |"
         )
     return lines
+
+
+def _told(metrics: Metrics, published: list[Any]) -> list[str]:
+    """Return the classifier's figures to show; with one label per text some only say accuracy again."""
+    repeated = SAYS_ACCURACY if metrics["data"]["single_label"] else ()
+    own = [metric for metric in _CLASSIFIER if metric not in repeated]
+    return list(dict.fromkeys((*own, *(one["metric"] for one in published))))
 
 
 def _where(way: str, metrics: Metrics) -> str:

@@ -41,10 +41,20 @@ def gathered(rows: torch.Tensor) -> torch.Tensor:
     """
     if not several():
         return rows
-    if rows.requires_grad:
-        from torch.distributed.nn.functional import all_gather
+    return _Joined.apply(rows)  # type: ignore[no-any-return]
 
-        return torch.cat(all_gather(rows.contiguous()))  # type: ignore[no-untyped-call]
-    out = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
-    dist.all_gather(out, rows.contiguous())
-    return torch.cat(out)
+
+class _Joined(torch.autograd.Function):
+    """The rows of all processes; on the way back each process gets the sum of all gradients of its rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:
+        out = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+        dist.all_gather(out, rows.contiguous())
+        return torch.cat(out)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
+        summed = grads[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(summed)
+        return summed.chunk(dist.get_world_size())[dist.get_rank()]

@@ -1,0 +1,40 @@
+"""A tiny classifier's folder, and how a verb is run."""
+
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner
+
+
+@pytest.fixture(scope="session")
+def classifier(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny untrained model that knows the bundled sample's six emotions."""
+    import torch
+
+    from affekt import catalog
+    from affekt.decisions import Decisions
+    from affekt.encoders.transformer import TransformerEncoder
+    from affekt.model import Model
+    from affekt.network import Network, build_head
+
+    labels = catalog.DATASETS["sample"].labels
+    encoder = TransformerEncoder.pretrained(tiny("bert"))
+    torch.manual_seed(0)
+    network = Network(encoder, build_head(encoder, len(labels), kind="classification")).eval()
+    decisions = Decisions.unfitted(len(labels), single_label=True)
+    folder = tmp_path_factory.mktemp("cli") / "model"
+    return str(Model(network, labels, True, decisions).save(folder))
+
+
+@pytest.fixture
+def verb() -> Callable[..., str]:
+    """Run a verb and give what it writes to standard output; faults come out as they reach `main`."""
+
+    def run(*words: object) -> str:
+        from affekt.cli import app
+
+        outcome = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+        assert outcome.exit_code == 0, outcome.output
+        return outcome.stdout
+
+    return run

@@ -1,0 +1,86 @@
+"""`affekt evaluate` as it is typed, on a tiny model that was never trained."""
+
+import json
+
+import pytest
+
+from affekt import catalog
+from affekt.errors import DataError, ModelError
+
+LABELS = catalog.DATASETS["sample"].labels
+
+
+@pytest.fixture(scope="module")
+def posts(tmp_path_factory):
+    """A file of labelled posts, four for each of three labels."""
+    path = tmp_path_factory.mktemp("posts") / "posts.csv"
+    rows = [f"post {i} of {label},{label}" for i in range(4) for label in LABELS[:3]]
+    path.write_text("text,emotion\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_known_data_set_is_judged_on_its_test_split(verb, classifier):
+    found = json.loads(verb("evaluate", classifier, "sample", "--json"))
+    test = catalog.load("sample")["test"]
+    assert (found["data"], found["split"], found["n"]) == ("sample", "test", len(test))
+    assert set(found) >= {"classification", "calibration", "clustering", "retrieval", "per_label"}
+    for part in found["classification"]["accuracy"].values():
+        assert 0 <= part <= 1
+
+
+def test_a_file_is_judged_and_the_figures_are_those_of_the_model(verb, classifier, posts):
+    from affekt.model import load
+
+    found = json.loads(verb("evaluate", classifier, posts, "--labels", "emotion", "--json"))
+    texts, labels = zip(*(line.split(",") for line in posts.read_text().splitlines()[1:]), strict=True)
+    said = [prediction.labels[0] for prediction in load(classifier).predict(texts)]
+    right = sum(one == other for one, other in zip(said, labels, strict=True))
+    assert found["n"] == 12
+    assert found["classification"]["accuracy"]["value"] == pytest.approx(right / 12)
+    assert found["per_label"][LABELS[0]]["support"] == 4
+
+
+def test_tables_show_each_kind_of_figure_and_each_label(verb, classifier, posts):
+    shown = verb("evaluate", classifier, posts, "--labels", "emotion")
+    for title in ("classification", "calibration", "clustering", "retrieval"):
+        assert f"{title} (n = 12)" in shown
+    words = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip()}
+    assert words["clusters"] == ["3"]
+    assert words[LABELS[0]][-1] == "4"
+
+
+def test_an_encoder_without_classifier_is_judged_by_its_space(verb, tiny, posts):
+    found = json.loads(verb("evaluate", tiny("bert"), posts, "--labels", "emotion", "--json"))
+    assert set(found) == {"data", "split", "n", "clustering", "retrieval"}
+
+
+def test_an_encoder_cannot_be_judged_on_two_texts(verb, tiny, tmp_path):
+    (tmp_path / "two.csv").write_text("text,labels\na,joy\nb,fear\n")
+    with pytest.raises(DataError, match=r"two\.csv: nothing can be judged"):
+        verb("evaluate", tiny("bert"), tmp_path / "two.csv")
+
+
+def test_an_unknown_split_or_column_or_model_is_named(verb, classifier, posts, tmp_path):
+    with pytest.raises(DataError, match="no split 'later'; its splits are train, dev, test"):
+        verb("evaluate", classifier, "sample", "--split", "later")
+    with pytest.raises(DataError, match="no split 'dev'"):
+        verb("evaluate", classifier, posts, "--labels", "emotion", "--split", "dev")
+    with pytest.raises(DataError, match="no column 'labels'"):
+        verb("evaluate", classifier, posts)
+    with pytest.raises(DataError, match="did you mean sample"):
+        verb("evaluate", classifier, "smple")
+    with pytest.raises(ModelError, match="no such folder"):
+        verb("evaluate", tmp_path / "nowhere", "sample")
+
+
+def test_labels_that_the_model_does_not_know_are_named(verb, classifier, tmp_path):
+    rows = [f"text {i},{label}" for i in range(2) for label in (LABELS[0], "boredom")]
+    (tmp_path / "odd.csv").write_text("text,labels\n" + "\n".join(rows) + "\n")
+    with pytest.raises(DataError, match="does not know the label boredom; it knows"):
+        verb("evaluate", classifier, tmp_path / "odd.csv")
+
+
+def test_several_labels_in_a_cell_are_parted(verb, classifier, tmp_path):
+    (tmp_path / "several.csv").write_text(f'text,labels\na,{LABELS[0]};{LABELS[1]}\nb,{LABELS[1]}\nc,""\n')
+    found = json.loads(verb("evaluate", classifier, tmp_path / "several.csv", "--separator", ";", "--json"))
+    assert found["per_label"][LABELS[1]]["support"] == 2

@@ -1,0 +1,132 @@
+"""`affekt train`, `affekt compare` and `affekt reproduce` as they are typed."""
+
+import json
+import sys
+
+import pytest
+
+from affekt.cli.runs import command_line, show_metrics
+from affekt.errors import RecipeError, UsageError
+from affekt.report.pairing import differences, label_differences, pair
+from affekt.report.runfolder import read_run
+from report.conftest import EIGHT, SIX, make_run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder / "good", EIGHT, single_label=False, seed=1, noise=1.0)
+    make_run(folder / "poor", EIGHT, single_label=False, seed=2, noise=3.0)
+    make_run(folder / "other", SIX, single_label=True, seed=3)
+    return folder
+
+
+# --- compare
+
+
+def test_compare_as_json_gives_figures_and_paired_differences(verb, runs, tmp_path):
+    out = tmp_path / "page.html"
+    found = json.loads(verb("compare", runs / "good", runs / "poor", "--out", out, "--json"))
+    assert out.exists()
+    good, poor = read_run(runs / "good"), read_run(runs / "poor")
+    assert found["first"] == "good"
+    assert found["runs"]["poor"]["seed"] == 2
+    assert found["runs"]["poor"]["split"] == "test"
+    assert found["runs"]["poor"]["figures"] == poor.metrics["test"]
+    paired = pair(good, poor, "test")
+    against = found["differences"]["poor"]
+    assert (against["split"], against["n"]) == ("test", 160)
+    assert against["figures"] == differences(paired)
+    assert against["figures"]["f1_macro"]["high"] < 0
+    assert list(against["labels"]) == EIGHT
+    for one in label_differences(paired):
+        said = against["labels"][one.label]
+        assert (said["first"], said["second"]) == (one.first, one.second)
+        assert said["clear"] == one.is_clear
+        assert said["winner"] == (
+            "good" if one.first > one.second else "poor" if one.second > one.first else None
+        )
+
+
+def test_compare_shows_a_table_of_differences(verb, runs, tmp_path):
+    shown = verb("compare", runs / "good", runs / "poor", "--out", tmp_path / "page.html")
+    assert "poor minus good: test, n = 160" in shown
+    [line] = [line for line in shown.splitlines() if "f1_macro" in line]
+    _, difference, low, high, p = line.split()
+    assert float(low) < float(difference) < float(high) < 0
+    assert float(p) < 0.05
+    assert "of 8 labels won clearly: good " in shown
+
+
+def test_runs_that_cannot_be_paired_are_said_to_be(verb, runs, tmp_path):
+    words = ("compare", runs / "good", runs / "other", "--out", tmp_path / "page.html")
+    assert json.loads(verb(*words, "--json"))["differences"] == {"other": None}
+    verb(*words)
+
+
+def test_compare_needs_two_runs(verb, runs, tmp_path):
+    with pytest.raises(UsageError, match="at least two runs"):
+        verb("compare", runs / "good", "--out", tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- reproduce
+
+
+def test_reproduce_writes_a_page_for_each_row_named_or_for_all(verb, runs, tmp_path):
+    verb("reproduce", "B3", "--runs", runs, "--out", tmp_path / "one")
+    assert [path.name for path in (tmp_path / "one").glob("*.md")] == ["row-b3.md"]
+    verb("reproduce", "--runs", runs, "--out", tmp_path / "all")
+    assert {path.name for path in (tmp_path / "all").glob("*.md")} == {"row-b3.md", "row-c1.md"}
+    text = (tmp_path / "one" / "row-b3.md").read_text(encoding="utf-8")
+    assert "0.462 (bert-base-uncased, Huang and Wen)" in text
+    assert "Warning: collapse watch" in text
+
+
+def test_reproduce_names_rows_without_runs(verb, runs, tmp_path):
+    with pytest.raises(UsageError, match="no finished run of Z9; there are runs of B3, C1"):
+        verb("reproduce", "Z9", "--runs", runs, "--out", tmp_path)
+
+
+# --- train
+
+
+def test_an_unknown_recipe_or_key_leaves_nothing(verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="demo"):
+        verb("train", "dmo")
+    with pytest.raises(RecipeError, match=r"training\.epoks"):
+        verb("train", "demo", "--set", "training.epoks=3")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_is_shown_as_it_is_when_resumed(verb, runs):
+    metrics = json.loads((runs / "other" / "metrics.json").read_text())
+    shown = verb("train", "demo", "--out", runs / "other", "--resume", "--no-report", "--json")
+    assert json.loads(shown) == metrics
+
+
+def test_the_command_is_kept_as_it_could_be_typed_again(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/affekt", "train", "demo", "--set", "name=a b"])
+    assert command_line() == "affekt train demo --set 'name=a b'"
+
+
+def test_figures_are_shown_by_way_of_deciding(runs, capsys):
+    metrics = read_run(runs / "good").metrics
+    show_metrics(metrics, runs / "good", as_json=False)
+    shown, said = capsys.readouterr()
+    assert "good: test, n = 160" in shown
+    assert "threshold .5" in shown
+    assert "thresholds from dev" in shown
+    value = metrics["test"]["fixed"]["f1_macro"]["value"]
+    assert f"{value:.3f}".removeprefix("0") in shown
+    assert "the space: test" in shown
+    assert "warning: collapse watch" in said
+
+
+def test_an_encoder_s_figures_are_shown_without_a_classifier_s(runs, capsys):
+    metrics = {**read_run(runs / "good").metrics, "test": None, "dev": None}
+    show_metrics(metrics, runs / "good", as_json=False)
+    shown = capsys.readouterr().out
+    assert "the space: test" in shown
+    assert "f1_macro" not in shown

@@ -1,0 +1,113 @@
+"""`affekt map` and `affekt cluster` as they are typed."""
+
+import json
+
+import pytest
+
+from affekt import catalog
+from affekt.errors import DataError, UsageError
+
+LABELS = catalog.DATASETS["sample"].labels
+
+
+@pytest.fixture
+def posts(tmp_path):
+    path = tmp_path / "posts.csv"
+    rows = [f"{i},i am so happy today {i},joy\n{i}b,sad and in fear,fear" for i in range(6)]
+    path.write_text("id,text,emotion\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def unloadable(monkeypatch):
+    """A model must not be opened: what is wrong must be found before."""
+
+    def loaded(name):
+        raise AssertionError("the model was opened before the fault was found")
+
+    monkeypatch.setattr("affekt.model.load", loaded)
+    return "model"
+
+
+def test_a_known_data_set_is_drawn_with_its_labels(verb, classifier, tmp_path):
+    verb("map", classifier, "sample", "--split", "dev", "--limit", 30, "--out", tmp_path / "a" / "map.html")
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"map.html", "map.png"}
+    page = (tmp_path / "a" / "map.html").read_text(encoding="utf-8")
+    assert "Map of sample" in page
+    assert '"name":"label"' in page
+
+
+def test_a_file_is_drawn_with_its_labels_or_with_the_model_s(verb, classifier, posts, tmp_path):
+    out = tmp_path / "map.html"
+    verb("map", classifier, posts, "--out", out)
+    assert '"name":"predicted emotion"' in out.read_text(encoding="utf-8")
+    verb("map", classifier, posts, "--labels", "emotion", "--out", out)
+    assert '"name":"label"' in out.read_text(encoding="utf-8")
+
+
+def test_a_known_data_set_is_clustered(verb, classifier, tmp_path):
+    out = tmp_path / "out.jsonl"
+    found = json.loads(
+        verb("cluster", classifier, "sample", "--split", "dev", "--clusters", 3, "-o", out, "--json")
+    )
+    dev = catalog.load("sample")["dev"]
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [row["id"] for row in rows] == dev.ids
+    assert sum(one["size"] for one in found) == len(dev)
+    assert {one["name"] for one in found} == {"cluster 1", "cluster 2", "cluster 3"}
+    assert set().union(*(one["emotions"] for one in found)) <= set(LABELS)
+
+
+def test_a_file_s_clusters_are_shown_with_their_emotions_and_words(verb, classifier, posts, tmp_path):
+    shown = verb("cluster", classifier, posts, "--clusters", 2, "-o", tmp_path / "out.csv")
+    assert "2 clusters" in shown
+    joined = " ".join(shown.split())
+    assert "happy" in joined
+    assert "fear" in joined
+    assert any(f"{label} 0." in joined for label in LABELS)
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 13
+
+
+def test_labels_of_a_file_tell_its_clusters(verb, tiny, posts, tmp_path):
+    words = ("--labels", "emotion", "--clusters", 2, "-o", tmp_path / "out.csv", "--json")
+    found = json.loads(verb("cluster", tiny("bert"), posts, *words))
+    assert set().union(*(one["emotions"] for one in found)) == {"joy", "fear"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "out.txt"], r"\.csv, \.jsonl, \.parquet"),
+        (["--method", "kmean"], "did you mean kmeans"),
+        (["--clusters", 1], "at least 2"),
+        (["--clusters", 40], "only 12 texts"),
+        (["--split", "dev"], "no split 'dev'"),
+        (["--text", "body"], "no column 'body'"),
+    ],
+)
+def test_what_cannot_be_clustered_is_said_before_the_model_is_opened(verb, unloadable, posts, words, said):
+    with pytest.raises((UsageError, DataError), match=said):
+        verb("cluster", unloadable, posts, *words)
+    assert [path.name for path in posts.parent.iterdir()] == ["posts.csv"]
+
+
+def test_too_few_texts_are_said_before_the_model_is_opened(verb, unloadable, tmp_path):
+    (tmp_path / "two.csv").write_text("text\na\nb\n")
+    with pytest.raises(DataError, match="2 texts are too few for kmeans"):
+        verb("cluster", unloadable, tmp_path / "two.csv", "-o", tmp_path / "out.csv")
+
+
+def test_the_input_is_not_written_over(verb, unloadable, posts):
+    before = posts.read_bytes()
+    with pytest.raises(UsageError, match="is the file to be read"):
+        verb("cluster", unloadable, posts, "-o", posts)
+    assert posts.read_bytes() == before
+
+
+def test_what_cannot_be_drawn_is_said_before_the_model_is_opened(verb, unloadable, posts, tmp_path):
+    with pytest.raises(UsageError, match=r"\.html"):
+        verb("map", unloadable, posts, "--out", tmp_path / "map.pdf")
+    with pytest.raises(DataError, match="its splits are train, dev, test"):
+        verb("map", unloadable, "sample", "--split", "later")
+    with pytest.raises(DataError, match="did you mean sample"):
+        verb("map", unloadable, "smple")
