@@ -28,6 +28,23 @@ def load(data: str, rows: int) -> Any:
     return train.select(range(min(rows, len(train))))
 
 
+def stock_model(corpus: Any, seed: int) -> Any:
+    """Transformers' own classifier; both sides begin with its weights."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from affekt.encoders.pretrained import locate
+
+    torch.manual_seed(seed)
+    kind = "single_label_classification" if corpus.single_label else "multi_label_classification"
+    return AutoModelForSequenceClassification.from_pretrained(
+        locate("all-MiniLM-L6-v2")[0],
+        num_labels=len(corpus.labels),
+        problem_type=kind,
+        classifier_dropout=DROPOUT,
+    )
+
+
 def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     import torch
 
@@ -53,6 +70,10 @@ def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
         }
     )
     network = build_network(recipe, corpus)
+    start = stock_model(corpus, seed)
+    network.head.dense.load_state_dict(start.bert.pooler.dense.state_dict())
+    network.head.out.load_state_dict(start.classifier.state_dict())
+    del start
     objective = ClassifyObjective(network, LogitLoss(ClassifyLoss(), single_label=corpus.single_label))
     rows = TrainingRows(corpus, objective.encoders())
     marks, losses, tokens = [], [], [0.0]
@@ -73,7 +94,6 @@ def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
 def run_trainer(data: str, steps: int, seed: int) -> dict[str, Any]:
     import torch
     from transformers import (
-        AutoModelForSequenceClassification,
         AutoTokenizer,
         DataCollatorWithPadding,
         Trainer,
@@ -84,14 +104,10 @@ def run_trainer(data: str, steps: int, seed: int) -> dict[str, Any]:
     from affekt.encoders.pretrained import locate
 
     torch.set_num_threads(2)
-    torch.manual_seed(seed)
     corpus = load(data, steps * BATCH)
     place, _ = locate("all-MiniLM-L6-v2")
     tokenizer = AutoTokenizer.from_pretrained(place)
-    kind = "single_label_classification" if corpus.single_label else "multi_label_classification"
-    model = AutoModelForSequenceClassification.from_pretrained(
-        place, num_labels=len(corpus.labels), problem_type=kind, classifier_dropout=DROPOUT
-    )
+    model = stock_model(corpus, seed)
     encoded = tokenizer(list(corpus.texts), truncation=True, max_length=128)["input_ids"]
     targets = corpus.class_indices().tolist() if corpus.single_label else corpus.targets.tolist()
     dataset = [{"input_ids": ids, "labels": y} for ids, y in zip(encoded, targets, strict=True)]

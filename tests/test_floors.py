@@ -26,7 +26,7 @@ FLOORS = {
     },
     2: {"encoders", "heads", "losses", "sampling"},
     3: {"decisions", "evaluation", "judge", "model", "network", "scoring"},
-    4: {"estimators", "training", "recipes"},
+    4: {"estimator_data", "estimator_recipe", "estimators", "training", "recipes"},
     5: {"report", "studies"},
     6: {"cli", "__main__"},
 }

@@ -361,8 +361,8 @@ def _split(corpus: Corpus, dev_share: float | None, recipe: Recipe) -> dict[str,
         return stratified_split(corpus, {"train": 1 - share, "dev": share}, recipe.training.seed)
     except DataError as fault:
         raise InputError(
-            f"dev_share = {share}: too few of {len(corpus)} texts (those that are alike stay together) to hold "
-            "any out; raise it, or set it to 0."
+            f"dev_share = {share}: too few of {len(corpus)} texts to hold any out (those that are alike stay "
+            "together); raise it, or set it to 0."
         ) from fault
 
 

@@ -57,7 +57,8 @@ def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
         return {}
     single = single.select(np.arange(min(len(single), _SPACE_ROWS)))
     classes = single.class_indices() if len(single) >= 3 else np.zeros(0)
-    if len(np.unique(classes)) < 2:
+    sizes = np.unique(classes, return_counts=True)[1]
+    if len(sizes) < 2 or sizes.max() < 2:  # nothing to tell apart, or nothing alike
         return {}
     vectors = model.embed(single.texts, unit=takes_unit_vectors(model.network.encoder))
     found: dict[str, Any] = {
@@ -120,9 +121,8 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     The corpus's labels must be the model's; its columns are put in the model's order.
     """
     figures: dict[str, Any] = {"data": corpus.name, "split": corpus.split, "n": len(corpus)}
-    figures |= space_figures(model, corpus)
     if model.decisions is None:
-        return figures
+        return figures | space_figures(model, corpus)
     missing = [label for label in corpus.labels if label not in model.labels]
     if missing or not corpus.labels:
         raise DataError(
@@ -136,4 +136,5 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     flat, per_label = _figures(aligned, logits, model.decisions)
     probabilities = model.decisions.probabilities(logits)
     calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
+    figures |= space_figures(model, corpus)
     return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}

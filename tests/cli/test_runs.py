@@ -9,6 +9,8 @@ from affekt.cli.runs import command_line, show_metrics
 from affekt.errors import RecipeError, UsageError
 from affekt.report.pairing import differences, label_differences, pair
 from affekt.report.runfolder import read_run
+from affekt.training.recipe import read_recipe
+from affekt.training.run import train as run_training
 from report.conftest import EIGHT, SIX, make_run
 
 
@@ -102,8 +104,17 @@ def test_an_unknown_recipe_or_key_leaves_nothing(verb, tmp_path, monkeypatch):
 
 def test_a_finished_run_is_shown_as_it_is_when_resumed(verb, runs):
     metrics = json.loads((runs / "other" / "metrics.json").read_text())
-    shown = verb("train", "demo", "--out", runs / "other", "--resume", "--no-report", "--json")
+    own = runs / "other" / "recipe.yaml"
+    own.write_text(read_recipe("demo").to_yaml(), encoding="utf-8")
+    shown = verb("train", own, "--out", runs / "other", "--resume", "--no-report", "--json")
     assert json.loads(shown) == metrics
+
+
+def test_a_finished_run_of_other_settings_is_not_passed_off_as_this_one(runs):
+    (runs / "other" / "recipe.yaml").write_text(read_recipe("demo").to_yaml(), encoding="utf-8")
+    changed = read_recipe("demo", ("training.seed=7",))
+    with pytest.raises(UsageError, match="another recipe or other settings"):
+        run_training(changed, runs / "other", resume=True)
 
 
 def test_the_command_is_kept_as_it_could_be_typed_again(monkeypatch):

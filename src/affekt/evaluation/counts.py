@@ -82,5 +82,5 @@ def _chance_corrected(hits: Floats, predicted: Floats, support: Floats, rows: in
     spread_true = rows**2 - (support**2).sum(axis=-1)
     return {
         "kappa": ratio(agreement - chance, rows**2 - chance),
-        "mcc": ratio(agreement - chance, np.sqrt(spread_predicted * spread_true)),
+        "mcc": ratio(agreement - chance, np.sqrt(np.maximum(spread_predicted * spread_true, 0))),
     }

@@ -38,7 +38,7 @@ from affekt.training.folder import RunFolder
 from affekt.training.gather import from_leader, join_processes, leads
 from affekt.training.logistic import fit_logistic
 from affekt.training.loop import Loop, TrainingRows
-from affekt.training.recipe import Classify, Logistic, Recipe, Retrofit
+from affekt.training.recipe import Classify, Logistic, Recipe, Retrofit, read_recipe
 from affekt.training.views import view_texts
 from affekt.training.watch import collapse_warnings, new_rank_warnings
 
@@ -73,11 +73,21 @@ def train(
     heard = (listener or Listener()) if leads() else Listener()
     with _claimed(out, resume) as folder:
         if from_leader((out / "metrics.json").exists()):
+            _check_same_recipe(recipe, out)
             heard.say(f"{out} is a finished run.")
         else:
             _train(recipe, folder, resume, command, heard)
             from_leader(None)  # wait until all is written
         return dict(read_json(out / "metrics.json"))
+
+
+def _check_same_recipe(recipe: Recipe, out: Path) -> None:
+    kept = out / "recipe.yaml"
+    if kept.exists() and read_recipe(kept).digest != recipe.digest:
+        raise UsageError(
+            f"{out}: holds a finished run of another recipe or other settings (see its recipe.yaml); "
+            "train into another folder."
+        )
 
 
 @contextmanager
