@@ -1,5 +1,6 @@
 """Texts of a file of any length, a batch at a time: what prediction reads."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,5 +74,5 @@ def _readable(row: Row) -> dict[str, Any]:
 
 def _mended(value: Any) -> Any:
     if isinstance(value, str) and broken_text(value):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return re.sub("[\ud800-\udfff]+", "\ufffd", value)
     return value

@@ -1,6 +1,7 @@
 """The command line: one file per verb, each a typed shell over a plain function."""
 
 import io
+import signal
 import sys
 from typing import Annotated
 
@@ -48,6 +49,7 @@ app.command("reproduce")(runs.reproduce)
 
 def main() -> None:
     """Run the command line; faults the user can mend are one message and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends as Ctrl-C does: nothing half-written stays
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a letter the terminal cannot show is no reason to stop

@@ -1,17 +1,27 @@
 """Several processes as one: who leads, what the leader says, and a batch joined over all with gradients."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from accelerate import Accelerator
+
+from affekt.errors import UsageError
 
 
-def join_processes() -> None:
-    """Join the processes that torchrun or `accelerate launch` started beside this one, if any."""
-    from accelerate import PartialState
+def join_processes() -> Accelerator:
+    """Join the processes that torchrun or `accelerate launch` started beside this one, if any.
 
-    PartialState()
+    Accelerate joins processes without GPUs only when told that there are none; otherwise each of them would
+    take itself for the only one.
+    """
+    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    joined = Accelerator(cpu=launched and not torch.cuda.is_available())
+    if several() and joined.num_processes != dist.get_world_size():
+        raise UsageError("these processes were joined by other means; start them with torchrun.")
+    return joined
 
 
 def several() -> bool:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from affekt import sampling
 from affekt.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.training.checkpoint import Checkpoints, Progress
-from affekt.training.gather import from_leader, settle_sparse_gradients
+from affekt.training.gather import from_leader, join_processes, settle_sparse_gradients
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
 from affekt.training.recipe import Recipe
@@ -136,7 +135,7 @@ class Loop:
         """Train to the end, when resuming from the last checkpoint, and put the kept epoch's weights in."""
         spec = self.recipe.training
         # bfloat16 is our own autocast: accelerate fixes its choice once per process
-        self.accelerator = Accelerator()
+        self.accelerator = join_processes()
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
         torch.manual_seed(spec.seed + self.accelerator.process_index)
@@ -215,7 +214,7 @@ class Loop:
     def _move_weights(self) -> None:
         spec, progress = self.recipe.training, self.progress
         set_rates(self.optimizers, rate_factor(progress.step, self.steps, spec))
-        settle_sparse_gradients(self.objective.parameters())
+        #settle_sparse_gradients(self.objective.parameters())
         clip_gradients(self.objective.parameters(), spec.clip)
         for optimizer in self.optimizers:
             optimizer.step()
