@@ -131,11 +131,13 @@ def train_and_die(
 
     save = checkpoint.torch.save
 
-    def half_saved(state: Any, path: Path) -> None:
-        save(state, path)
+    def half_saved(state: Any, place: Any, **options: Any) -> None:
+        save(state, place, **options)
+        if not isinstance(place, Path):
+            return  # a message to another process
         if moment == "saving" and left[0] == 1:
-            content = Path(path).read_bytes()
-            Path(path).write_bytes(content[: len(content) // 2])
+            content = place.read_bytes()
+            place.write_bytes(content[: len(content) // 2])
         die_at("saving")
 
     write_predictions = folder.RunFolder.write_predictions

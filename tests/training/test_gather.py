@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from affekt.training.gather import from_leader, gathered, leads, several
+from affekt.training.gather import from_leader, gathered, join_processes, leads, several
 from affekt.training.objectives import LogitLoss, Objective, build_objective, total
 from affekt.training.recipe import Classify
 from training.apart import together
@@ -87,6 +87,7 @@ def talk(rank: int, world: int) -> dict[str, Any]:
     rows = torch.full((2, 3), float(rank), requires_grad=rank == 5)
     return {
         "several": several(),
+        "processes": (join_processes().num_processes, join_processes().process_index),
         "leads": leads(),
         "told": from_leader({"by": rank}),
         "rows": gathered(rows)[:, 0].tolist(),
@@ -98,6 +99,7 @@ def test_the_first_process_leads_and_the_others_hear_what_it_says(tmp_path: Path
     first, second = together(talk, 2, tmp_path / "store")
     assert (first["leads"], second["leads"]) == (True, False)
     assert first["several"]
+    assert (first["processes"], second["processes"]) == ((2, 0), (2, 1))  # and not two that know of one
     assert first["told"] == second["told"] == {"by": 0}
     assert first["rows"] == second["rows"] == [0, 0, 1, 1]
 
@@ -108,3 +110,4 @@ def test_one_process_leads_itself_and_gathers_nothing() -> None:
     assert leads()
     assert not several()
     assert from_leader("word") == "word"
+    assert join_processes().num_processes == 1

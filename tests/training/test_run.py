@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from affekt.errors import DataError, UsageError
+from affekt.training.checkpoint import FILE
 from affekt.training.folder import RunFolder
+from affekt.training.recipe import read_recipe
 from affekt.training.run import Listener, fit_model, train
 from training.toys import SEVERAL, run_recipe
 
@@ -82,10 +84,13 @@ def test_a_finished_folder_is_refused_and_with_resume_its_metrics_come_back(
     finished: tuple[Path, dict[str, Any], list[str]], tiny: Tiny, sample: Data
 ) -> None:
     out, metrics, _ = finished
-    recipe = run_recipe(tiny("bert"), sample)  # even another recipe: what is there is what comes back
+    recipe = read_recipe(out / "recipe.yaml")
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
     with pytest.raises(UsageError, match="holds a run already"):
         train(recipe, out)
+    with pytest.raises(UsageError, match="finished run of another recipe"):
+        train(run_recipe(tiny("bert"), sample), out, resume=True)
+    (out / FILE).touch()  # as a run leaves it that was killed in its last moment
     said: list[str] = []
     assert train(recipe, out, resume=True, listener=Listener(said.append)) == metrics
     assert said == [f"{out} is a finished run."]

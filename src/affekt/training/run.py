@@ -33,7 +33,7 @@ from affekt.training.build import (
     objective_for,
     style_of,
 )
-from affekt.training.checkpoint import Progress
+from affekt.training.checkpoint import FILE, Progress
 from affekt.training.folder import RunFolder
 from affekt.training.gather import from_leader, join_processes, leads
 from affekt.training.logistic import fit_logistic
@@ -75,6 +75,7 @@ def train(
         if from_leader((out / "metrics.json").exists()):
             _check_same_recipe(recipe, out)
             heard.say(f"{out} is a finished run.")
+            (out / FILE).unlink(missing_ok=True)  # the run was killed in its last moment
         else:
             _train(recipe, folder, resume, command, heard)
             from_leader(None)  # wait until all is written
