@@ -207,6 +207,9 @@ def test_a_damaged_checkpoint_is_a_clear_fault(halted: tuple[Recipe, Path]) -> N
         torch.save({name: value for name, value in state.items() if name != missing}, out / FILE)
         with pytest.raises(ModelError, match="not a whole checkpoint"):
             train(recipe, out, resume=True)
+    torch.save({**state, "generators": [torch.get_rng_state()]}, out / FILE)  # as an earlier version did
+    with pytest.raises(ModelError, match="not a whole checkpoint of this version"):
+        train(recipe, out, resume=True)
     torch.save([1, 2], out / FILE)
     with pytest.raises(ModelError, match="not a whole checkpoint"):
         train(recipe, out, resume=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from affekt.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.network import Network
 from affekt.training import loop as looping
-from affekt.training.checkpoint import Progress
+from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.loop import Loop, TrainingRows, count_steps, epoch_batches, share_of
 from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, Terms
 from affekt.training.recipe import Classify, Recipe
@@ -300,6 +301,28 @@ def test_a_run_stops_when_its_metric_has_waited_and_keeps_the_best_epoch(
     assert progress.best == values[best]
     assert same(run.weights[best], run.main.state_dict())
     assert not same(run.weights[-1], run.main.state_dict())
+
+
+def test_the_best_epoch_and_the_waiting_survive_a_kill(tmp_path: Path) -> None:
+    plan = stopping("f1_macro", patience=3, keep="best", checkpoint_seconds=0)
+    figures = [{"f1_macro": value} for value in (0.5, 0.9, 0.2, 0.3, 0.4, 1.0)]
+    straight = Run(plan, figures, dropout=0.3)
+    straight.run()
+
+    def die(done: int, of: int) -> None:
+        if len(killed.weights) == 3:  # in the fourth epoch
+            raise KeyboardInterrupt
+
+    killed = Run(plan, figures, dropout=0.3)
+    killed.loop.checkpoints, killed.loop.tick = Checkpoints(tmp_path, {}), die
+    with pytest.raises(KeyboardInterrupt):
+        killed.run()
+    resumed = Run(plan, figures[3:], dropout=0.3)
+    resumed.loop.checkpoints = Checkpoints(tmp_path, {})
+    progress = resumed.loop.run(resume=True)
+    assert (progress.epoch, progress.best, progress.stopped) == (5, 0.9, True)
+    assert same(resumed.main.state_dict(), straight.main.state_dict())
+    assert same(resumed.main.state_dict(), killed.weights[1])
 
 
 def test_the_last_epoch_is_kept_unless_the_best_is_asked_for() -> None:

@@ -254,8 +254,6 @@ def test_detached_weights_keep_the_contrast_from_the_weighting_network(detached:
 def test_dropout_views_are_a_second_pass_of_the_same_texts() -> None:
     objective = label_aware(main=network(1, dropout=0.5), views="dropout", balance=0.0)
     phi = objective.network
-    torch.manual_seed(7)
-    first, _ = phi.encode(batch_of(phi)).vectors, objective.network.logits
     assert phi.head is not None
     psi_weights = objective.weighting(batch_of(objective.weighting)).softmax(1)
     torch.manual_seed(7)

@@ -33,7 +33,7 @@ def spec(**changes: Any) -> TrainingSpec:
 
 
 def sparse_gradient(rows: list[int], values: Tensor, shape: tuple[int, int]) -> Tensor:
-    return torch.sparse_coo_tensor(torch.tensor([rows]), values, shape)
+    return torch.sparse_coo_tensor(torch.tensor([rows]), values, shape, check_invariants=True)
 
 
 # --- rows

@@ -10,17 +10,6 @@ import typer
 from affekt.cli import console
 
 _SHOWN = ("f1_macro", "f1_micro", "accuracy", "jaccard", "precision_macro", "recall_macro")
-_SPACE = (
-    "silhouette",
-    "davies_bouldin",
-    "ami",
-    "ari",
-    "fms",
-    "v_measure",
-    "mrr",
-    "precision_at_1",
-    "map_at_r",
-)
 
 
 def train(
@@ -37,14 +26,18 @@ def train(
 ) -> None:
     """Train what a recipe says into a run folder."""
     from affekt.training.recipe import read_recipe
+
+    parsed = read_recipe(recipe, tuple(set_ or ()))  # its faults are said before torch is loaded
+    from affekt.training.gather import leads
     from affekt.training.run import Listener
     from affekt.training.run import train as run_training
 
-    parsed = read_recipe(recipe, tuple(set_ or ()))
     folder = out or Path("runs") / parsed.name
     with console.progress("training") as tick:
         listener = Listener(console.say, tick)
         metrics = run_training(parsed, folder, resume=resume, command=command_line(), listener=listener)
+    if not leads():
+        return
     if report:
         from affekt.report.run import write_report
 
@@ -59,6 +52,8 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
+    from affekt.studies.reproduce import SPACE_FIGURES
+
     from affekt.studies.reproduce import judged_split
 
     if as_json:
@@ -71,7 +66,7 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
         heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
         console.table(heading, ["figure", *(_way(way, metrics) for way in ways)], rows)
     space = {**(metrics.get("clustering") or {}), **(metrics.get("retrieval") or {})}
-    rows = [[name, console.figure(name, space[name])] for name in _SPACE if name in space]
+    rows = [[name, console.figure(name, space[name])] for name in SPACE_FIGURES if name in space]
     if rows:
         console.table(f"the space: {judged}", ["figure", "value"], rows)
     for warning in metrics.get("warnings") or []:

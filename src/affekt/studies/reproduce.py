@@ -28,7 +28,7 @@ _CLASSIFIER = (
     "precision_macro",
     "recall_macro",
 )
-_SPACE = (
+SPACE_FIGURES = (
     "silhouette",
     "davies_bouldin",
     "ami",
@@ -184,7 +184,7 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
                 said = [one for one in of_way if one["metric"] == metric]
                 unsaid = [one for one in unsaid if one not in said]
                 lines.append(_line(metric + _where(way, first), figures, said))
-    for metric in _SPACE:
+    for metric in SPACE_FIGURES:
         values = [_space(metrics).get(metric) for metrics in runs]
         if all(value is not None for value in values):
             said = [one for one in unsaid if one["metric"] == metric]

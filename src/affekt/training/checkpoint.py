@@ -119,6 +119,8 @@ def _read(path: Path) -> dict[str, Any]:
             "identity": json.loads(state["identity"]),
             "progress": Progress(**json.loads(state["progress"])),
         }
+        if not all(isinstance(one, dict) for one in state["generators"]):
+            raise TypeError("its random numbers are kept in another form")
         return {**{name: state[name] for name in ("objective", "optimizers", "generators", "best")}, **plain}
     except Exception as fault:  # a damaged file raises a dozen kinds of exception
         raise ModelError(_unusable(path, fault)) from fault
