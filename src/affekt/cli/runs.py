@@ -52,9 +52,7 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
-    from affekt.studies.reproduce import SPACE_FIGURES
-
-    from affekt.studies.reproduce import judged_split
+    from affekt.studies.reproduce import SPACE_FIGURES, judged_split
 
     if as_json:
         console.result_json(metrics)
