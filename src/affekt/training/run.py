@@ -308,9 +308,8 @@ def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
 def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
     """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
-    spaces = {name: space_figures(model, corpus) for name, corpus in judged.items()}
-    final = spaces.get("test", spaces["dev"])
-    figures: dict[str, Any] = {"clustering": final.get("clustering"), "retrieval": final.get("retrieval")}
+    space = space_figures(model, judged.get("test", judged["dev"]))
+    figures: dict[str, Any] = {"clustering": space.get("clustering"), "retrieval": space.get("retrieval")}
     if model.network.head is None:
         return {"figures": figures, "predictions": {}}, model
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
