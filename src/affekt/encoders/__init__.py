@@ -8,6 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from affekt.hardware import bound_kernel_caches
+
+bound_kernel_caches()  # here, since every product comes after this import
+
 Batch = dict[str, torch.Tensor]
 
 

@@ -1,0 +1,66 @@
+"""What is said of the machine, and what is asked of its libraries."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from affekt import hardware
+from affekt.encoders import fast
+
+
+@pytest.fixture
+def cpuinfo(tmp_path, monkeypatch):
+    """A processor of one's own."""
+    place = tmp_path / "cpuinfo"
+    monkeypatch.setattr(hardware, "_CPUINFO", place)
+
+    def write(fields: dict[str, str]) -> None:
+        place.write_text("".join(f"{key}\t: {value}\n" for key, value in fields.items()))
+
+    return write
+
+
+def test_a_field_of_the_processor_is_read_by_its_whole_name(cpuinfo):
+    cpuinfo({"model": "17", "model name": "AMD EPYC"})
+    assert hardware.processor_field("model name") == "AMD EPYC"
+    assert hardware.processor_field("model") == "17"
+    assert hardware.processor_field("stepping") is None
+
+
+def test_without_the_file_nothing_is_known(cpuinfo):
+    assert hardware.processor_field("model name") is None
+    assert hardware.hardware()["cpu"]  # the platform's own word for it
+
+
+@pytest.mark.skipif(not fast.torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
+@pytest.mark.parametrize(
+    ("vendor", "family", "faster"),
+    [
+        ("AuthenticAMD", "26", True),
+        ("AuthenticAMD", "25", False),
+        ("GenuineIntel", "6", False),
+        ("AuthenticAMD", "unknown", False),
+    ],
+)
+def test_float32_products_go_through_onednn_from_zen_5_on(cpuinfo, vendor, family, faster):
+    cpuinfo({"vendor_id": vendor, "cpu family": family})
+    assert fast._onednn_is_faster.__wrapped__() is faster
+
+
+def _caches_after_import(**environment: str) -> list[str]:
+    code = (
+        "import os, affekt.encoders;"
+        "print(os.environ['LRU_CACHE_CAPACITY'], os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
+    )
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("CACHE_CAPACITY")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_kernel_caches_are_small_unless_the_user_says_otherwise():
+    assert _caches_after_import() == ["16", "64"]
+    assert _caches_after_import(LRU_CACHE_CAPACITY="500") == ["500", "64"]
