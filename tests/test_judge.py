@@ -127,8 +127,17 @@ def test_the_space_is_judged_on_unit_vectors_against_the_true_classes() -> None:
     assert got["retrieval"] == evaluation.retrieval(units.astype(np.float32), corpus.class_indices())
 
 
-def test_of_several_labels_the_rows_with_exactly_one_are_judged() -> None:
-    assert space_figures(model(several()), several())["clustering"]["n"] == 5
+def test_of_several_labels_the_rows_with_exactly_one_are_judged_and_all_rows_by_overlap() -> None:
+    corpus = several()
+    judged = model(corpus)
+    found = space_figures(judged, corpus)
+    assert found["clustering"]["n"] == 5
+    vectors = judged.embed(corpus.texts)
+    of_one = corpus.present.sum(1) == 1
+    assert found["retrieval"] == evaluation.retrieval(vectors[of_one], corpus.single_rows().class_indices())
+    assert found["overlap_retrieval"] == evaluation.retrieval(vectors, corpus.targets)
+    assert found["overlap_retrieval"]["n"] > 5
+    assert "overlap_retrieval" not in space_figures(model(single()), single())
 
 
 def test_bags_are_judged_as_they_are_and_wide_ones_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

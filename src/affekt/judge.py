@@ -12,6 +12,8 @@ from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.errors import DataError
 from affekt.model import Model
 
+SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval")  # the last for several labels per text
+
 # Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
 _SPACE_ROWS = 20_000
 _SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
@@ -51,20 +53,27 @@ def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) ->
 
 
 def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
-    """Clustering and retrieval of a split's vectors; of several labels, on the rows that have exactly one."""
-    single = corpus if corpus.single_label else corpus.single_rows()
+    """Clustering and retrieval of a split's vectors.
+
+    Of several labels per text, both look at the rows that have exactly one, as the studies do;
+    "overlap_retrieval" looks at all rows, of which those that share any label are relevant to each other.
+    """
     if model.network.encoder.dimension > _SPACE_WIDTH:
         return {}
-    single = single.select(np.arange(min(len(single), _SPACE_ROWS)))
+    corpus = corpus.select(np.arange(min(len(corpus), _SPACE_ROWS)))
+    single = corpus if corpus.single_label else corpus.single_rows()
     classes = single.class_indices() if len(single) >= 3 else np.zeros(0)
     sizes = np.unique(classes, return_counts=True)[1]
     if len(sizes) < 2 or sizes.max() < 2:  # nothing to tell apart, or nothing alike
         return {}
-    vectors = model.embed(single.texts, unit=takes_unit_vectors(model.network.encoder))
+    vectors = model.embed(corpus.texts, unit=takes_unit_vectors(model.network.encoder))
+    of_one = vectors if corpus.single_label else vectors[corpus.present.sum(1) == 1]
     found: dict[str, Any] = {
-        "clustering": evaluation.clustering(vectors, classes),
-        "retrieval": evaluation.retrieval(vectors, classes),
+        "clustering": evaluation.clustering(of_one, classes),
+        "retrieval": evaluation.retrieval(of_one, classes),
     }
+    if not corpus.single_label:
+        found["overlap_retrieval"] = evaluation.retrieval(vectors, corpus.targets)
     return found
 
 

@@ -44,7 +44,8 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     assert metrics == json.loads((out / "metrics.json").read_text())
     told = {"format", "affekt", "name", "row", "status", "seed", "command", "created", "data", "encoder"}
     told |= {"objective", "hardware", "timing", "decisions", "test", "dev", "per_label", "calibration"}
-    told |= {"clustering", "retrieval", "warnings", "published", "examples", "space_shift"}
+    told |= {"clustering", "retrieval", "overlap_retrieval", "space_shift"}
+    told |= {"warnings", "published", "examples"}
     assert set(metrics) == told
     assert (metrics["status"], metrics["row"], metrics["command"]) == ("complete", "D", "affekt train x")
     assert metrics["data"]["splits"]["train"]["n"] == 42

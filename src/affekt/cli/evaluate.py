@@ -8,7 +8,13 @@ import typer
 from affekt.cli import console
 from affekt.cli.space import Data, ModelName, Split, TextColumn
 
-_SECTIONS = ("classification", "calibration", "clustering", "retrieval")
+_SECTIONS = {
+    "classification": "classification",
+    "calibration": "calibration",
+    "clustering": "clustering",
+    "retrieval": "retrieval",
+    "overlap_retrieval": "retrieval of texts that share a label",
+}
 
 
 def evaluate(
@@ -41,14 +47,14 @@ def evaluate(
 
 
 def _show(figures: Mapping[str, Any]) -> None:
-    for section in _SECTIONS:
+    for section, title in _SECTIONS.items():
         rows = [
             [name, console.figure(name, value)]
             for name, value in (figures.get(section) or {}).items()
             if isinstance(value, dict | int | float)
         ]
         if rows:
-            console.table(f"{section} (n = {figures['n']:,})", ["figure", "value"], rows)
+            console.table(f"{title} (n = {figures['n']:,})", ["figure", "value"], rows)
     per_label = figures.get("per_label") or {}
     if per_label:
         rows = [

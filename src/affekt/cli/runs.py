@@ -52,7 +52,7 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
-    from affekt.studies.reproduce import SPACE_FIGURES, judged_split
+    from affekt.studies.reproduce import SPACE_FIGURES, judged_split, space_by_name
 
     if as_json:
         console.result_json(metrics)
@@ -63,7 +63,7 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
         rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in _SHOWN]
         heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
         console.table(heading, ["figure", *(_way(way, metrics) for way in ways)], rows)
-    space = {**(metrics.get("clustering") or {}), **(metrics.get("retrieval") or {})}
+    space = space_by_name(metrics)
     rows = [[name, console.figure(name, space[name])] for name in SPACE_FIGURES if name in space]
     if rows:
         console.table(f"the space: {judged}", ["figure", "value"], rows)

@@ -225,6 +225,7 @@ def space_section(run: RunFolder) -> Section | None:
     parts = {
         "Clustering": run.metrics.get("clustering"),
         "Retrieval": run.metrics.get("retrieval"),
+        "Retrieval of texts that share a label": run.metrics.get("overlap_retrieval"),
         "Shift from the starting encoder": run.metrics.get("space_shift"),
     }
     body = [join([tag("h3", name), _plain_figures(part, name)]) for name, part in parts.items() if part]

@@ -38,6 +38,8 @@ SPACE_FIGURES = (
     "mrr",
     "precision_at_1",
     "map_at_r",
+    "overlap_map_at_r",
+    "overlap_ndcg_at_10",
     "mean_squared_difference",
     "mean_cosine",
 )
@@ -185,7 +187,7 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
                 unsaid = [one for one in unsaid if one not in said]
                 lines.append(_line(metric + _where(way, first), figures, said))
     for metric in SPACE_FIGURES:
-        values = [_space(metrics).get(metric) for metrics in runs]
+        values = [space_by_name(metrics).get(metric) for metrics in runs]
         if all(value is not None for value in values):
             said = [one for one in unsaid if one["metric"] == metric]
             unsaid = [one for one in unsaid if one not in said]
@@ -210,9 +212,12 @@ def _where(way: str, metrics: Metrics) -> str:
     return " at .5" if way == "fixed" else " with thresholds from dev"
 
 
-def _space(metrics: Metrics) -> dict[str, Any]:
+def space_by_name(metrics: Metrics) -> dict[str, Any]:
+    """Return a run's figures of its space in one dict; overlap_ marks those of texts that share a label."""
     parts = (metrics.get(part) or {} for part in ("clustering", "retrieval", "space_shift"))
-    return {name: value for part in parts for name, value in part.items()}
+    overlap = metrics.get("overlap_retrieval") or {}
+    flat = {name: value for part in parts for name, value in part.items()}
+    return flat | {f"overlap_{name}": value for name, value in overlap.items()}
 
 
 def _line(name: str, figures: list[Any], published: list[Any]) -> str:

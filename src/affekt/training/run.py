@@ -7,7 +7,7 @@ claims the folder, judges, writes and speaks, and the others wait for it.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,24 +21,27 @@ from affekt.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import AffektError, UsageError, unknown_name
 from affekt.files import read_json, write_json
-from affekt.hardware import hardware, peak_memory_mb
-from affekt.judge import classifier_figures, dev_figures, space_figures, space_rank
+from affekt.hardware import hardware
+from affekt.judge import SPACE_PARTS, classifier_figures, dev_figures, space_figures, space_rank
 from affekt.model import Model
 from affekt.network import Network
-from affekt.training.build import (
-    build_encoder,
-    build_network,
-    load_splits,
-    normalised,
-    objective_for,
-    style_of,
-)
+from affekt.training.build import build_network, load_splits, normalised, objective_for, style_of
 from affekt.training.checkpoint import FILE, Progress
 from affekt.training.folder import RunFolder
 from affekt.training.gather import from_leader, join_processes, leads
 from affekt.training.logistic import fit_logistic
 from affekt.training.loop import Loop, TrainingRows
-from affekt.training.recipe import Classify, Logistic, Recipe, Retrofit, read_recipe
+from affekt.training.recipe import Classify, Logistic, Recipe, read_recipe
+from affekt.training.record import (
+    brief,
+    data_digest,
+    describe_data,
+    describe_encoder,
+    describe_timing,
+    epoch_line,
+    example_predictions,
+    space_shift,
+)
 from affekt.training.views import view_texts
 from affekt.training.watch import collapse_warnings, new_rank_warnings
 
@@ -120,10 +123,10 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
         + f" texts of {splits['train'].name}"
     )
-    network = _prepared(recipe, splits)
+    texts, network = _prepared(recipe, splits)
     if leads():
         folder.write_start(recipe, splits)
-    progress, network = _fit(recipe, splits, network, folder=folder, resume=resume, heard=heard)
+    progress, network = _fit(recipe, splits, texts, network, folder=folder, resume=resume, heard=heard)
     if not leads():
         return
     model = _model(recipe, network, splits["train"])
@@ -141,10 +144,10 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         "encoder": describe_encoder(recipe, network),
         "objective": recipe.objective.model_dump(mode="json"),
         "hardware": hardware(recipe.training.precision),
-        "timing": _timing(progress, progress.earlier + time.monotonic() - began),
+        "timing": describe_timing(progress, progress.earlier + time.monotonic() - began),
         **results.pop("figures"),
-        "space_shift": _space_shift(recipe, model, splits),
-        "examples": _examples(model, recipe),
+        "space_shift": space_shift(recipe, model, splits),
+        "examples": example_predictions(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
     }
     metrics["warnings"] = collapse_warnings(metrics, progress.history)
@@ -163,14 +166,21 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     folder.checkpoints(recipe, splits).remove()
 
 
-def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> Network:
-    """Make the network, after seeing to what would fail only later: labels to tell apart, a known metric."""
+def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Network]:
+    """Return the normalised texts and the network, after seeing to what would fail only later."""
     if recipe.objective.kind != "contrastive-unsupervised":
         splits["train"].require_classes()
-    network = build_network(recipe, normalised(splits["train"], style_of(recipe)))
+    texts = normalised(splits["train"], style_of(recipe))
+    network = build_network(recipe, texts)
+    _check_stopping(recipe, splits, network)
+    return texts, network
+
+
+def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network) -> None:
+    """Refuse to stop early by a metric that dev will not have."""
     stopping = recipe.training.early_stopping
     if stopping is None or isinstance(recipe.objective, Logistic):
-        return network
+        return
     if "dev" not in splits:
         raise UsageError("training.early_stopping needs a dev split; give one, or leave early_stopping out.")
     dev, model = splits["dev"], _model(recipe, network, splits["train"])
@@ -179,7 +189,7 @@ def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> Network:
     for sample in (few, dev):
         known = set(dev_figures(model, sample)) | watched
         if stopping.metric in known:
-            return network
+            return
     raise UsageError(f"training.early_stopping.metric: {unknown_name('dev figure', stopping.metric, known)}")
 
 
@@ -199,8 +209,8 @@ def fit_model(
         by those fitted on it ("fitted"; on the very rows they were fitted on, so these are flattering).
     """
     heard, began = listener or Listener(), time.monotonic()
-    network = _prepared(recipe, splits)
-    progress, network = _fit(recipe, splits, network, heard=heard)
+    texts, network = _prepared(recipe, splits)
+    progress, network = _fit(recipe, splits, texts, network, heard=heard)
     model = _model(recipe, network, splits["train"])
     model.about = {"name": recipe.name, "recipe": recipe.digest, "data": data_digest(splits)}
     figures: dict[str, Any] = {"history": progress.history, "seconds": time.monotonic() - began}
@@ -228,6 +238,7 @@ def _plain_figures(corpus: Corpus, logits: np.ndarray, decisions: Decisions) -> 
 def _fit(
     recipe: Recipe,
     splits: dict[str, Corpus],
+    texts: Corpus,
     network: Network,
     *,
     heard: Listener,
@@ -235,16 +246,14 @@ def _fit(
     resume: bool = False,
 ) -> tuple[Progress, Network]:
     if isinstance(recipe.objective, Logistic):
-        return _fit_logistic(recipe, recipe.objective, splits, network, heard)
-    train_corpus = normalised(splits["train"], style_of(recipe))
-    objective = objective_for(recipe, network, train_corpus)
-    views = view_texts(recipe, train_corpus)
-    rows = TrainingRows(train_corpus, objective.encoders(), views)
+        return _fit_logistic(recipe, recipe.objective, texts, splits.get("dev"), network, heard)
+    objective = objective_for(recipe, network, texts)
+    rows = TrainingRows(texts, objective.encoders(), view_texts(recipe, texts))
     judge = _judge(recipe, network, splits.get("dev"))
 
     def tell(entry: dict[str, Any]) -> None:
         heard.say(epoch_line(entry))
-        for warning in new_rank_warnings(loop.progress.history, len(train_corpus.labels)):
+        for warning in new_rank_warnings(loop.progress.history, len(texts.labels)):
             heard.say(f"warning: {warning}")
         if folder is not None:
             folder.write_history([*loop.progress.history])
@@ -256,11 +265,11 @@ def _fit(
 
 
 def _fit_logistic(
-    recipe: Recipe, spec: Logistic, splits: dict[str, Corpus], network: Network, heard: Listener
+    recipe: Recipe, spec: Logistic, texts: Corpus, dev: Corpus | None, network: Network, heard: Listener
 ) -> tuple[Progress, Network]:
     """Fit a head on frozen vectors, at once: the history is one entry long and has no training loss."""
-    began, dev = time.monotonic(), splits.get("dev")
-    head = fit_logistic(network.encoder, normalised(splits["train"], style_of(recipe)), spec)
+    began = time.monotonic()
+    head = fit_logistic(network.encoder, texts, spec)
     seconds = time.monotonic() - began
     fitted = Network(network.encoder, head).eval()
     figures = {} if dev is None else dev_figures(_model(recipe, fitted, dev), dev)
@@ -290,15 +299,6 @@ def _judge(recipe: Recipe, network: Network, dev: Corpus | None) -> Callable[[],
     return judge
 
 
-def epoch_line(entry: dict[str, Any]) -> str:
-    """One line for a log: the epoch's losses and figures."""
-    terms = " ".join(f"{name} {value:.4f}" for name, value in entry["terms"].items())
-    shown = ("f1_macro", "f1_micro", "accuracy", "jaccard", "ami", "map_at_r")
-    dev = " ".join(f"{name} {entry['dev'][name]:.4f}" for name in shown if name in entry["dev"])
-    loss = "" if entry["dev_loss"] is None else f"loss {entry['dev_loss']:.4f} "
-    return f"epoch {entry['epoch']}: train {terms} | dev {loss}{dev} | {entry['seconds']:.0f} s"
-
-
 def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
     labels = corpus.labels if network.head is not None else ()
     rule = Decisions.unfitted(len(labels), single_label=corpus.single_label) if labels else None
@@ -309,7 +309,7 @@ def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> 
     """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
     space = space_figures(model, judged.get("test", judged["dev"]))
-    figures: dict[str, Any] = {"clustering": space.get("clustering"), "retrieval": space.get("retrieval")}
+    figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
     if model.network.head is None:
         return {"figures": figures, "predictions": {}}, model
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
@@ -333,80 +333,3 @@ def fit_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
         split="dev",
         digest=dev.digest,
     )
-
-
-def describe_data(splits: dict[str, Corpus]) -> dict[str, Any]:
-    """What was trained on what: sizes, label counts, skipped rows, a digest over all splits."""
-    train_corpus = splits["train"]
-    return {
-        "name": train_corpus.name,
-        "digest": data_digest(splits),
-        "single_label": train_corpus.single_label,
-        "labels": list(train_corpus.labels),
-        "splits": {name: _describe_split(corpus) for name, corpus in splits.items()},
-        "skipped": [asdict(row) for corpus in splits.values() for row in corpus.skipped],
-    }
-
-
-def data_digest(splits: dict[str, Corpus]) -> str:
-    """One digest of all splits."""
-    return "-".join(f"{name}:{corpus.digest[:12]}" for name, corpus in sorted(splits.items()))
-
-
-def _describe_split(corpus: Corpus) -> dict[str, Any]:
-    counts = np.asarray(corpus.targets).sum(0)
-    return {
-        "n": len(corpus),
-        "label_counts": {
-            label: round(float(count), 2) for label, count in zip(corpus.labels, counts, strict=True)
-        },
-        "mean_words": round(float(np.mean([len(text.split()) for text in corpus.texts])), 2),
-    }
-
-
-def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
-    """Kind, name and size of the encoder."""
-    parameters = sum(p.numel() for p in network.encoder.parameters())
-    named = recipe.encoder.name if recipe.encoder.kind in {"transformer", "charbert"} else recipe.encoder.kind
-    if recipe.encoder.vectors:
-        named += f" on {Path(recipe.encoder.vectors).name}"
-    return {
-        "kind": recipe.encoder.kind,
-        "name": named,
-        "parameters": parameters,
-        "dimension": network.encoder.dimension,
-    }
-
-
-def _timing(progress: Progress, seconds: float) -> dict[str, Any]:
-    return {
-        "epochs": progress.epoch,
-        "seconds_per_epoch": [round(entry["seconds"], 2) for entry in progress.history],
-        "total_seconds": round(seconds, 2),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-    }
-
-
-def _space_shift(recipe: Recipe, model: Model, splits: dict[str, Corpus]) -> dict[str, float] | None:
-    """Row D6: how far held-out vectors moved from the starting encoder's, for retrofitted encoders."""
-    if not isinstance(recipe.objective, Retrofit):
-        return None
-    held_out = splits.get("test", splits["dev"])
-    start = Network(build_encoder(recipe.encoder, splits["train"], recipe.training.seed)).eval()
-    before = Model(start, style=model.style).embed(held_out.texts, unit=False)
-    return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
-
-
-def _examples(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
-    if model.network.head is None:
-        return []
-    return [{"text": p.text, "scores": p.scores, "labels": p.labels} for p in model.predict(recipe.examples)]
-
-
-def brief(metrics: dict[str, Any]) -> dict[str, float]:
-    """The few figures that a model carries with it."""
-    test = metrics.get("test") or {}
-    best = test.get("fitted") or test.get("fixed") or {}
-    return {
-        name: best[name]["value"] for name in ("f1_macro", "f1_micro", "accuracy", "jaccard") if name in best
-    }

@@ -1,0 +1,104 @@
+"""What a run's record says: its data, encoder, time, example predictions, in plain values for JSON."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt import evaluation
+from affekt.corpus import Corpus
+from affekt.hardware import peak_memory_mb
+from affekt.model import Model
+from affekt.network import Network
+from affekt.training.build import build_encoder
+from affekt.training.checkpoint import Progress
+from affekt.training.recipe import Recipe, Retrofit
+
+
+def epoch_line(entry: dict[str, Any]) -> str:
+    """One line for a log: the epoch's losses and figures."""
+    terms = " ".join(f"{name} {value:.4f}" for name, value in entry["terms"].items())
+    shown = ("f1_macro", "f1_micro", "accuracy", "jaccard", "ami", "map_at_r")
+    dev = " ".join(f"{name} {entry['dev'][name]:.4f}" for name in shown if name in entry["dev"])
+    loss = "" if entry["dev_loss"] is None else f"loss {entry['dev_loss']:.4f} "
+    return f"epoch {entry['epoch']}: train {terms} | dev {loss}{dev} | {entry['seconds']:.0f} s"
+
+
+def describe_data(splits: dict[str, Corpus]) -> dict[str, Any]:
+    """What was trained on what: sizes, label counts, skipped rows, a digest over all splits."""
+    train_corpus = splits["train"]
+    return {
+        "name": train_corpus.name,
+        "digest": data_digest(splits),
+        "single_label": train_corpus.single_label,
+        "labels": list(train_corpus.labels),
+        "splits": {name: _describe_split(corpus) for name, corpus in splits.items()},
+        "skipped": [asdict(row) for corpus in splits.values() for row in corpus.skipped],
+    }
+
+
+def data_digest(splits: dict[str, Corpus]) -> str:
+    """One digest of all splits."""
+    return "-".join(f"{name}:{corpus.digest[:12]}" for name, corpus in sorted(splits.items()))
+
+
+def _describe_split(corpus: Corpus) -> dict[str, Any]:
+    counts = np.asarray(corpus.targets).sum(0)
+    return {
+        "n": len(corpus),
+        "label_counts": {
+            label: round(float(count), 2) for label, count in zip(corpus.labels, counts, strict=True)
+        },
+        "mean_words": round(float(np.mean([len(text.split()) for text in corpus.texts])), 2),
+    }
+
+
+def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
+    """Kind, name and size of the encoder."""
+    parameters = sum(p.numel() for p in network.encoder.parameters())
+    named = recipe.encoder.name if recipe.encoder.kind in {"transformer", "charbert"} else recipe.encoder.kind
+    if recipe.encoder.vectors:
+        named += f" on {Path(recipe.encoder.vectors).name}"
+    return {
+        "kind": recipe.encoder.kind,
+        "name": named,
+        "parameters": parameters,
+        "dimension": network.encoder.dimension,
+    }
+
+
+def describe_timing(progress: Progress, seconds: float) -> dict[str, Any]:
+    """Time and memory of a run that took some seconds in all."""
+    return {
+        "epochs": progress.epoch,
+        "seconds_per_epoch": [round(entry["seconds"], 2) for entry in progress.history],
+        "total_seconds": round(seconds, 2),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+    }
+
+
+def space_shift(recipe: Recipe, model: Model, splits: dict[str, Corpus]) -> dict[str, float] | None:
+    """Row D6: how far held-out vectors moved from the starting encoder's, for retrofitted encoders."""
+    if not isinstance(recipe.objective, Retrofit):
+        return None
+    held_out = splits.get("test", splits["dev"])
+    start = Network(build_encoder(recipe.encoder, splits["train"], recipe.training.seed)).eval()
+    before = Model(start, style=model.style).embed(held_out.texts, unit=False)
+    return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
+
+
+def example_predictions(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
+    """What the model says of the recipe's example texts."""
+    if model.network.head is None:
+        return []
+    return [{"text": p.text, "scores": p.scores, "labels": p.labels} for p in model.predict(recipe.examples)]
+
+
+def brief(metrics: dict[str, Any]) -> dict[str, float]:
+    """The few figures that a model carries with it."""
+    test = metrics.get("test") or {}
+    best = test.get("fitted") or test.get("fixed") or {}
+    return {
+        name: best[name]["value"] for name in ("f1_macro", "f1_micro", "accuracy", "jaccard") if name in best
+    }
