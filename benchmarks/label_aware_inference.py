@@ -9,16 +9,14 @@ turned order, after one run of each that does not count; the figure is the media
     python benchmarks/label_aware_inference.py [--rounds 9] [--texts 2000] [--threads 2] [-o FILE.json]
 """
 
-import argparse
-import json
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from common import options_of, tell
 
 TARGET = 1.6
 DATA = "semeval2018-ec-en"
@@ -95,17 +93,12 @@ def mean_tokens(model: Any, texts: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options_of(__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
     import torch
-
-    from affekt.hardware import hardware
 
     torch.set_num_threads(options.threads)
     name, texts = load_texts(options.texts)
@@ -122,12 +115,8 @@ def main() -> None:
         "reached": ratio["median"] <= TARGET,
         "texts_per_second": {who: len(texts) / statistics.median(times) for who, times in taken.items()},
         "mean_tokens": {who: mean_tokens(model, texts) for who, model in models.items()},
-        "hardware": hardware(),
-        "command": " ".join(["python", "benchmarks/label_aware_inference.py", *sys.argv[1:]]),
     }
-    print(json.dumps(summary, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    tell(summary, options.out)
 
 
 if __name__ == "__main__":

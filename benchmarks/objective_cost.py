@@ -6,24 +6,20 @@ median of the ratios to the neighbouring plain step. All encoders are the same; 
     python benchmarks/objective_cost.py [--rounds 30] [--data goemotions] [-o FILE.json]
 """
 
-import argparse
-import json
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from affekt import catalog
-from affekt.hardware import hardware
 from affekt.training.build import build_network, objective_for
 from affekt.training.loop import TrainingRows, epoch_batches
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients
 from affekt.training.recipe import Recipe, parse_recipe
+from common import options_of, tell
 
 BATCH = 32
 OBJECTIVES: dict[str, dict[str, Any]] = {
@@ -47,12 +43,9 @@ def step(objective: Objective, rows: TrainingRows, optimizers: list[Any], batch:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options_of(__doc__)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--data", default="goemotions")
-    parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(2)
     corpus = catalog.load(options.data)["train"]
@@ -90,12 +83,8 @@ def main() -> None:
         "median_ratio_to_classify": {
             name: round(statistics.median(values), 3) for name, values in ratios.items()
         },
-        "hardware": hardware(),
-        "command": " ".join(["python", "benchmarks/objective_cost.py", *sys.argv[1:]]),
     }
-    print(json.dumps(summary, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(summary, indent=2) + "\n")
+    tell(summary, options.out)
 
 
 if __name__ == "__main__":

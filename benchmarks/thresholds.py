@@ -6,14 +6,15 @@ Reads what training writes beside its metrics (columns split, targets, logits). 
 drawn with replacement, all of them or as many as --rows says; every method is fitted on the same draws.
 """
 
-import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from affekt.decisions import Decisions, fit_thresholds
 from affekt.evaluation import classification
+from common import options_of, tell
 
 METHODS = {
     "fixed .5": {"method": "fixed"},
@@ -39,31 +40,35 @@ def macro_f1(dev: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndar
     return [classification(*test, thresholds)["f1_macro"] for thresholds in fitted]
 
 
+def compared(path: Path, resamples: int, rows: int) -> dict[str, Any]:
+    """Return macro-F1 on test by method: fitted on dev as it is, then over redrawn dev sets."""
+    splits = read(path)
+    dev, test = splits["dev"], splits["test"]
+    random = np.random.default_rng(0)
+    draws = [random.integers(0, len(dev[0]), rows or len(dev[0])) for _ in range(resamples)]
+    scores = np.array([macro_f1((dev[0][drawn], dev[1][drawn]), test) for drawn in draws])
+    gains = scores - scores[:, [list(METHODS).index("plain argmax")]]
+    methods = {
+        name: {
+            "whole_dev": whole,
+            "redrawn": float(scores[:, place].mean()),
+            "gain_on_plain_argmax": float(gains[:, place].mean()),
+            "standard_error": float(gains[:, place].std() / np.sqrt(len(draws))),
+            "wins": float((gains[:, place] > 0).mean()),
+        }
+        for place, (name, whole) in enumerate(zip(METHODS, macro_f1(dev, test), strict=True))
+    }
+    return {"dev": len(dev[0]), "test": len(test[0]), "rows_drawn": len(draws[0]), "f1_macro": methods}
+
+
 def main() -> None:
-    """Print a table per file: fitted on dev as it is, then means, gains and wins over redrawn dev sets."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options_of(__doc__)
     parser.add_argument("predictions", nargs="+", type=Path)
     parser.add_argument("--resamples", type=int, default=20)
     parser.add_argument("--rows", type=int, default=0, help="rows of each dev set; 0: as many as dev has")
     options = parser.parse_args()
-    for path in options.predictions:
-        splits = read(path)
-        dev, test = splits["dev"], splits["test"]
-        random = np.random.default_rng(0)
-        draws = [
-            random.integers(0, len(dev[0]), options.rows or len(dev[0])) for _ in range(options.resamples)
-        ]
-        scores = np.array([macro_f1((dev[0][rows], dev[1][rows]), test) for rows in draws])
-        gains = scores - scores[:, [list(METHODS).index("plain argmax")]]
-        print(f"{path}: dev {len(dev[0])} rows, test {len(test[0])}, {len(draws)} draws of {len(draws[0])}")
-        print(f"{'method':18s} {'whole dev':>9s} {'redrawn':>8s} {'gain':>7s} {'± s.e.':>7s} {'wins':>5s}")
-        for place, (name, whole) in enumerate(zip(METHODS, macro_f1(dev, test), strict=True)):
-            gain = gains[:, place]
-            error, wins = gain.std() / np.sqrt(len(gain)), (gain > 0).mean()
-            mean = scores[:, place].mean()
-            print(f"{name:18s} {whole:9.4f} {mean:8.4f} {gain.mean():+7.4f} {error:7.4f} {wins:5.2f}")
+    results = {str(path): compared(path, options.resamples, options.rows) for path in options.predictions}
+    tell({"draws": options.resamples, "results": results}, options.out)
 
 
 if __name__ == "__main__":

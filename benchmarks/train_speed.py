@@ -15,8 +15,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
+
+from common import options_of, tell
 
 BATCH, RATE, DROPOUT, SKIPPED = 32, 1e-4, 0.1, 10
 
@@ -178,15 +179,12 @@ def one_run(who: str, data: str, steps: int, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options_of(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--data", default="goemotions")
     parser.add_argument("--who", choices=sorted(RUNNERS), help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
     if options.who:
         print(json.dumps(RUNNERS[options.who](options.data, options.steps, options.seed)))
@@ -198,8 +196,6 @@ def main() -> None:
             print(who, {k: round(v, 3) for k, v in runs[who][-1].items() if k != "losses"}, flush=True)
     ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(*runs.values(), strict=True)]
     last = {who: [statistics.fmean(run["losses"][-30:]) for run in done] for who, done in runs.items()}
-    from affekt.hardware import hardware
-
     summary = {
         "data": options.data,
         "batch": BATCH,
@@ -213,12 +209,8 @@ def main() -> None:
             who: statistics.median(r["peak_memory_mb"] for r in done) for who, done in runs.items()
         },
         "loss_of_last_30_steps": last,
-        "hardware": hardware(),
-        "command": " ".join(["python", "benchmarks/train_speed.py", *sys.argv[1:]]),
     }
-    print(json.dumps(summary, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(summary, indent=2) + "\n")
+    tell(summary, options.out)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ paired bootstrap; `loss_beside_first` is how much more a run loses to the typos 
     python benchmarks/typos.py RUN RUN [RUN ...] [--shares .05 .1 .2] [--seed 0] [--rows N] [-o FILE.json]
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from common import options_of, tell
 
 SHARES = (0.05, 0.1, 0.2)
 
@@ -100,15 +100,12 @@ def judged(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options_of(__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--shares", nargs="+", type=float, default=list(SHARES))
     parser.add_argument("--seed", type=int, default=0, help="of the typos")
     parser.add_argument("--rows", type=int, help="only the first rows of the test set")
     parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
     if len({folder.name for folder in options.runs}) < max(2, len(options.runs)):
         parser.error("name two or more run folders of different names")
@@ -142,11 +139,8 @@ def main() -> None:
             way: judged(targets, runs, single_label=test.single_label, resamples=options.resamples)
             for way, runs in decided.items()
         },
-        "command": " ".join(["python", "benchmarks/typos.py", *sys.argv[1:]]),
     }
-    print(json.dumps(summary, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    tell(summary, options.out)
 
 
 if __name__ == "__main__":
