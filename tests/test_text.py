@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from affekt import hashtags as hashtags_module
 from affekt import text as text_module
 from affekt.errors import UsageError
-from affekt.hashtags import ranks
-from affekt.text import STYLES, normalize, segment_hashtag
+from affekt.hashtags import ranks, segment_hashtag
+from affekt.text import STYLES, normalize, plain_words
+from affekt.text import plain as plain_style
 
 ALL_STYLES = sorted(STYLES)
 
@@ -357,9 +358,9 @@ def test_the_published_cases_are_settled_after_one_application(text, style):
 @thorough
 @given(text=nasty)
 def test_affekt_leaves_no_name_no_capital_and_no_double_blank(text):
-    plain = normalize(text, "affekt")
-    if not text_module._affekt_pass(text):
+    if not plain_style.plain_pass(text):
         return  # nothing would be left of it
+    plain = normalize(text, "affekt")
     assert plain == plain.lower()
     assert plain == " ".join(plain.split())
     assert not re.search(r"(?<![\w@])@\w|#\w*[^\W\d_]", plain)
@@ -439,7 +440,7 @@ def test_importing_the_module_loads_neither_nltk_nor_emoji():
     assert answer.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", [text_module, hashtags_module])
+@pytest.mark.parametrize("module", [text_module, plain_words, hashtags_module])
 def test_the_examples_in_the_docstrings_hold(module):
     found = doctest.testmod(module)
     assert found.attempted >= 1
