@@ -1,19 +1,14 @@
 """A convolutional network over trainable word vectors: row E1."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.saving import Share, Size, read_encoder, read_options, restore, write_encoder
-from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import PAD, WordVocabulary, pad_rows, start_on_words
+from affekt.encoders.saving import Share, Size
+from affekt.encoders.word_encoder import WordEncoder
+from affekt.encoders.words import WordVocabulary
 from affekt.errors import ModelError
 
 
@@ -44,7 +39,7 @@ class WordCnnOptions:
     max_words: Size | None = None
 
 
-class WordCnnEncoder(nn.Module):
+class WordCnnEncoder(WordEncoder):
     """Convolutions and max-pooling over words, then the maximum over all positions.
 
     A batch is padded to its own longest text, not to `max_length`. Each convolution keeps the length (zeros
@@ -54,42 +49,19 @@ class WordCnnEncoder(nn.Module):
     """
 
     kind = "word-cnn"
+    Options = WordCnnOptions
 
     def __init__(self, vocabulary: WordVocabulary, options: WordCnnOptions) -> None:
-        super().__init__()
         if options.kernel % 2 == 0:
             raise ModelError(f"kernel is {options.kernel}: it must be odd to keep the length.")
-        self.vocabulary, self.options = vocabulary, options
+        super().__init__(vocabulary, options)
         self.dimension = options.filters
-        self.embedding = nn.Embedding(len(vocabulary), options.word_dimension, padding_idx=PAD)
         sizes = [options.word_dimension] + [options.filters] * (options.blocks - 1)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(size, options.filters, options.kernel, padding=options.kernel // 2) for size in sizes
         )
         self.dropout = nn.Dropout(options.dropout)
         self.pool = nn.MaxPool1d(options.pool, ceil_mode=True)
-
-    @classmethod
-    def build(
-        cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
-    ) -> "WordCnnEncoder":
-        """Make an encoder for the words of the training texts, starting from word vectors where given.
-
-        Args:
-            texts: The training texts.
-            vectors: Word vectors; those of words that the texts hold are taken.
-            seed: Decides the starting weights.
-            options: Fields of `WordCnnOptions`.
-        """
-        return start_on_words(cls, texts, read_options(cls.kind, WordCnnOptions, options), vectors, seed)
-
-    def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-        """Return the word ids of each text."""
-        return self.vocabulary.rows(texts, self.options.max_length)
-
-    def collate(self, rows: Sequence[NDArray[np.int32]]) -> Batch:
-        """Return `ids` and `mask`, each (n, t)."""
-        return pad_rows(rows)
 
     def forward(self, batch: Batch) -> Encoded:
         """Encode a batch into vectors (n, filters); pooled positions are no tokens, so there are none."""
@@ -102,23 +74,6 @@ class WordCnnEncoder(nn.Module):
             lengths = -(-lengths // self.options.pool)
         return Encoded(hidden.amax(dim=2))
 
-    def word_embeddings(self) -> nn.Embedding:
-        """Return the word vectors."""
-        return self.embedding
-
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """Return the word vectors, then the parameters of each block."""
         return [list(self.embedding.parameters()), *(list(block.parameters()) for block in self.convolutions)]
-
-    def save(self, folder: Path) -> None:
-        """Write vocab.txt, encoder.safetensors and encoder.json."""
-        self.vocabulary.save(folder)
-        write_encoder(folder, self.kind, self.options, self.state_dict())
-
-    @classmethod
-    def load(cls, folder: Path) -> "WordCnnEncoder":
-        """Read an encoder that `save` wrote, set to evaluation."""
-        options, tensors = read_encoder(folder, cls.kind, WordCnnOptions)
-        encoder = cls(WordVocabulary.load(folder), options)
-        restore(encoder, tensors, folder)
-        return encoder

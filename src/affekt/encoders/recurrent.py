@@ -1,20 +1,16 @@
 """A bidirectional LSTM over trainable word vectors: row B2."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.saving import Share, Size, read_encoder, read_options, restore, write_encoder
-from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import PAD, WordVocabulary, pad_rows, start_on_words
+from affekt.encoders.saving import Share, Size
+from affekt.encoders.word_encoder import WordEncoder
+from affekt.encoders.words import WordVocabulary
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,15 @@ class BiLstmOptions:
     max_words: Size | None = None
 
 
-class BiLstmEncoder(nn.Module):
+class BiLstmEncoder(WordEncoder):
     """Reads word vectors in both directions; padding is packed away, so a text's vector is its own."""
 
     kind = "bilstm"
+    Options = BiLstmOptions
 
     def __init__(self, vocabulary: WordVocabulary, options: BiLstmOptions) -> None:
-        super().__init__()
-        self.vocabulary, self.options = vocabulary, options
+        super().__init__(vocabulary, options)
         self.dimension = 2 * options.hidden
-        self.embedding = nn.Embedding(len(vocabulary), options.word_dimension, padding_idx=PAD)
         self.lstm = nn.LSTM(
             options.word_dimension,
             options.hidden,
@@ -61,28 +56,6 @@ class BiLstmEncoder(nn.Module):
             dropout=options.dropout if options.layers > 1 else 0.0,
         )
         self.dropout = nn.Dropout(options.dropout)
-
-    @classmethod
-    def build(
-        cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
-    ) -> "BiLstmEncoder":
-        """Make an encoder for the words of the training texts, starting from word vectors where given.
-
-        Args:
-            texts: The training texts.
-            vectors: Word vectors; those of words that the texts hold are taken.
-            seed: Decides the starting weights.
-            options: Fields of `BiLstmOptions`.
-        """
-        return start_on_words(cls, texts, read_options(cls.kind, BiLstmOptions, options), vectors, seed)
-
-    def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-        """Return the word ids of each text."""
-        return self.vocabulary.rows(texts, self.options.max_length)
-
-    def collate(self, rows: Sequence[NDArray[np.int32]]) -> Batch:
-        """Return `ids` and `mask`, each (n, t)."""
-        return pad_rows(rows)
 
     def forward(self, batch: Batch) -> Encoded:
         """Encode a batch; the tokens are the last layer's states, both directions joined."""
@@ -103,10 +76,6 @@ class BiLstmEncoder(nn.Module):
             return tokens.masked_fill(~mask[:, :, None], -torch.inf).amax(dim=1)
         return tokens.sum(dim=1) / mask.sum(dim=1, keepdim=True)  # padded positions are zero
 
-    def word_embeddings(self) -> nn.Embedding:
-        """Return the word vectors."""
-        return self.embedding
-
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """Return the word vectors, then the parameters of each LSTM layer."""
         layers = [
@@ -114,16 +83,3 @@ class BiLstmEncoder(nn.Module):
             for layer in range(self.options.layers)
         ]
         return [list(self.embedding.parameters()), *layers]
-
-    def save(self, folder: Path) -> None:
-        """Write vocab.txt, encoder.safetensors and encoder.json."""
-        self.vocabulary.save(folder)
-        write_encoder(folder, self.kind, self.options, self.state_dict())
-
-    @classmethod
-    def load(cls, folder: Path) -> "BiLstmEncoder":
-        """Read an encoder that `save` wrote, set to evaluation."""
-        options, tensors = read_encoder(folder, cls.kind, BiLstmOptions)
-        encoder = cls(WordVocabulary.load(folder), options)
-        restore(encoder, tensors, folder)
-        return encoder

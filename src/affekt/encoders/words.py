@@ -4,8 +4,7 @@ import html
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affekt.encoders.saving import Module, drawn_from
 from affekt.encoders.vectors import WordVectors, vector_rows
 from affekt.errors import ModelError
 from affekt.files import written_aside
@@ -203,32 +201,6 @@ def starting_matrix(
     matrix[UNKNOWN] = mean
     matrix[PAD] = 0
     return torch.from_numpy(matrix)
-
-
-def start_on_words(
-    make: Callable[[WordVocabulary, Any], Module],
-    texts: Iterable[str],
-    options: Any,
-    vectors: WordVectors | None,
-    seed: int,
-) -> Module:
-    """Return a new encoder whose `embedding` holds the words of some texts, starting from given vectors.
-
-    Args:
-        make: The encoder's class: a vocabulary and options in, a module out.
-        texts: The training texts.
-        options: A dataclass with `word_dimension` (overruled by the vectors'), `min_count` and `max_words`.
-        vectors: Word vectors, if any.
-        seed: Decides all random numbers of the start.
-    """
-    if vectors is not None:
-        options = replace(options, word_dimension=vectors.matrix.shape[1])
-    vocabulary = WordVocabulary.build(texts, vectors, min_count=options.min_count, max_size=options.max_words)
-    with drawn_from(seed):
-        module = make(vocabulary, options)
-    start = starting_matrix(vocabulary, vectors, dimension=options.word_dimension, seed=seed)
-    module.get_submodule("embedding").load_state_dict({"weight": start})
-    return module
 
 
 def pad_rows(rows: Sequence[NDArray[np.int32]]) -> dict[str, torch.Tensor]:
