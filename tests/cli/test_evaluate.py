@@ -84,3 +84,14 @@ def test_several_labels_in_a_cell_are_parted(verb, classifier, tmp_path):
     (tmp_path / "several.csv").write_text(f'text,labels\na,{LABELS[0]};{LABELS[1]}\nb,{LABELS[1]}\nc,""\n')
     found = json.loads(verb("evaluate", classifier, tmp_path / "several.csv", "--separator", ";", "--json"))
     assert found["per_label"][LABELS[1]]["support"] == 2
+
+
+def test_rows_without_text_are_left_out_when_asked_and_said(verb, classifier, tmp_path, monkeypatch):
+    rows = [*(f"post {i} of {label},{label}" for i in range(2) for label in LABELS[:2]), f",{LABELS[0]}"]
+    (tmp_path / "holes.csv").write_text("text,labels\n" + "\n".join(rows) + "\n")
+    with pytest.raises(DataError, match=r"holes\.csv:6: column 'text' is empty"):
+        verb("evaluate", classifier, tmp_path / "holes.csv")
+    told: list[str] = []
+    monkeypatch.setattr("affekt.cli.console.say", told.append)
+    verb("evaluate", classifier, tmp_path / "holes.csv", "--on-bad-row", "skip")
+    assert told == ["left out holes.csv:6: column 'text' is empty", "1 row was left out"]

@@ -111,3 +111,17 @@ def test_what_cannot_be_drawn_is_said_before_the_model_is_opened(verb, unloadabl
         verb("map", unloadable, "sample", "--split", "later")
     with pytest.raises(DataError, match="did you mean sample"):
         verb("map", unloadable, "smple")
+
+
+@pytest.mark.parametrize(("name", "out"), [("map", "map.html"), ("cluster", "groups.csv")])
+def test_rows_without_text_are_left_out_when_asked_and_said(verb, classifier, posts, name, out, monkeypatch):
+    with posts.open("a") as file:
+        file.write("x,,joy\ny,,fear\n")
+    with pytest.raises(DataError, match=r"posts\.csv:14: column 'text' is empty"):
+        verb(name, classifier, posts, "-o", posts.parent / out)
+    assert not (posts.parent / out).exists()
+    told: list[str] = []
+    monkeypatch.setattr("affekt.cli.console.say", told.append)
+    verb(name, classifier, posts, "-o", posts.parent / out, "--on-bad-row", "skip")
+    assert "2 rows were left out" in told
+    assert (posts.parent / out).exists()

@@ -4,13 +4,26 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+import typer
+
+BadRows = Annotated[Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")]
 
 
 def say(line: str = "") -> None:
     """Write a line for people to standard error, so that standard output holds results only."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def say_left_out(rows: Iterable[tuple[str, str]], count: int) -> None:
+    """Say which rows of a file could not be used: where and why of the first three, and how many in all."""
+    for where, reason in islice(rows, 3):
+        say(f"left out {where}: {reason}")
+    if count:
+        say(f"{count:,} row{' was' if count == 1 else 's were'} left out")
 
 
 def result(line: str = "") -> None:

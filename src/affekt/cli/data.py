@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -62,9 +62,7 @@ def inspect_data(
     split: Annotated[str, typer.Option(help="Column that says train, dev or test.")] = "",
     delimiter: Annotated[str, typer.Option(help="What parts the columns of a csv file.")] = "",
     quotes: Annotated[bool, typer.Option(help="Whether quotes enclose csv fields.")] = True,
-    on_bad_row: Annotated[
-        Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")
-    ] = "fail",
+    on_bad_row: console.BadRows = "fail",
     taxonomy: Annotated[str, typer.Option(help="full, ekman or sentiment.")] = "full",
     figure: Annotated[Path | None, typer.Option(help="Draw the class distribution into this PNG.")] = None,
     as_json: AsJson = False,

@@ -24,6 +24,7 @@ def evaluate(
     text: TextColumn = "text",
     labels: Annotated[str, typer.Option(help="The file's label column.")] = "labels",
     separator: Annotated[str | None, typer.Option(help="What separates labels in the column.")] = None,
+    on_bad_row: console.BadRows = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
@@ -33,7 +34,9 @@ def evaluate(
     from affekt.model import load
     from affekt.report.space import read_split
 
-    corpus = read_split(data, split, Columns(text=text, labels=labels, separator=separator))
+    columns = Columns(text=text, labels=labels, separator=separator)
+    corpus = read_split(data, split, columns, on_bad_row)
+    console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
     figures = evaluate_model(load(model), corpus)
     if not any(figures.get(section) for section in _SECTIONS):
         raise DataError(

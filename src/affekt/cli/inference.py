@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from affekt.model import Model, Prediction
 
 TextColumn = Annotated[str, typer.Option(help="The file's text column.")]
-BadRows = Annotated[Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")]
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
 _SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet")
@@ -38,7 +37,7 @@ def predict(
         ),
     ] = None,
     text: TextColumn = "text",
-    on_bad_row: BadRows = "fail",
+    on_bad_row: console.BadRows = "fail",
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
     ] = False,
@@ -75,7 +74,7 @@ def embed(
     file: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
     text: TextColumn = "text",
-    on_bad_row: BadRows = "fail",
+    on_bad_row: console.BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
@@ -179,10 +178,8 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         counted = sorted(summary["predicted"].items(), key=lambda item: -item[1])
         shown = [[label or "(none)", f"{n:,}", f"{n / rows:.1%}"] for label, n in counted if n]
         console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
-    for row in summary["skipped_rows"][:3]:
-        console.say(f"left out {row['where']}: {row['reason']}")
-    if summary["skipped"]:
-        console.say(f"{summary['skipped']:,} rows were left out")
+    listed = ((row["where"], row["reason"]) for row in summary["skipped_rows"])
+    console.say_left_out(listed, summary["skipped"])
     what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"
     console.say(f"{what} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f}/s): {summary['out']}")
 

@@ -25,6 +25,7 @@ def map_texts(
     split: Split = None,
     text: TextColumn = "text",
     labels: LabelColumn = None,
+    on_bad_row: console.BadRows = "fail",
     clusters: Annotated[
         int | None, typer.Option(min=2, help="How many clusters; as many as labels by default, up to 12.")
     ] = None,
@@ -36,7 +37,8 @@ def map_texts(
     from affekt.report.space import check_page, draw_map, read_texts
 
     check_page(out)
-    corpus = read_texts(data, split, text=text, labels=labels, limit=limit, seed=seed)
+    corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row, limit=limit, seed=seed)
+    console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
     page, picture = draw_map(load(model), corpus, out, clusters=clusters, seed=seed)
     console.say(f"page: {page}\npicture: {picture}")
 
@@ -48,6 +50,7 @@ def cluster(
     split: Split = None,
     text: TextColumn = "text",
     labels: LabelColumn = None,
+    on_bad_row: console.BadRows = "fail",
     clusters: Annotated[
         int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")
     ] = None,
@@ -61,7 +64,8 @@ def cluster(
 
     check_table(out, data)
     grouping = Grouping(clusters, method, seed)
-    corpus = read_texts(data, split, text=text, labels=labels)
+    corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row)
+    console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
     grouping.check(len(corpus))
     summaries = cluster_corpus(load(model), corpus, out, grouping)
     if json:

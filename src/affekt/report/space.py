@@ -20,6 +20,7 @@ from affekt.output import format_of
 from affekt.report.clusters import ClusterSummary, cluster_names, summarise_clusters
 from affekt.report.map import write_map
 from affekt.report.projection import project
+from affekt.rows import OnBadRow
 
 _SILHOUETTE_ROWS = 5_000  # enough to choose the number of clusters
 _MOST_CLUSTERS = 12
@@ -62,12 +63,12 @@ class Grouping:
             raise DataError(f"{self.clusters} clusters were asked for, but there are only {count:,} texts.")
 
 
-def read_split(data: str, split: str | None, columns: Columns) -> Corpus:
+def read_split(data: str, split: str | None, columns: Columns, on_bad_row: OnBadRow = "fail") -> Corpus:
     """Return one split of a known data set, of a folder of split files, or a file.
 
     Without a split it is "test", or the only one there is.
     """
-    corpora = catalog.read(data, columns=columns)
+    corpora = catalog.read(data, columns=columns, on_bad_row=on_bad_row)
     if split is None and len(corpora) == 1:
         return next(iter(corpora.values()))
     wanted = split_named(split or "test")
@@ -83,6 +84,7 @@ def read_texts(
     *,
     text: str = "text",
     labels: str | None = None,
+    on_bad_row: OnBadRow = "fail",
     limit: int | None = None,
     seed: int = 0,
 ) -> Corpus:
@@ -92,7 +94,7 @@ def read_texts(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1 text, but is {limit}.")
-    corpus = read_split(data, split, Columns(text=text, labels=labels))
+    corpus = read_split(data, split, Columns(text=text, labels=labels), on_bad_row)
     if limit is None or len(corpus) <= limit:
         return corpus
     drawn = np.random.default_rng(seed).choice(len(corpus), limit, replace=False)
