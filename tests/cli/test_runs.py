@@ -79,7 +79,7 @@ def test_reproduce_writes_a_page_for_each_row_named_or_for_all(verb, runs, tmp_p
     verb("reproduce", "B3", "--runs", runs, "--out", tmp_path / "one")
     assert [path.name for path in (tmp_path / "one").glob("*.md")] == ["row-b3.md"]
     verb("reproduce", "--runs", runs, "--out", tmp_path / "all")
-    assert {path.name for path in (tmp_path / "all").glob("*.md")} == {"row-b3.md", "row-c1.md"}
+    assert {path.name for path in (tmp_path / "all").glob("*.md")} == {"row-b3.md", "row-c1.md", "spaces.md"}
     text = (tmp_path / "one" / "row-b3.md").read_text(encoding="utf-8")
     assert "0.462 (bert-base-uncased, Huang and Wen)" in text
     assert "Warning: collapse watch" in text

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from affekt.errors import DataError, UsageError
-from affekt.studies.reproduce import judged_split, write_tables
+from affekt.studies.kept import judged_split
+from affekt.studies.reproduce import write_tables
 
 PUBLISHED = [
     {"metric": "f1_macro", "value": 0.462, "encoder": "bert-base", "thresholds": "fixed", "source": "A, B"},
@@ -63,7 +64,7 @@ def add(runs, folder, content, recipe=None):
 
 
 def page(runs, *rows):
-    [path] = write_tables(rows, runs, runs.parent / "out")
+    path = write_tables(rows, runs, runs.parent / "out")[0]
     return path.read_text(encoding="utf-8")
 
 

@@ -52,7 +52,7 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
-    from affekt.studies.reproduce import SPACE_FIGURES, judged_split, space_by_name
+    from affekt.studies.kept import SPACE_FIGURES, judged_split, space_by_name
 
     if as_json:
         console.result_json(metrics)

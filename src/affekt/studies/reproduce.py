@@ -16,8 +16,8 @@ from typing import Any
 from affekt.errors import DataError, UsageError
 from affekt.files import read_json, write_json, written_aside
 from affekt.report.names import SAYS_ACCURACY
-
-Metrics = dict[str, Any]
+from affekt.studies.kept import SPACE_FIGURES, Metrics, group_of, judged_split, space_by_name
+from affekt.studies.spaces import write_spaces
 
 _CLASSIFIER = (
     "f1_macro",
@@ -28,21 +28,6 @@ _CLASSIFIER = (
     "precision_macro",
     "recall_macro",
 )
-SPACE_FIGURES = (
-    "silhouette",
-    "davies_bouldin",
-    "ami",
-    "ari",
-    "fms",
-    "v_measure",
-    "mrr",
-    "precision_at_1",
-    "map_at_r",
-    "overlap_map_at_r",
-    "overlap_ndcg_at_10",
-    "mean_squared_difference",
-    "mean_cosine",
-)
 _DROPPED = ("examples",)  # too long to keep beside the tables
 
 
@@ -50,7 +35,7 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     """Write one page of tables per row of the studies and return their paths.
 
     Args:
-        rows: Rows to write, such as "B3"; all rows that have runs when empty.
+        rows: Rows to write, such as "B3"; all rows that have runs when empty, and spaces.md beside them.
         runs: The folder that holds run folders.
         out: Where pages go, and `runs/` with the kept metrics.
 
@@ -71,17 +56,9 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
             f"{', '.join(sorted(by_row)) or 'none'}. Train a recipe of that row first."
         )
     written = {row for found in chosen.values() for row in found} if rows else set(by_row)
-    return [_write_page(row, by_row[row], out) for row in sorted(written)]
-
-
-def judged_split(metrics: Metrics) -> str:
-    """Return the split that a run's final figures are of: test where it was read, else dev.
-
-    An encoder without a classifier has figures of its space alone, and they are of test where there is one.
-    """
-    if metrics.get("test"):
-        return "test"
-    return "test" if not metrics.get("dev") and "test" in metrics["data"]["splits"] else "dev"
+    pages = [_write_page(row, by_row[row], out) for row in sorted(written)]
+    overview = None if rows else write_spaces([metrics for runs in by_row.values() for metrics in runs], out)
+    return [*pages, overview] if overview else pages
 
 
 def _is_row(wanted: str, row: str) -> bool:
@@ -129,7 +106,7 @@ def _settings(recipe: Path) -> str:
 def _write_page(row: str, runs: list[Metrics], out: Path) -> Path:
     groups: dict[tuple[str, ...], list[Metrics]] = defaultdict(list)
     for metrics in runs:
-        groups[_group(metrics)].append(metrics)
+        groups[group_of(metrics)].append(metrics)
     names = [key[0] for key in groups]
     parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each table by the command below it.", ""]
     for key, group in sorted(groups.items()):
@@ -139,14 +116,6 @@ def _write_page(row: str, runs: list[Metrics], out: Path) -> Path:
     with written_aside(path) as aside:
         aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
     return path
-
-
-def _group(metrics: Metrics) -> tuple[str, ...]:
-    """Return what runs must share to be one line: name first, settings last."""
-    data = metrics["data"]
-    name = f"{metrics['name']}, {metrics['encoder']['name']}"
-    judged = judged_split(metrics)
-    return name, data["name"], judged, ",".join(metrics.get(judged) or {}), metrics.get("settings") or ""
 
 
 def _section(name: str, runs: list[Metrics]) -> list[str]:
@@ -210,14 +179,6 @@ def _where(way: str, metrics: Metrics) -> str:
     if metrics["data"]["single_label"] or not (metrics.get("test") or metrics.get("dev")):
         return ""
     return " at .5" if way == "fixed" else " with thresholds from dev"
-
-
-def space_by_name(metrics: Metrics) -> dict[str, Any]:
-    """Return a run's figures of its space in one dict; overlap_ marks those of texts that share a label."""
-    parts = (metrics.get(part) or {} for part in ("clustering", "retrieval", "space_shift"))
-    overlap = metrics.get("overlap_retrieval") or {}
-    flat = {name: value for part in parts for name, value in part.items()}
-    return flat | {f"overlap_{name}": value for name, value in overlap.items()}
 
 
 def _line(name: str, figures: list[Any], published: list[Any]) -> str:

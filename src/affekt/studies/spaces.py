@@ -1,0 +1,89 @@
+"""One page on which all spaces of the same texts stand beside each other, whatever made them."""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from affekt.files import written_aside
+from affekt.studies.kept import Metrics, group_of, judged_split, space_by_name
+
+_SHOWN = {
+    "silhouette": "silhouette",
+    "davies_bouldin": "Davies-Bouldin",
+    "ami": "AMI",
+    "ari": "ARI",
+    "fms": "FMS",
+    "mrr": "MRR",
+    "precision_at_1": "P@1",
+    "map_at_r": "MAP@R",
+    "mean_squared_difference": "Δemb",
+}
+_PLACES = {"mean_squared_difference": 4}
+_FOOT = (
+    "Rows with exactly one label; K-Means with as many clusters as labels; of Davies-Bouldin less is better. "
+    "Δemb: mean squared difference to the starting encoder's vectors, for retrofitted encoders. Macro-F1: "
+    "without thresholds from dev. Means over the seeds; hardware, intervals and full commands stand on the "
+    "pages of the rows."
+)
+
+
+def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
+    """Write spaces.md, a table per split that several recipes were judged on; None where there is none."""
+    tables: dict[tuple[str, str, int], dict[tuple[str, ...], list[Metrics]]] = {}
+    for metrics in runs:
+        if metrics.get("clustering"):
+            table = tables.setdefault(_judged(metrics), defaultdict(list))
+            table[group_of(metrics)].append(metrics)
+    parts = ["# Spaces beside each other", "", "Made by `affekt reproduce`.", "", _FOOT, ""]
+    for (data, split, n), groups in sorted(tables.items()):
+        if len(groups) > 1:
+            parts += [f"## {data}, {split} split, n = {n:,}", "", *_table(groups), ""]
+    if len(parts) == 6:
+        return None
+    path = out / "spaces.md"
+    with written_aside(path) as aside:
+        aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+    return path
+
+
+def _judged(metrics: Metrics) -> tuple[str, str, int]:
+    return metrics["data"]["name"], judged_split(metrics), int(metrics["clustering"]["n"])
+
+
+def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
+    columns = ["recipe", "row", "encoder", "dimension", "seeds", *_SHOWN.values(), "macro-F1"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * 5 + "|---:" * (len(columns) - 5) + "|"]
+    ordered = sorted(groups.values(), key=lambda runs: (-_mean(runs, "ami"), runs[0]["name"]))
+    return [*lines, *(f"| {' | '.join(_cells(runs))} |" for runs in ordered)]
+
+
+def _cells(runs: list[Metrics]) -> list[str]:
+    first = runs[0]
+    seeds = ", ".join(str(metrics["seed"]) for metrics in sorted(runs, key=lambda run: int(run["seed"])))
+    figures = [_shown(_mean(runs, name), _PLACES.get(name, 3)) for name in _SHOWN]
+    f1 = statistics.fmean(_macro_f1(metrics) for metrics in runs)
+    about = [_name(first), first.get("row") or "", first["encoder"]["name"]]
+    return [*about, str(first["clustering"].get("dimension", "")), seeds, *figures, _shown(f1)]
+
+
+def _name(metrics: Metrics) -> str:
+    """Return the recipe's name, with λ where it is what runs of the recipe differ in."""
+    strength = (metrics.get("objective") or {}).get("preservation")
+    return metrics["name"] if strength is None else f"{metrics['name']}, λ = {strength:g}"
+
+
+def _mean(runs: list[Metrics], name: str) -> float:
+    values = [space_by_name(metrics).get(name) for metrics in runs]
+    return statistics.fmean(math.nan if value is None else value for value in values)
+
+
+def _macro_f1(metrics: Metrics) -> float:
+    decided: dict[str, Any] = (metrics.get(judged_split(metrics)) or {}).get("fixed") or {}
+    return float(decided["f1_macro"]["value"]) if "f1_macro" in decided else math.nan
+
+
+def _shown(value: float, places: int = 3) -> str:
+    return "" if math.isnan(value) else f"{value:.{places}f}"

@@ -1,0 +1,54 @@
+"""The page on which spaces stand beside each other."""
+
+import pytest
+
+from affekt.studies.spaces import write_spaces
+
+
+def run(name="plain", *, seed=0, data="posts", n=40, f1=None, objective=None, **space):
+    found = {
+        "name": name,
+        "row": "A1",
+        "seed": seed,
+        "data": {"name": data, "splits": {"test": {"n": 90}}},
+        "encoder": {"name": "tiny"},
+        "objective": objective or {"kind": "classify"},
+        "clustering": {"n": n, "dimension": 8, "ami": space.pop("ami", 0.5)},
+        "space_shift": space,
+    }
+    return found | ({"test": {"fixed": {"f1_macro": {"value": f1}}}} if f1 is not None else {})
+
+
+def table(runs, tmp_path):
+    lines = write_spaces(runs, tmp_path).read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line[:1] == "|"]
+    return lines, rows[0], [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
+
+
+def test_spaces_of_the_same_texts_are_lines_of_one_table_the_best_groups_first(tmp_path):
+    runs = [run("loose", ami=0.2), run("tight", ami=0.4, seed=1, f1=0.5), run("tight", ami=0.6, f1=0.7)]
+    lines, _, rows = table(runs, tmp_path)
+    assert "## posts, test split, n = 40" in lines
+    assert [(row["recipe"], row["seeds"], row["AMI"], row["macro-F1"]) for row in rows] == [
+        ("tight", "0, 1", "0.500", "0.600"),
+        ("loose", "0", "0.200", ""),
+    ]
+    assert {row["dimension"] for row in rows} == {"8"}
+    assert {row["silhouette"] for row in rows} == {""}
+
+
+def test_runs_of_several_strengths_of_preservation_are_told_apart(tmp_path):
+    retrofit = {"kind": "retrofit", "preservation": 0.5}
+    runs = [run(ami=0.1), run("near", objective=retrofit, mean_squared_difference=0.01234)]
+    _, _, rows = table(runs, tmp_path)
+    assert [(row["recipe"], row["Δemb"]) for row in rows] == [("near, λ = 0.5", "0.0123"), ("plain", "")]
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [[], [run()], [run(), run("other", n=41)], [run(), run("other", data="others")]],
+    ids=["none", "one", "other rows", "other data"],
+)
+def test_what_stands_alone_is_not_set_beside_anything(runs, tmp_path):
+    assert write_spaces(runs, tmp_path) is None
+    assert not (tmp_path / "spaces.md").exists()
