@@ -245,6 +245,22 @@ def test_labels_of_the_corpus_colour_the_map_the_first_of_several_and_none_of_no
     assert found["label"] == ["cold", "damp", "none", *["cold"] * 9]
 
 
+@pytest.mark.parametrize(
+    ("colour", "first"), [("label", "predicted emotion"), ("sentiment", "sentiment"), ("cluster", "cluster")]
+)
+def test_the_colour_asked_for_comes_first(tmp_path, colour, first):
+    page, _ = draw_map(made(), corpus(), tmp_path / "map.html", colour=colour)
+    assert next(iter(colourings(page))) == first
+    assert set(colourings(page)) == {"predicted emotion", "sentiment", "cluster"}
+
+
+def test_a_colour_that_cannot_be_had_is_refused_with_those_that_can(tmp_path):
+    labels = [["cold"]] * len(TEXTS)
+    with pytest.raises(UsageError, match="nothing to colour by sentiment; choose from label, cluster"):
+        draw_map(made(), corpus(labels=labels), tmp_path / "map.html", colour="sentiment")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_map_of_very_few_texts_is_drawn(tmp_path, count):
     page, _ = draw_map(made(classifier=False), corpus(TEXTS[:count]), tmp_path / "map.html", clusters=5)

@@ -1,7 +1,7 @@
 """`affekt map` and `affekt cluster`: texts in a model's space."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,10 @@ def map_texts(
     text: TextColumn = "text",
     labels: LabelColumn = None,
     on_bad_row: console.BadRows = "fail",
+    colour: Annotated[
+        Literal["label", "sentiment", "cluster"] | None,
+        typer.Option(help="What colours the picture, and the page at first; labels where there are any."),
+    ] = None,
     clusters: Annotated[
         int | None, typer.Option(min=2, help="How many clusters; as many as labels by default, up to 12.")
     ] = None,
@@ -39,7 +43,7 @@ def map_texts(
     check_page(out)
     corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row, limit=limit, seed=seed)
     console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
-    page, picture = draw_map(load(model), corpus, out, clusters=clusters, seed=seed)
+    page, picture = draw_map(load(model), corpus, out, colour=colour, clusters=clusters, seed=seed)
     console.say(f"page: {page}\npicture: {picture}")
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ _FEWEST = {"kmeans": 3, "hdbscan": 10}  # texts; HDBSCAN calls nothing smaller t
 METHODS = tuple(_FEWEST)
 TABLES = (".csv", ".jsonl", ".parquet")
 PAGES = (".html", ".htm")
+Colour = Literal["label", "sentiment", "cluster"]
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,19 @@ def check_page(page: Path) -> None:
 
 
 def draw_map(
-    model: Model, corpus: Corpus, page: Path, *, clusters: int | None = None, seed: int = 0
+    model: Model,
+    corpus: Corpus,
+    page: Path,
+    *,
+    colour: Colour | None = None,
+    clusters: int | None = None,
+    seed: int = 0,
 ) -> tuple[Path, Path]:
     """Write the map of a corpus in a model's space: the page, and a PNG beside it.
 
-    Colours: the corpus's labels or else what the model decides, their sentiment where it is known, and
-    K-Means clusters. A text with several labels is coloured by the first of them, or the surest.
+    The picture is coloured by `colour`, and so is the page until another is chosen: the corpus's labels or
+    else what the model decides, their sentiment where it is known, or K-Means clusters; by default the first
+    of these that there is. A text with several labels is coloured by the first of them, or the surest.
     """
     check_page(page)
     grouping = Grouping(clusters, seed=seed)
@@ -130,11 +138,26 @@ def draw_map(
         if set(sentiments) - {"other"}:
             colours["sentiment"] = sentiments
     colours["cluster"] = cluster_names(assignments)
+    colours = _with_first(colours, colour, corpus.name)
     summaries = summarise_clusters(corpus.texts, vectors, assignments, names, scores if names else None)
     picture = page.with_suffix(".png")
     places = project(vectors, seed=seed)
     write_map(places, corpus.texts, colours, summaries, page, picture, f"Map of {corpus.name}")
     return page, picture
+
+
+def _with_first(
+    colours: dict[str, Sequence[str]], colour: Colour | None, name: str
+) -> dict[str, Sequence[str]]:
+    """Put the chosen colouring first."""
+    if colour is None:
+        return colours
+    own = {"predicted emotion": "label"}  # what the model decides stands for labels
+    chosen = [key for key in colours if own.get(key, key) == colour]
+    if not chosen:
+        can = ", ".join(own.get(key, key) for key in colours)
+        raise UsageError(f"{name}: has nothing to colour by {colour}; choose from {can}.")
+    return {key: colours[key] for key in (*chosen, *(key for key in colours if key not in chosen))}
 
 
 def _emotions(model: Model, corpus: Corpus) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
