@@ -22,6 +22,7 @@ from affekt.report.space import (
     cluster_corpus,
     cluster_texts,
     draw_map,
+    largest_first,
     read_split,
     read_texts,
 )
@@ -243,6 +244,11 @@ def test_labels_of_the_corpus_colour_the_map_the_first_of_several_and_none_of_no
     found = colourings(page)
     assert list(found) == ["label", "cluster"]  # of unknown sentiment
     assert found["label"] == ["cold", "damp", "none", *["cold"] * 9]
+
+
+def test_clusters_are_numbered_by_size_and_noise_stays_noise():
+    assert largest_first(np.array([1, 1, 0, -1, 2, 2, 2])).tolist() == [1, 1, 2, -1, 0, 0, 0]
+    assert largest_first(np.array([-1, -1])).tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,18 @@ def _foremost(names: Sequence[str], scores: np.ndarray) -> list[str]:
 
 
 def _grouped(vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
-    return np.asarray(k_means(vectors.astype(np.float64), count, seed))
+    return largest_first(np.asarray(k_means(vectors.astype(np.float64), count, seed)))
+
+
+def largest_first(assignments: np.ndarray) -> np.ndarray:
+    """Number clusters by their size, the largest 0; what is in none (−1) stays so."""
+    held = assignments >= 0
+    sizes = np.bincount(assignments[held])
+    numbers = np.empty(len(sizes), dtype=np.int64)
+    numbers[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    numbered = np.full(len(assignments), -1, dtype=np.int64)
+    numbered[held] = numbers[assignments[held]]
+    return numbered
 
 
 def cluster_texts(vectors: np.ndarray, grouping: Grouping) -> np.ndarray:
@@ -193,7 +204,7 @@ def cluster_texts(vectors: np.ndarray, grouping: Grouping) -> np.ndarray:
         from sklearn.cluster import HDBSCAN
 
         found = HDBSCAN(min_cluster_size=max(5, len(vectors) // 100), copy=True).fit_predict(vectors)
-        return np.asarray(found)
+        return largest_first(np.asarray(found))
     return _grouped(vectors, grouping.clusters or _best_number(vectors, grouping.seed), grouping.seed)
 
 
