@@ -1,5 +1,6 @@
 """The collapse watch speaks when a run collapses, and only then."""
 
+import math
 from typing import Any
 
 import pytest
@@ -70,3 +71,40 @@ def test_the_log_hears_of_a_collapse_once_and_again_after_a_recovery() -> None:
 @pytest.mark.parametrize("figures", [{}, {"per_label": None, "data": None}, {"per_label": {}}])
 def test_a_run_without_a_classifier_or_ranks_has_nothing_to_warn_of(figures: dict[str, Any]) -> None:
     assert collapse_warnings(figures, [{"epoch": 1, "dev": {}}, {"epoch": 2}]) == []
+
+
+# --- the weighting encoder
+
+
+def label_aware(*, single_label: bool = False, **objective: Any) -> dict[str, Any]:
+    """A run on 100 rows, of which 50 have one label and 10 the other."""
+    train = {"n": 100, "label_counts": {"joy": 50.0, "fear": 10.0}}
+    spec = {"kind": "label-aware", "balance": 0.5, "class_weights": "none", "smoothing": 0.0} | objective
+    data = {"labels": [], "single_label": single_label, "splits": {"train": train}}
+    return {"objective": spec, "data": data}
+
+
+PRIOR = (math.log(2) - 0.1 * math.log(0.1) - 0.9 * math.log(0.9)) / 2  # of the two labels, apart
+
+
+@pytest.mark.parametrize(("loss", "warned"), [(PRIOR + 0.01, True), (PRIOR - 0.01, False)])
+def test_a_weighting_encoder_worse_than_the_label_shares_is_warned_of(loss: float, warned: bool) -> None:
+    ended = [{"terms": {"weighting bce": term, "bce": 9.0}} for term in (0.01, loss / 2)]
+    warnings = collapse_warnings(label_aware(), ended)
+    assert bool(warnings) is warned
+    if warned:
+        assert f"the weighting encoder's loss is {loss:.3f}" in warnings[0]
+        assert f"would give {PRIOR:.3f}" in warnings[0]
+        assert "objective.detach_weights" in warnings[0]
+
+
+def test_with_one_label_per_text_the_shares_give_their_entropy() -> None:
+    entropy = -(0.5 * math.log(0.5) + 0.1 * math.log(0.1))
+    for loss, warned in ((entropy + 0.01, True), (entropy - 0.01, False)):
+        ended = [{"terms": {"weighting cross-entropy": loss / 2}}]
+        assert bool(collapse_warnings(label_aware(single_label=True), ended)) is warned
+
+
+@pytest.mark.parametrize("other", [{"class_weights": "balanced"}, {"smoothing": 0.1}, {"balance": 0.0}])
+def test_losses_on_another_scale_say_nothing_of_the_shares(other: dict[str, Any]) -> None:
+    assert collapse_warnings(label_aware(**other), [{"terms": {"weighting bce": 9.0}}]) == []

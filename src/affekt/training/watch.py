@@ -4,6 +4,7 @@ A contrastive loss draws the texts of a label together, so a good run too uses f
 with, down to about one per label. Collapse is a fall far below what the labels need.
 """
 
+import math
 from typing import Any
 
 LABEL_SHARE = 0.6  # of the labels that occur in the judged split
@@ -28,7 +29,37 @@ def collapse_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) ->
             + _REMEDIES
         )
     labels = (metrics.get("data") or {}).get("labels") or []
-    return warnings + rank_warnings(history, len(labels))
+    return warnings + rank_warnings(history, len(labels)) + weighting_warnings(metrics, history)
+
+
+def weighting_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) -> list[str]:
+    """Return the sentence that a label-aware run's Ψ ended worse than knowing the label shares alone, if so.
+
+    The contrastive term is multiplied by Ψ's weights, so it vanishes with a Ψ that gives the labels of a text
+    no weight: whoever lets its gradient through may teach Ψ that.
+    """
+    objective, terms = metrics.get("objective") or {}, (history[-1].get("terms") or {}) if history else {}
+    names = {"weighting bce", "weighting cross-entropy"} & set(terms)
+    plain = objective.get("class_weights") == "none" and not objective.get("smoothing")
+    if not names or not plain or not objective.get("balance"):
+        return []
+    loss = terms[names.pop()] / objective["balance"]
+    prior = _prior_loss(metrics["data"])
+    if loss <= prior:
+        return []
+    return [
+        f"collapse: the weighting encoder's loss is {loss:.3f}, and the label shares alone would give "
+        f"{prior:.3f}; the contrastive term leads it astray. {_REMEDIES}"
+    ]
+
+
+def _prior_loss(data: dict[str, Any]) -> float:
+    """The loss of always answering with the training rows' label shares."""
+    train = data["splits"]["train"]
+    shares: list[float] = [count / train["n"] for count in train["label_counts"].values()]
+    if data["single_label"]:
+        return -sum(p * math.log(p) for p in shares if p > 0)
+    return -sum(p * math.log(p) + (1 - p) * math.log(1 - p) for p in shares if 0 < p < 1) / len(shares)
 
 
 def rank_warnings(history: list[dict[str, Any]], labels: int) -> list[str]:
