@@ -115,6 +115,14 @@ def test_a_tile_shows_the_highest_published_value_that_was_decided_in_the_same_w
     assert ".600 (a, thresholds fixed)" in page.texts
 
 
+def test_published_figures_of_the_space_stand_beside_it(multi_run):
+    def change(metrics):
+        metrics["published"] = [{"metric": "map_at_r", "value": 0.125, "encoder": "a", "source": "b"}]
+
+    change_metrics(multi_run, change)
+    assert ".125 (a, b)" in _page(multi_run).texts
+
+
 def test_warnings_and_skipped_rows_are_prominent(report):
     assert "collapse watch: dev predictions use 2 of the labels; try a lower learning rate." in report.texts
     assert report.source.index("collapse watch") < report.source.index("<h2>")

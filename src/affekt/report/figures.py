@@ -254,7 +254,7 @@ def intervals(
         path: The PNG to write.
         published: Row → whose figure → value.
     """
-    theirs = published or {}
+    theirs = {row: values for row, values in (published or {}).items() if row in measured}
     series = list(dict.fromkeys(name for row in measured.values() for name in row))
     sources = list(dict.fromkeys(name for row in theirs.values() for name in row))
     step = min(0.22, 0.7 / max(1, len(series)))

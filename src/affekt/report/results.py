@@ -1,6 +1,6 @@
 """The parts of a report that say how good the model is and where it errs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affekt.report.html import (
@@ -132,11 +132,13 @@ def _figures_table(
         if any(value is not None for value in values):
             row: list[str | Cell] = [metric_name(key), *(_value_cell(key, value) for value in values)]
             if len(columns) > len(row):
-                row.append(
-                    Cell(join((tag("span", one) for one in theirs.get(key, [])), "<br>"), classes="about")
-                )
+                row.append(_published_cell(theirs.get(key, [])))
             rows.append(row)
     return table(columns, rows, name=name, caption=f"Ours: {encoder}")
+
+
+def _published_cell(said: Sequence[str]) -> Cell:
+    return Cell(join((tag("span", one) for one in said), "<br>"), classes="about")
 
 
 def _value_cell(key: str, value: Interval | None) -> Cell:
@@ -228,7 +230,7 @@ def space_section(run: RunFolder) -> Section | None:
         "Retrieval of texts that share a label": run.metrics.get("overlap_retrieval"),
         "Shift from the starting encoder": run.metrics.get("space_shift"),
     }
-    body = [join([tag("h3", name), _plain_figures(part, name)]) for name, part in parts.items() if part]
+    body = [join([tag("h3", name), _plain_figures(run, part, name)]) for name, part in parts.items() if part]
     note = (
         "Silhouette and Davies–Bouldin (lower is better) judge how compact groups are, not whether they are "
         "the emotions: read them beside the agreement with the labels."
@@ -236,15 +238,19 @@ def space_section(run: RunFolder) -> Section | None:
     return Section("space", "The space", join([tag("p", note, class_="note"), *body])) if body else None
 
 
-def _plain_figures(part: Mapping[str, Any], name: str) -> Markup:
-    """Return a table of figures by name, or of several such dicts side by side."""
+def _plain_figures(run: RunFolder, part: Mapping[str, Any], name: str) -> Markup:
+    """Return a table of figures by name, or of several such dicts side by side, and the published ones."""
     nested = {key: value for key, value in part.items() if isinstance(value, dict) and "value" not in value}
     flat = {key: value for key, value in part.items() if key not in nested}
     sides = ({"value": flat} if flat else {}) | nested
     keys = dict.fromkeys(key for side in sides.values() for key in side)
+    theirs = {key: _published(run, key) for key in keys}
+    columns = [Column("Figure"), *(Column(side, numeric=True) for side in sides)]
+    columns += [Column("Published (its encoder)")] if any(theirs.values()) else []
     rows: list[list[str | Cell]] = []
     for key in keys:
         values = [as_interval(side.get(key)) for side in sides.values()]
         if any(value is not None for value in values):
-            rows.append([metric_name(key), *(_value_cell(key, value) for value in values)])
-    return table([Column("Figure"), *(Column(side, numeric=True) for side in sides)], rows, name=name)
+            row: list[str | Cell] = [metric_name(key), *(_value_cell(key, value) for value in values)]
+            rows.append(row if len(columns) == len(row) else [*row, _published_cell(theirs[key])])
+    return table(columns, rows, name=name)
