@@ -12,6 +12,7 @@ def run(name="plain", *, seed=0, data="posts", n=40, f1=None, objective=None, **
         "seed": seed,
         "data": {"name": data, "splits": {"test": {"n": 90}}},
         "encoder": {"name": "tiny"},
+        "timing": {"epochs": 3},
         "objective": objective or {"kind": "classify"},
         "clustering": {"n": n, "dimension": 8, "ami": space.pop("ami", 0.5)},
         "space_shift": space,
@@ -33,7 +34,7 @@ def test_spaces_of_the_same_texts_are_lines_of_one_table_the_best_groups_first(t
         ("tight", "0, 1", "0.500", "0.600"),
         ("loose", "0", "0.200", ""),
     ]
-    assert {row["dimension"] for row in rows} == {"8"}
+    assert {(row["dimension"], row["epochs"]) for row in rows} == {("8", "3")}
     assert {row["silhouette"] for row in rows} == {""}
 
 

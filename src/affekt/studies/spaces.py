@@ -54,8 +54,8 @@ def _judged(metrics: Metrics) -> tuple[str, str, int]:
 
 
 def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
-    columns = ["recipe", "row", "encoder", "dimension", "seeds", *_SHOWN.values(), "macro-F1"]
-    lines = [f"| {' | '.join(columns)} |", "|---" * 5 + "|---:" * (len(columns) - 5) + "|"]
+    columns = ["recipe", "row", "encoder", "dimension", "epochs", "seeds", *_SHOWN.values(), "macro-F1"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * 6 + "|---:" * (len(columns) - 6) + "|"]
     ordered = sorted(groups.values(), key=lambda runs: (-_mean(runs, "ami"), runs[0]["name"]))
     return [*lines, *(f"| {' | '.join(_cells(runs))} |" for runs in ordered)]
 
@@ -65,8 +65,9 @@ def _cells(runs: list[Metrics]) -> list[str]:
     seeds = ", ".join(str(metrics["seed"]) for metrics in sorted(runs, key=lambda run: int(run["seed"])))
     figures = [_shown(_mean(runs, name), _PLACES.get(name, 3)) for name in _SHOWN]
     f1 = statistics.fmean(_macro_f1(metrics) for metrics in runs)
-    about = [_name(first), first.get("row") or "", first["encoder"]["name"]]
-    return [*about, str(first["clustering"].get("dimension", "")), seeds, *figures, _shown(f1)]
+    about = [_name(first), first.get("row"), first["encoder"]["name"]]
+    about += [first["clustering"].get("dimension"), first["timing"]["epochs"], seeds]
+    return ["" if one is None else str(one) for one in about] + [*figures, _shown(f1)]
 
 
 def _name(metrics: Metrics) -> str:
