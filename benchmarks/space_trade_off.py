@@ -45,7 +45,7 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
             ax.plot(shifts, values, marker=marker, color=colour, label=metric_name(name))
         for one, shift in zip(points, shifts, strict=True):
             said = "plain" if one["preservation"] is None else f"λ {one['preservation']:g}"
-            ax.annotate(said, (shift, one[DRAWN[0]]), (0, 8), textcoords="offset points", ha="center")
+            ax.annotate(said, (shift, one[DRAWN[0]]), (6, -13), textcoords="offset points")
         ax.margins(0.08, 0.15)
         ax.legend(frameon=False)
         axis_labels(ax, "Δemb: mean squared difference to the frozen encoder, held-out texts", "")
