@@ -23,7 +23,7 @@ _RANK_ROWS = 1_000  # of which the effective rank is taken after every epoch
 def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
     """Return flat figures for early stopping and the history: the classifier's, or else the space's."""
     if model.decisions is None:
-        figures = space_figures(model, dev)
+        figures = space_figures(model, dev if dev.single_label else dev.single_rows())
         return {**figures.get("clustering", {}), **figures.get("retrieval", {})}
     logits = model.logits(dev.texts)
     probabilities = model.decisions.probabilities(logits)
