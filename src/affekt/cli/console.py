@@ -2,14 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-BadRows = Annotated[Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")]
+if TYPE_CHECKING:
+    from affekt.rows import SkippedRow
 
 
 def say(line: str = "") -> None:
@@ -18,10 +16,10 @@ def say(line: str = "") -> None:
     sys.stderr.flush()
 
 
-def say_left_out(rows: Iterable[tuple[str, str]], count: int) -> None:
+def say_left_out(rows: "Sequence[SkippedRow]", count: int) -> None:
     """Say which rows of a file could not be used: where and why of the first three, and how many in all."""
-    for where, reason in islice(rows, 3):
-        say(f"left out {where}: {reason}")
+    for row in rows[:3]:
+        say(f"left out {row.where}: {row.reason}")
     if count:
         say(f"{count:,} row{' was' if count == 1 else 's were'} left out")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
+from affekt.cli.options import BadRows
 
 app = typer.Typer(help="Known data sets and files: list, inspect, get.", no_args_is_help=True)
 
@@ -62,7 +63,7 @@ def inspect_data(
     split: Annotated[str, typer.Option(help="Column that says train, dev or test.")] = "",
     delimiter: Annotated[str, typer.Option(help="What parts the columns of a csv file.")] = "",
     quotes: Annotated[bool, typer.Option(help="Whether quotes enclose csv fields.")] = True,
-    on_bad_row: console.BadRows = "fail",
+    on_bad_row: BadRows = "fail",
     taxonomy: Annotated[str, typer.Option(help="full, ekman or sentiment.")] = "full",
     figure: Annotated[Path | None, typer.Option(help="Draw the class distribution into this PNG.")] = None,
     as_json: AsJson = False,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.space import Data, ModelName, Split, TextColumn
+from affekt.cli.options import BadRows, Data, ModelName, Split, TextColumn
 
 _SECTIONS = {
     "classification": "classification",
@@ -24,7 +24,7 @@ def evaluate(
     text: TextColumn = "text",
     labels: Annotated[str, typer.Option(help="The file's label column.")] = "labels",
     separator: Annotated[str | None, typer.Option(help="What separates labels in the column.")] = None,
-    on_bad_row: console.BadRows = "fail",
+    on_bad_row: BadRows = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
@@ -36,7 +36,7 @@ def evaluate(
 
     columns = Columns(text=text, labels=labels, separator=separator)
     corpus = read_split(data, split, columns, on_bad_row)
-    console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped))
     figures = evaluate_model(load(model), corpus)
     if not any(figures.get(section) for section in _SECTIONS):
         raise DataError(

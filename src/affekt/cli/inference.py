@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
+from affekt.cli.options import BadRows, TextColumn
 
 if TYPE_CHECKING:
     from affekt.model import Model, Prediction
 
-TextColumn = Annotated[str, typer.Option(help="The file's text column.")]
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
 _SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet")
@@ -37,7 +37,7 @@ def predict(
         ),
     ] = None,
     text: TextColumn = "text",
-    on_bad_row: console.BadRows = "fail",
+    on_bad_row: BadRows = "fail",
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
     ] = False,
@@ -74,7 +74,7 @@ def embed(
     file: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
     text: TextColumn = "text",
-    on_bad_row: console.BadRows = "fail",
+    on_bad_row: BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
@@ -178,8 +178,9 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         counted = sorted(summary["predicted"].items(), key=lambda item: -item[1])
         shown = [[label or "(none)", f"{n:,}", f"{n / rows:.1%}"] for label, n in counted if n]
         console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
-    listed = ((row["where"], row["reason"]) for row in summary["skipped_rows"])
-    console.say_left_out(listed, summary["skipped"])
+    from affekt.rows import SkippedRow
+
+    console.say_left_out([SkippedRow(**row) for row in summary["skipped_rows"]], summary["skipped"])
     what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"
     console.say(f"{what} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f}/s): {summary['out']}")
 

@@ -6,14 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from affekt.cli import console
-
-ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")]
-Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
-Split = Annotated[str | None, typer.Option(help="Which split, where there are several; test by default.")]
-TextColumn = Annotated[str, typer.Option(help="The file's text column.")]
-LabelColumn = Annotated[
-    str | None, typer.Option(help="The file's label column; without it the model says the emotions.")
-]
+from affekt.cli.options import BadRows, Data, LabelColumn, ModelName, Split, TextColumn
 
 
 def map_texts(
@@ -25,7 +18,7 @@ def map_texts(
     split: Split = None,
     text: TextColumn = "text",
     labels: LabelColumn = None,
-    on_bad_row: console.BadRows = "fail",
+    on_bad_row: BadRows = "fail",
     colour: Annotated[
         Literal["label", "sentiment", "cluster"] | None,
         typer.Option(help="What colours the picture, and the page at first; labels where there are any."),
@@ -42,7 +35,7 @@ def map_texts(
 
     check_page(out)
     corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row, limit=limit, seed=seed)
-    console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped))
     page, picture = draw_map(load(model), corpus, out, colour=colour, clusters=clusters, seed=seed)
     console.say(f"page: {page}\npicture: {picture}")
 
@@ -54,7 +47,7 @@ def cluster(
     split: Split = None,
     text: TextColumn = "text",
     labels: LabelColumn = None,
-    on_bad_row: console.BadRows = "fail",
+    on_bad_row: BadRows = "fail",
     clusters: Annotated[
         int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")
     ] = None,
@@ -69,7 +62,7 @@ def cluster(
     check_table(out, data)
     grouping = Grouping(clusters, method, seed)
     corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row)
-    console.say_left_out(((row.where, row.reason) for row in corpus.skipped), len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped))
     grouping.check(len(corpus))
     summaries = cluster_corpus(load(model), corpus, out, grouping)
     if json:
