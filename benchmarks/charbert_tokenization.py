@@ -32,10 +32,8 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     corpus = corpus.select(np.arange(min(len(corpus), recipe.training.batch_size * (rounds + 3))))
     objective = objective_for(recipe, build_network(recipe, corpus), corpus)
     objective.train()
-    rows, optimizers = (
-        TrainingRows(corpus, objective.encoders()),
-        build_optimizers(objective, recipe.training),
-    )
+    rows = TrainingRows(corpus, objective.encoders())
+    optimizers = build_optimizers(objective, recipe.training)
     encoder: Any = objective.encoders()["text"]
     taken = []
     for batch in epoch_batches(recipe, rows, 0)[: rounds + 3]:

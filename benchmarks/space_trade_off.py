@@ -13,21 +13,22 @@ from typing import Any
 
 from common import options_of, tell
 
-FIGURES = {"clustering": ("ami", "ari", "fms"), "retrieval": ("mrr", "precision_at_1", "map_at_r")}
+FIGURES = ("ami", "ari", "fms", "mrr", "precision_at_1", "map_at_r")
 DRAWN = ("ami", "precision_at_1", "map_at_r")
 
 
 def point_of(folder: Path) -> dict[str, Any]:
     """Return a run's λ (None for the plain encoder), its shift and the figures of its space."""
+    from affekt.studies.kept import space_by_name
+
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    shift = metrics.get("space_shift") or {"mean_squared_difference": 0.0, "mean_cosine": 1.0}
-    figures = {name: metrics[part][name] for part, names in FIGURES.items() for name in names}
+    space = {"mean_squared_difference": 0.0, "mean_cosine": 1.0} | space_by_name(metrics)
     return {
         "run": folder.name,
         "command": metrics["command"],
+        "n": metrics["clustering"]["n"],
         "preservation": metrics["objective"].get("preservation"),
-        **shift,
-        **figures,
+        **{name: space[name] for name in ("mean_squared_difference", "mean_cosine", *FIGURES)},
     }
 
 

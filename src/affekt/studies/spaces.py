@@ -37,12 +37,12 @@ def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
         if metrics.get("clustering"):
             table = tables.setdefault(_judged(metrics), defaultdict(list))
             table[group_of(metrics)].append(metrics)
-    parts = ["# Spaces beside each other", "", "Made by `affekt reproduce`.", "", _FOOT, ""]
-    for (data, split, n), groups in sorted(tables.items()):
-        if len(groups) > 1:
-            parts += [f"## {data}, {split} split, n = {n:,}", "", *_table(groups), ""]
-    if len(parts) == 6:
+    shared = sorted((judged, groups) for judged, groups in tables.items() if len(groups) > 1)
+    if not shared:
         return None
+    parts = ["# Spaces beside each other", "", "Made by `affekt reproduce`.", "", _FOOT, ""]
+    for (data, split, n), groups in shared:
+        parts += [f"## {data}, {split} split, n = {n:,}", "", *_table(groups), ""]
     path = out / "spaces.md"
     with written_aside(path) as aside:
         aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
