@@ -115,6 +115,13 @@ def test_training_tells_the_texts_apart_and_leaves_the_padding_zero():
     assert encoder.embedding.weight[PAD].abs().sum() == 0
 
 
+def test_five_blocks_neither_fade_nor_burst():
+    texts = [" ".join(f"word{n * place % 61}" for place in range(1, 25)) for n in range(1, 61)]
+    encoder = WordCnnEncoder.build(texts, word_dimension=25, min_count=1).eval()
+    words = encoder.embedding.weight.std()
+    assert 0.3 < encode(encoder, texts).vectors.std(dim=0).mean() / words < 3
+
+
 def test_dropout_is_drawn_in_training_only():
     encoder = build(dropout=0.5)
     encoder.train()

@@ -8,7 +8,7 @@ so it is worked out once and repeated: a tweet costs what its own characters cos
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,16 @@ from torch import nn
 from torch.nn import functional
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.saving import Share, Size, drawn_from, read_encoder, read_options, restore, write_encoder
+from affekt.encoders.saving import (
+    Share,
+    Size,
+    drawn_from,
+    read_encoder,
+    read_options,
+    restore,
+    start_for_relu,
+    write_encoder,
+)
 from affekt.errors import ModelError
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -130,9 +139,6 @@ class CharacterCnnEncoder(nn.Module):
     def build(cls, texts: Sequence[str], *, seed: int = 0, **options: Any) -> "CharacterCnnEncoder":
         """Make an encoder with random weights; the texts do not matter, since the alphabet is fixed.
 
-        Weights are drawn as He et al. (2015) advise for ReLU: eight layers of torch's own smaller start would
-        fade a text to nothing.
-
         Args:
             texts: The training texts.
             seed: Decides the starting weights.
@@ -141,10 +147,7 @@ class CharacterCnnEncoder(nn.Module):
         made = read_options(cls.kind, CharacterCnnOptions, options)
         with drawn_from(seed):
             encoder = cls(made)
-            for module in encoder.modules():
-                if isinstance(module, nn.Conv1d | nn.Linear):
-                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                    nn.init.zeros_(cast(torch.Tensor, module.bias))
+            start_for_relu(encoder)
         return encoder
 
     def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.uint8]]:

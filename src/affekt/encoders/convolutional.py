@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.saving import Share, Size
+from affekt.encoders.saving import Share, Size, start_for_relu
 from affekt.encoders.word_encoder import WordEncoder
 from affekt.encoders.words import WordVocabulary
 from affekt.errors import ModelError
@@ -62,6 +62,7 @@ class WordCnnEncoder(WordEncoder):
         )
         self.dropout = nn.Dropout(options.dropout)
         self.pool = nn.MaxPool1d(options.pool, ceil_mode=True)
+        start_for_relu(self.convolutions)
 
     def forward(self, batch: Batch) -> Encoded:
         """Encode a batch into vectors (n, filters); pooled positions are no tokens, so there are none."""
