@@ -3,20 +3,9 @@
 import numpy as np
 import pytest
 
-from affekt.sampling import (
-    bucketed,
-    in_order,
-    m_per_class,
-    split_for_process,
-)
+from affekt.sampling import bucketed, in_order, m_per_class, split_for_process
 
-from .rows import (
-    groups_of,
-    padding,
-    same_batches,
-    skewed,
-    tweet_lengths,
-)
+from .rows import groups_of, padding, same_batches, skewed, tweet_lengths
 
 
 def test_bucketing_leaves_little_padding_on_tweets():

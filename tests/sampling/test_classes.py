@@ -8,20 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.sampling import (
-    m_per_class,
-    stratified,
-)
+from affekt.sampling import m_per_class, stratified
 
-from .rows import (
-    groups_of,
-    label_sets,
-    one_hot,
-    padding,
-    rows_of,
-    skewed,
-    tweet_lengths,
-)
+from .rows import groups_of, label_sets, one_hot, padding, rows_of, skewed, tweet_lengths
 
 
 @settings(max_examples=60, deadline=None)

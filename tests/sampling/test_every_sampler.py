@@ -21,14 +21,7 @@ from affekt.sampling import (
     stratified,
 )
 
-from .rows import (
-    label_sets,
-    one_hot,
-    padding,
-    rows_of,
-    same_batches,
-    tweet_lengths,
-)
+from .rows import label_sets, one_hot, padding, rows_of, same_batches, tweet_lengths
 
 SIZES = [(1, 1), (1, 4), (3, 8), (7, 1), (32, 32), (33, 32), (100, 32), (1000, 7)]
 EVERY_ROW_ONCE = {

@@ -5,15 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from affekt.sampling import (
-    balanced_pairs,
-)
+from affekt.sampling import balanced_pairs
 
-from .rows import (
-    label_sets,
-    one_hot,
-    skewed,
-)
+from .rows import label_sets, one_hot, skewed
 
 
 def shares(targets, left, right):
