@@ -260,10 +260,11 @@ def test_the_colour_asked_for_comes_first(tmp_path, colour, first):
     assert set(colourings(page)) == {"predicted emotion", "sentiment", "cluster"}
 
 
-def test_a_colour_that_cannot_be_had_is_refused_with_those_that_can(tmp_path):
-    labels = [["cold"]] * len(TEXTS)
+def test_a_colour_that_cannot_be_had_is_refused_before_any_text_is_embedded(tmp_path, monkeypatch):
+    model, labels = made(), [["cold"]] * len(TEXTS)
+    monkeypatch.setattr(model, "embed", lambda texts: pytest.fail("embedded"))
     with pytest.raises(UsageError, match="nothing to colour by sentiment; choose from label, cluster"):
-        draw_map(made(), corpus(labels=labels), tmp_path / "map.html", colour="sentiment")
+        draw_map(model, corpus(labels=labels), tmp_path / "map.html", colour="sentiment")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -93,7 +93,15 @@ def test_seeds_of_one_recipe_are_one_line_of_mean_range_and_the_first_s_interval
         "0.523 (bert-large, C)",
     ]
     assert cells(text, "silhouette")[1:4] == ["0.250", "0.250 to 0.250", ""]
-    assert "affekt train direct --set training.seed=0" in text
+    assert "affekt train direct --set training.seed=0\n    affekt train direct --set training.seed=1" in text
+
+
+def test_labels_never_predicted_are_counted_in_whole_numbers_and_tenths(runs):
+    for seed, never in enumerate((13.0, 14.0)):
+        of_seed = metrics(seed=seed)
+        of_seed["test"]["fixed"]["never_predicted"] = {"value": never}
+        add(runs, str(seed), of_seed)
+    assert cells(page(runs), "never_predicted at .5")[1:3] == ["13.5", "13 to 14"]
 
 
 def test_a_single_run_has_no_range_and_says_what_it_cost(runs):

@@ -1,4 +1,4 @@
-"""What the small encoders share: how they start, options, their folder of encoder.json and encoder.safetensors."""
+"""What the small encoders share: how they start, their options, encoder.json and encoder.safetensors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -127,18 +127,14 @@ def draw_map(
     """
     check_page(page)
     grouping = Grouping(clusters, seed=seed)
-    vectors = model.embed(corpus.texts)
     names, scores, dominant = _emotions(model, corpus)
+    colours = _emotion_colours(corpus, dominant) if names else {}
+    order = _chosen_first([*colours, "cluster"], colour, corpus.name)
+    vectors = model.embed(corpus.texts)
     count = grouping.clusters or max(2, min(len(names) or 8, _MOST_CLUSTERS))
     assignments = _grouped(vectors, min(count, len(corpus)), seed)
-    colours: dict[str, Sequence[str]] = {}
-    if names:
-        colours["label" if corpus.labels else "predicted emotion"] = dominant
-        sentiments = [sentiment_of(name) or "other" for name in dominant]
-        if set(sentiments) - {"other"}:
-            colours["sentiment"] = sentiments
     colours["cluster"] = cluster_names(assignments)
-    colours = _with_first(colours, colour, corpus.name)
+    colours = {name: colours[name] for name in order}
     summaries = summarise_clusters(corpus.texts, vectors, assignments, names, scores if names else None)
     picture = page.with_suffix(".png")
     places = project(vectors, seed=seed)
@@ -146,18 +142,25 @@ def draw_map(
     return page, picture
 
 
-def _with_first(
-    colours: dict[str, Sequence[str]], colour: Colour | None, name: str
-) -> dict[str, Sequence[str]]:
-    """Put the chosen colouring first."""
+def _emotion_colours(corpus: Corpus, dominant: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Colour each text by its foremost emotion, and by that one's sentiment where any is known."""
+    colours = {"label" if corpus.labels else "predicted emotion": dominant}
+    sentiments = [sentiment_of(name) or "other" for name in dominant]
+    if set(sentiments) - {"other"}:
+        colours["sentiment"] = sentiments
+    return colours
+
+
+def _chosen_first(names: list[str], colour: Colour | None, corpus: str) -> list[str]:
+    """Put the chosen colouring before the others."""
     if colour is None:
-        return colours
+        return names
     own = {"predicted emotion": "label"}  # what the model decides stands for labels
-    chosen = [key for key in colours if own.get(key, key) == colour]
+    chosen = [name for name in names if own.get(name, name) == colour]
     if not chosen:
-        can = ", ".join(own.get(key, key) for key in colours)
-        raise UsageError(f"{name}: has nothing to colour by {colour}; choose from {can}.")
-    return {key: colours[key] for key in (*chosen, *(key for key in colours if key not in chosen))}
+        can = ", ".join(own.get(name, name) for name in names)
+        raise UsageError(f"{corpus}: has nothing to colour by {colour}; choose from {can}.")
+    return [*chosen, *(name for name in names if name not in chosen)]
 
 
 def _emotions(model: Model, corpus: Corpus) -> tuple[tuple[str, ...], np.ndarray, list[str]]:

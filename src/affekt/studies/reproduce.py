@@ -15,7 +15,7 @@ from typing import Any
 
 from affekt.errors import DataError, UsageError
 from affekt.files import read_json, write_json, written_aside
-from affekt.report.names import SAYS_ACCURACY
+from affekt.report.names import COUNTS, SAYS_ACCURACY
 from affekt.studies.kept import SPACE_FIGURES, Metrics, group_of, judged_split, space_by_name
 from affekt.studies.spaces import write_spaces
 
@@ -27,6 +27,7 @@ _CLASSIFIER = (
     "accuracy",
     "precision_macro",
     "recall_macro",
+    "never_predicted",
 )
 _DROPPED = ("examples",)  # too long to keep beside the tables
 
@@ -108,7 +109,7 @@ def _write_page(row: str, runs: list[Metrics], out: Path) -> Path:
     for metrics in runs:
         groups[group_of(metrics)].append(metrics)
     names = [key[0] for key in groups]
-    parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each table by the command below it.", ""]
+    parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each table by the commands below it.", ""]
     for key, group in sorted(groups.items()):
         unlike = f" ({key[-1]})" if names.count(key[0]) > 1 else ""
         parts += _section(key[0] + unlike, sorted(group, key=lambda metrics: int(metrics["seed"])))
@@ -135,7 +136,7 @@ def _section(name: str, runs: list[Metrics]) -> list[str]:
         "",
         _effort(first),
         "",
-        f"    {first.get('command') or 'command not kept'}",
+        *(f"    {metrics.get('command') or 'command not kept'}" for metrics in runs),
         "",
         *(line for warning in said for line in (f"Warning: {warning}", "")),
     ]
@@ -182,11 +183,18 @@ def _where(way: str, metrics: Metrics) -> str:
 
 
 def _line(name: str, figures: list[Any], published: list[Any]) -> str:
+    """Write a table's line of one metric; its name may be followed by how was decided."""
+
+    def written(value: float) -> str:
+        if name.split()[0] in COUNTS:
+            return f"{value:.1f}".removesuffix(".0")  # a mean over seeds may be no whole number
+        return f"{value:.3f}"
+
     values = [figure["value"] for figure in figures]
     low, high = figures[0].get("low"), figures[0].get("high")
-    interval = "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
-    spread = f"{min(values):.3f} to {max(values):.3f}" if len(values) > 1 else ""
-    return f"| {name} | {statistics.fmean(values):.3f} | {spread} | {interval} | {_said(published)} |"
+    interval = "" if low is None or high is None else f"[{written(low)}, {written(high)}]"
+    spread = f"{written(min(values))} to {written(max(values))}" if len(values) > 1 else ""
+    return f"| {name} | {written(statistics.fmean(values))} | {spread} | {interval} | {_said(published)} |"
 
 
 def _said(published: list[Any]) -> str:

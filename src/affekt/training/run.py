@@ -261,7 +261,7 @@ def _fit(
     checkpoints = None if folder is None else folder.checkpoints(recipe, splits)
     loop = Loop(recipe, objective, rows, judge, checkpoints, tell, heard.tick)
     progress = loop.run(resume=resume)
-    return progress, network.to("cpu").eval()
+    return progress, network.eval()
 
 
 def _fit_logistic(
