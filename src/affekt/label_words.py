@@ -12,21 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affekt.errors import RecipeError, unknown_name
+from affekt.known import DATASETS
 
 Choice = str | Sequence[str] | Mapping[str, str]
 
 NAMES = "labels"  # the choice that takes the labels' own names
 
-_SEMEVAL = (
-    *("anger", "anticipation", "disgust", "fear", "joy", "love"),
-    *("optimism", "pessimism", "sadness", "surprise", "trust"),
-)
-_GOEMOTIONS = (
-    *("admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity"),
-    *("desire", "disappointment", "disapproval", "disgust", "embarrassment", "excitement", "fear"),
-    *("gratitude", "grief", "joy", "love", "nervousness", "optimism", "pride", "realization", "relief"),
-    *("remorse", "sadness", "surprise", "neutral"),
-)
+_SEMEVAL = DATASETS["semeval2018-ec-en"].labels
+_GOEMOTIONS = DATASETS["goemotions"].labels
 _SPANISH = (
     *("ira", "anticipación", "asco", "miedo", "alegría", "amor"),
     *("optimismo", "pesimismo", "tristeza", "sorpresa", "confianza"),
