@@ -45,6 +45,14 @@ def test_runs_of_several_strengths_of_preservation_are_told_apart(tmp_path):
     assert [(row["recipe"], row["Δemb"]) for row in rows] == [("near, λ = 0.5", "0.0123"), ("plain", "")]
 
 
+def test_runs_of_the_label_aware_loss_are_told_apart_by_balance_and_temperature(tmp_path):
+    kinds = [{"kind": "label-aware", "balance": 0.5, "temperature": t} for t in (0.3, 0.1)]
+    runs = [run("aware", objective=kind, ami=0.1 + i) for i, kind in enumerate(kinds)]
+    runs = [{**one, "settings": str(i)} for i, one in enumerate(runs)]
+    _, _, rows = table(runs, tmp_path)
+    assert [row["recipe"] for row in rows] == ["aware, λ = 0.5, τ = 0.1", "aware, λ = 0.5, τ = 0.3"]
+
+
 @pytest.mark.parametrize(
     "runs",
     [[], [run()], [run(), run("other", n=41)], [run(), run("other", data="others")]],

@@ -22,6 +22,7 @@ _SHOWN = {
     "mean_squared_difference": "Δemb",
 }
 _PLACES = {"mean_squared_difference": 4}
+_TOLD = {"retrofit": {"preservation": "λ"}, "label-aware": {"balance": "λ", "temperature": "τ"}}
 _FOOT = (
     "Rows with exactly one label; K-Means with as many clusters as labels; of Davies-Bouldin less is better. "
     "Δemb: mean squared difference to the starting encoder's vectors, for retrofitted encoders. Macro-F1: "
@@ -71,9 +72,11 @@ def _cells(runs: list[Metrics]) -> list[str]:
 
 
 def _name(metrics: Metrics) -> str:
-    """Return the recipe's name, with λ where it is what runs of the recipe differ in."""
-    strength = (metrics.get("objective") or {}).get("preservation")
-    return metrics["name"] if strength is None else f"{metrics['name']}, λ = {strength:g}"
+    """Return the recipe's name, with the constants in which runs of it are likely to differ."""
+    objective = metrics.get("objective") or {}
+    told = _TOLD.get(objective.get("kind"), {})
+    constants = [f"{sign} = {objective[key]:g}" for key, sign in told.items() if key in objective]
+    return ", ".join([metrics["name"], *constants])
 
 
 def _mean(runs: list[Metrics], name: str) -> float:
