@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score
 from affekt.decisions import Calibration, Decisions, fit, fit_calibration, fit_thresholds
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.evaluation import calibration as reliability
+from affekt.evaluation import classification
 
 
 def sigmoid(logits):
@@ -221,6 +222,27 @@ class TestThresholds:
         assert macro_f1(targets, scores > np.array(shared)) > best - 0.005
         assert best > macro_f1(targets, scores > 0.5) + 0.02  # so that the threshold matters here
 
+    def test_the_threshold_for_jaccard_is_about_as_good_as_the_best_of_a_grid(self):
+        logits, targets = multi_label()
+        scores = sigmoid(logits / 3)
+
+        def jaccard(limit):
+            return classification(targets, scores, limit)["jaccard"]
+
+        shared = fit_thresholds(targets, scores, method="global-jaccard")
+
+        assert len(set(shared)) == 1
+        assert jaccard(shared[0]) > max(map(jaccard, np.linspace(0.01, 0.99, 99))) - 0.005
+        assert jaccard(shared[0]) > jaccard(fit_thresholds(targets, scores, method="global")[0]) + 0.01
+
+    def test_rows_without_labels_count_for_jaccard_where_none_is_predicted(self):
+        scores = np.array([[0.3], [0.3], [0.3], [0.6]])
+        targets = np.array([[0.0], [0.0], [0.0], [1.0]])
+
+        [limit] = fit_thresholds(targets, scores, method="global-jaccard")
+
+        assert 0.3 < limit < 0.6
+
     def test_common_labels_get_about_their_own_best_threshold(self):
         random = np.random.default_rng(0)
         scores = random.random((20_000, 2))
@@ -284,7 +306,7 @@ class TestThresholds:
         assert limits[3] == shared
         assert shared not in (limits[0], limits[2], limits[4])
 
-    @pytest.mark.parametrize("method", ["fixed", "global", "per-label"])
+    @pytest.mark.parametrize("method", ["fixed", "global", "global-jaccard", "per-label"])
     @pytest.mark.parametrize(
         ("targets", "scores"),
         [
@@ -343,7 +365,7 @@ class TestDecisions:
             assert probabilities.shape == decisions.decide(probabilities).shape == (0, 3)
 
     @pytest.mark.parametrize("calibration", ["none", "temperature", "platt"])
-    @pytest.mark.parametrize("thresholds", ["fixed", "global", "per-label"])
+    @pytest.mark.parametrize("thresholds", ["fixed", "global", "global-jaccard", "per-label"])
     def test_fit_combines_calibration_and_thresholds_and_says_on_what(self, calibration, thresholds):
         logits, targets = multi_label()
 

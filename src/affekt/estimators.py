@@ -83,7 +83,7 @@ class EmotionClassifier(_PickledAsFolder, ClassifierMixin, BaseEstimator):  # ty
         layer_decay: Rate of each layer, times that of the one above; .9 by default.
         dropout: Of the head; .3 by default.
         style: Normalisation of the texts, see `affekt.text.STYLES`; the encoder's own by default.
-        thresholds: For several labels: "per-label" (default), "global" or "fixed" (.5).
+        thresholds: For several labels: "per-label" (default), "global", "global-jaccard" or "fixed" (.5).
         calibration: "temperature" (default), "platt" or "none".
         dev_share: How much is held out, .1 by default. With 0 nothing is, and nothing is calibrated.
         seed: Of everything random; 0 by default. The same seed gives the same model.

@@ -84,6 +84,7 @@ def _decision_facts(run: RunFolder, decisions: Mapping[str, Any]) -> list[tuple[
     method = {
         "fixed": "fixed",
         "global": "one threshold for all labels, fitted",
+        "global-jaccard": "one threshold for all labels, fitted for Jaccard",
         "per-label": "one threshold for each label, fitted",
     }.get(str(decisions.get("method")), str(decisions.get("method") or ""))
     kinds = {"none": "none", "temperature": "temperature scaling", "platt": "Platt scaling for each label"}

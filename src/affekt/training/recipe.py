@@ -235,7 +235,7 @@ class TrainingSpec(_Section):
 class DecisionSpec(_Section):
     """What is fitted on dev after training."""
 
-    thresholds: Literal["fixed", "global", "per-label"] = "per-label"
+    thresholds: Literal["fixed", "global", "global-jaccard", "per-label"] = "per-label"
     calibration: Literal["none", "temperature", "platt"] = "temperature"
 
 
