@@ -167,15 +167,41 @@ def test_layer_groups_hold_every_trained_parameter_once_from_the_input_up():
     assert len(groups) == 2
 
 
-def test_the_new_parts_of_a_grown_encoder_are_left_to_the_heads_learning_rate(tmp_path):
+def test_a_grown_encoders_characters_learn_at_the_heads_rate_and_its_fusion_slowly(tmp_path):
     encoder = grown()
-    new = {id(p) for part in (encoder.network.characters, encoder.network.fusion) for p in part.parameters()}
+    characters, fusion = encoder.network.characters, encoder.network.fusion
+    new = {id(p) for part in (characters, fusion) for p in part.parameters()}
     grouped = {id(p) for group in encoder.layer_groups() for p in group}
     assert len(encoder.layer_groups()) == 3
     assert not new & grouped
+    [(slow, share)] = encoder.slow_groups()
+    assert {id(p) for p in slow} == {id(p) for p in fusion.parameters()}
+    assert 0 < share < 1
     encoder.save(tmp_path)
     again = CharBertEncoder.load(tmp_path)
     assert id(again.network.fusion.convolution.weight) in {id(p) for p in again.layer_groups()[-1]}
+    assert again.slow_groups() == []
+
+
+def test_a_grown_encoder_keeps_what_the_plain_one_knows_through_its_first_steps():
+    """At the rate of the other weights the fusion moves the token channel about as far as it is long."""
+    moved = {}
+    for slowly in (True, False):
+        torch.manual_seed(0)
+        encoder = grown().eval()
+        batch = encoder.collate(encoder.tokenize(TEXTS))
+        with torch.no_grad():
+            start = encoder.network(batch).tokens
+        target = torch.randn_like(start)
+        share = encoder.slow_groups()[0][1] if slowly else 1.0
+        steps = torch.optim.AdamW(encoder.network.fusion.parameters(), lr=3e-4 * share)
+        for _ in range(20):
+            steps.zero_grad()
+            (encoder.network(batch).tokens - target).square().mean().backward()
+            steps.step()
+        with torch.no_grad():
+            moved[slowly] = float((encoder.network(batch).tokens - start).norm() / start.norm())
+    assert moved[True] < 0.3 * moved[False]
 
 
 def test_every_parameter_but_the_unread_pooler_learns():

@@ -165,6 +165,16 @@ def test_the_head_has_the_encoders_rate_unless_told_otherwise() -> None:
     assert found["network.head.out.weight"][0] == pytest.approx(0.1)
 
 
+def test_what_an_encoder_wants_slow_learns_at_its_share_of_the_encoders_rate() -> None:
+    made = objective()
+    encoder = made.network.encoder
+    encoder.slow_groups = lambda: [([encoder.dense.weight], 0.25)]
+    found = settings_of(made, build_optimizers(made, spec(head_learning_rate=0.7)))
+    assert found["network.encoder.dense.weight"][0] == pytest.approx(0.025)
+    assert found["network.encoder.dense.bias"][0] == pytest.approx(0.1)
+    assert found["network.head.out.weight"][0] == pytest.approx(0.7)
+
+
 def test_matrices_decay_and_biases_and_norms_do_not() -> None:
     made = objective()
     made.network.encoder.norm = nn.LayerNorm(6)

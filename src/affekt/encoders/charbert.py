@@ -40,6 +40,7 @@ from affekt.files import read_json, write_json, written_aside
 
 POOLINGS = ("cls", "mean")
 FORMAT = 1
+FUSION_RATE = 0.1  # of the encoder's rate, for a fusion that starts at zero
 
 
 class CharBertEncoder(nn.Module):
@@ -180,7 +181,8 @@ class CharBertEncoder(nn.Module):
         """Return the parameters from the input upwards: the embeddings, then layer by layer.
 
         The fusion serves every layer and stands with the last. Of an encoder just grown, the character
-        channel and the fusion are in no group: they are as new as the head, and learn at the head's rate.
+        channel is in no group: it is as new as the head, and learns at the head's rate. The fusion is in none
+        either, see `slow_groups`.
         """
         network, plain = self.network, self.network.plain
         groups = [list(layer.parameters()) for layer in plain.encoder.layer]
@@ -189,6 +191,14 @@ class CharBertEncoder(nn.Module):
             bottom += network.characters.parameters()
             groups[-1] += network.fusion.parameters()
         return [bottom, *groups]
+
+    def slow_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return parameters that learn at a share of the encoder's rate, with it: the fusion, if just grown.
+
+        Its convolution starts at zero, sums 6 H inputs that Adam moves all at once, and serves every layer:
+        at the rate of the others it drowns what the plain encoder knows within some dozen steps.
+        """
+        return [(list(self.network.fusion.parameters()), FUSION_RATE)] if self.newly_grown else []
 
     def word_embeddings(self) -> nn.Embedding:
         """Return the token embedding, most rows of which a batch leaves alone."""

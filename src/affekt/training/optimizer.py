@@ -63,10 +63,14 @@ class RowAdamW(torch.optim.Optimizer):
 
 
 def _groups(objective: Objective, spec: TrainingSpec) -> Iterable[tuple[list[nn.Parameter], float]]:
-    """Parameters with their learning rates: encoders layer by layer, all else at the head's rate."""
+    """Parameters with their learning rates: encoders layer by layer, all in no group at the head's rate."""
     taken: set[int] = set()
     # a frozen reference has no parameters to train; Φ and Ψ may both have layers
     for network in [objective.network, *objective.extra_networks()]:
+        for parameters, share in getattr(network.encoder, "slow_groups", list)():
+            slow = [p for p in parameters if p.requires_grad]
+            taken |= {id(p) for p in slow}
+            yield slow, spec.learning_rate * share
         groups = network.encoder.layer_groups()  # type: ignore[operator,union-attr]
         for depth, parameters in enumerate(reversed(groups)):
             trained = [p for p in parameters if p.requires_grad and id(p) not in taken]
