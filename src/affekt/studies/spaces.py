@@ -74,7 +74,7 @@ def _cells(runs: list[Metrics]) -> list[str]:
 def _name(metrics: Metrics) -> str:
     """Return the recipe's name, with the constants in which runs of it are likely to differ."""
     objective = metrics.get("objective") or {}
-    told = _TOLD.get(objective.get("kind"), {})
+    told = _TOLD.get(objective.get("kind", ""), {})
     constants = [f"{sign} = {objective[key]:g}" for key, sign in told.items() if key in objective]
     return ", ".join([metrics["name"], *constants])
 
