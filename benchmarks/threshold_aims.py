@@ -11,27 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from affekt.decisions import METHODS, Decisions, fit
 from affekt.evaluation import classification
 from affekt.files import read_json
-from common import options_of, tell
+from common import dev_and_test, options_of, tell
 
 FIGURES = ("jaccard", "jaccard_empty_zero", "f1_micro", "f1_macro")
 
 
-def read(run: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return (logits, targets) of dev and test from a run's predictions."""
-    table = pq.read_table(run / "predictions.parquet", columns=["split", "targets", "logits"])
-    splits = np.asarray(table["split"].to_pylist())
-    logits, targets = (np.asarray(table[name].to_pylist()) for name in ("logits", "targets"))
-    return {split: (logits[splits == split], targets[splits == split]) for split in ("dev", "test")}
-
-
 def judged(run: Path) -> dict[str, list[float]]:
     """Return the test figures of a run by method, in the order of `FIGURES`."""
-    splits = read(run)
+    splits = dev_and_test(run / "predictions.parquet")
     logits, targets = splits["test"]
     rules = {"as trained": Decisions.unfitted(targets.shape[1], single_label=False)} | {
         method: fit(*splits["dev"], single_label=False, thresholds=method, calibration="platt")

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from affekt.decisions import Decisions, fit_thresholds
 from affekt.evaluation import classification
-from common import options_of, tell
+from common import dev_and_test, options_of, tell
 
 METHODS = {
     "fixed .5": {"method": "fixed"},
@@ -27,11 +26,11 @@ METHODS = {
 
 def read(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return (targets, probabilities) of dev and test from a run's predictions."""
-    table = pq.read_table(path, columns=["split", "targets", "logits"])
-    splits = np.asarray(table["split"].to_pylist())
-    targets, logits = (np.asarray(table[name].to_pylist()) for name in ("targets", "logits"))
-    sigmoids = Decisions.unfitted(logits.shape[1], single_label=False).probabilities(logits)
-    return {split: (targets[splits == split], sigmoids[splits == split]) for split in ("dev", "test")}
+    found = {}
+    for split, (logits, targets) in dev_and_test(path).items():
+        plain = Decisions.unfitted(targets.shape[1], single_label=False)
+        found[split] = (targets, plain.probabilities(logits))
+    return found
 
 
 def macro_f1(dev: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> list[float]:
