@@ -129,21 +129,6 @@ def test_an_npy_and_a_word_list_are_read_from_their_folder_or_the_npy(tmp_path, 
         np.testing.assert_array_equal(found.matrix, matrix.astype(np.float32))
 
 
-def test_only_the_kept_words_are_read_from_every_form(tmp_path):
-    np.save(tmp_path / "vectors.npy", MATRIX)
-    write(tmp_path / "vocab.txt", "\n".join(WORDS))
-    forms = [
-        write(tmp_path / "a.txt", text_lines()),
-        write(tmp_path / "a.bin", binary()),
-        tmp_path / "vectors.npy",
-    ]
-    for path in forms:
-        found = read_vectors(path, keep=["sad", "absent"])
-        assert found.vocab == ["sad"]
-        np.testing.assert_array_equal(found.matrix, MATRIX[1:2])
-        assert read_vectors(path, keep=[]).matrix.shape == (0, 3)
-
-
 def test_odd_words_of_real_files_are_kept_whole_and_repeats_are_dropped(tmp_path):
     lines = ". . . 1.0 2.0\n\u2028 3.0 4.0\nx\x85y 5.0 6.0\n. . . 9.0 9.0\n"
     found = read_vectors(write(tmp_path / "a.txt", "x 0.0 0.5\n" + lines))

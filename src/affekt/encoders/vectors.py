@@ -5,7 +5,6 @@ import io
 import re
 import zlib
 from array import array
-from collections.abc import Collection
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn, cast
 
@@ -22,7 +21,7 @@ class WordVectors(NamedTuple):
     matrix: NDArray[np.float32]  # (words, dimension)
 
 
-def read_vectors(path: str | Path, keep: Collection[str] | None = None) -> WordVectors:
+def read_vectors(path: str | Path) -> WordVectors:
     """Read word vectors in any of the usual forms.
 
     GloVe text (one word and its numbers a line), word2vec text (the same under a line with count and
@@ -31,18 +30,17 @@ def read_vectors(path: str | Path, keep: Collection[str] | None = None) -> WordV
 
     Args:
         path: The file or folder.
-        keep: Read only these words (in their own or lower case), which bounds memory for large files.
 
     Raises:
         DataError: The file is missing, of another form, cut short or broken in a row, which is named.
     """
     path = Path(path)
     if path.is_dir() or path.suffix == ".npy":
-        found = _read_pair(path / "vectors.npy" if path.is_dir() else path, keep)
+        found = _read_pair(path / "vectors.npy" if path.is_dir() else path)
     else:
         try:
             with _open(path) as stream:
-                found = _read_stream(stream, path, keep)
+                found = _read_stream(stream, path)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{path}: the gzip stream is broken ({error}); fetch the file again.") from error
         except OSError as error:
@@ -62,21 +60,17 @@ def vector_rows(vectors: WordVectors) -> dict[str, int]:
 class _Found:
     """Collects words and vectors, each word once, and remembers the row for the error messages."""
 
-    def __init__(self, path: Path, dimension: int, keep: Collection[str] | None) -> None:
+    def __init__(self, path: Path, dimension: int) -> None:
         self.path, self.dimension = path, dimension
-        self.keep = None if keep is None else frozenset(keep)
         self.rows: dict[str, int] = {}
         self.values = array("f")
-
-    def wants(self, word: str) -> bool:
-        return word not in self.rows and (self.keep is None or word in self.keep or word.lower() in self.keep)
 
     def fault(self, row: int, what: str) -> NoReturn:
         raise DataError(f"{self.path}:{row}: {what}.")
 
     def finish(self) -> WordVectors:
         matrix = np.frombuffer(self.values, dtype=np.float32).reshape(-1, self.dimension)
-        if not self.rows and self.keep is None:
+        if not self.rows:
             raise DataError(f"{self.path}: holds no word vectors.")
         broken = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
         if len(broken):
@@ -99,18 +93,18 @@ def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _read_stream(stream: IO[bytes], path: Path, keep: Collection[str] | None) -> _Found:
+def _read_stream(stream: IO[bytes], path: Path) -> _Found:
     first = stream.readline(1 << 20)
     header = re.fullmatch(rb"(\d+)[ \t]+(\d+)[ \t]*\r?\n", first)
     if header is None:
         stream.seek(0)
-        found = _Found(path, len(first.split()) - 1, keep)
+        found = _Found(path, len(first.split()) - 1)
         if found.dimension < 2:
             found.fault(1, f"expected a word and its numbers, saw {first[:40]!r}")
         _read_text(stream, found, 1)
         return found
     count, dimension = int(header[1]), int(header[2])
-    found = _Found(path, dimension, keep)
+    found = _Found(path, dimension)
     if dimension < 1:
         found.fault(1, "the header gives the vectors no dimension")
     probe = stream.read(4096)
@@ -144,7 +138,7 @@ def _read_text(stream: IO[bytes], found: _Found, first_row: int) -> int:
         if not name or any(_is_number(field) for field in name[1:]):
             found.fault(row, f"expected a word and {found.dimension} numbers, saw {numbers} numbers")
         word = b" ".join(name).decode("utf-8", "replace")
-        if found.wants(word):
+        if word not in found.rows:
             try:
                 found.values.extend(map(float, fields[-found.dimension :]))
             except ValueError as error:
@@ -167,12 +161,12 @@ def _read_binary(stream: IO[bytes], found: _Found, count: int) -> None:
         if len(data) < size:
             raise DataError(f"{found.path}: ends inside vector {row} of the {count} its header promises.")
         word = name.lstrip(b"\r\n").decode("utf-8", "replace")
-        if found.wants(word):
+        if word not in found.rows:
             found.values.frombytes(np.frombuffer(data, dtype="<f4").astype(np.float32).tobytes())
             found.rows[word] = row
 
 
-def _read_pair(path: Path, keep: Collection[str] | None) -> _Found:
+def _read_pair(path: Path) -> _Found:
     try:
         matrix = np.load(path, allow_pickle=False)
         words = path.with_name("vocab.txt").read_text("utf-8").split("\n")
@@ -185,11 +179,11 @@ def _read_pair(path: Path, keep: Collection[str] | None) -> _Found:
             f"{path}: expected one row of floats for each of the {len(words)} words of vocab.txt, "
             f"saw an array of {matrix.dtype} with shape {matrix.shape}."
         )
-    found = _Found(path, matrix.shape[1], keep)
+    found = _Found(path, matrix.shape[1])
     for row, word in enumerate(map(str.strip, words)):
         if not word:
             raise DataError(f"{path.with_name('vocab.txt')}:{row + 1}: empty line where a word is expected.")
-        if found.wants(word):
+        if word not in found.rows:
             found.values.frombytes(matrix[row].astype(np.float32).tobytes())
             found.rows[word] = row + 1
     return found
