@@ -112,14 +112,8 @@ def _figures(
     intervals = evaluation.classification_intervals(
         corpus.targets, predicted, labels=corpus.labels, single_label=corpus.single_label
     )
-    per_label = plain.pop("per_label")
-    for label, row in per_label.items():
-        f1 = intervals["per_label"][label]
-        row |= (
-            {"low": f1["low"], "high": f1["high"]}
-            if "low" in f1
-            else {"low": f1["f1"]["low"], "high": f1["f1"]["high"]}
-        )
+    per_label = intervals.pop("per_label")
+    del plain["per_label"]  # the same without intervals
     flat = {name: intervals.get(name, {"value": value}) for name, value in plain.items()}
     return flat, per_label
 
