@@ -364,6 +364,7 @@ SPOILS = {
     "weights gone": lambda folder: (folder / "model.safetensors").unlink(),
     "weights cut": lambda folder: os.truncate(folder / "model.safetensors", 500),
     "weights empty": lambda folder: os.truncate(folder / "model.safetensors", 0),
+    "head gone": lambda folder: (folder / "head.safetensors").unlink(),
     "config gone": lambda folder: (folder / "config.json").unlink(),
     "tokenizer cut": lambda folder: os.truncate(folder / "tokenizer.json", 50),
     "encoder.json gone": lambda folder: (folder / "encoder.json").unlink(),
@@ -403,9 +404,12 @@ def test_a_folder_that_is_not_whole_is_named(saved):
         affekt.load(saved)
 
 
-def test_a_folder_of_a_later_affekt_says_so(saved):
-    change_card(saved, format=2)
-    with pytest.raises(ModelError, match=r"affekt\.json has format 2.*update affekt"):
+@pytest.mark.parametrize("other", [1, 3])
+def test_a_folder_of_another_affekts_form_says_so(saved, other):
+    change_card(saved, format=other)
+    with pytest.raises(
+        ModelError, match=rf"affekt\.json has format {other}, and this affekt reads 2; open it"
+    ):
         affekt.load(saved)
 
 

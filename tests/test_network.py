@@ -1,5 +1,6 @@
 """A saved model is a plain folder: others open it and give the same figures, and so does affekt."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 import affekt
-from affekt.decisions import Decisions
+from affekt.decisions import Calibration, Decisions
 from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.encoders.characters import CharacterCnnEncoder
 from affekt.encoders.charbert import CharBertEncoder
@@ -80,6 +81,23 @@ def test_a_classifier_opens_in_transformers_with_the_same_probabilities(tiny, tm
         scores = {entry["label"]: entry["score"] for entry in answer}
         assert set(scores) == set(LABELS)
         assert [scores[label] for label in LABELS] == pytest.approx(row.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("single_label", [False, True])
+def test_transformers_answers_calibrated_and_the_opened_logits_stay_as_they_are(tiny, tmp_path, single_label):
+    from transformers import pipeline
+
+    model = classifier(opened(tiny, "bert"), single_label=single_label)
+    kind, slopes = ("temperature", (0.4,) * 3) if single_label else ("platt", (0.4, 1.5, 2.0))
+    calibration = Calibration(kind, slopes, (0.0,) * 3 if single_label else (0.3, 0.0, -0.7))
+    model = model.with_decisions(replace(model.decisions, calibration=calibration))
+    folder = model.save(tmp_path / "model")
+    answers = pipeline("text-classification", model=str(folder), device="cpu")(TEXTS, top_k=None)
+    scores = [
+        [{one["label"]: one["score"] for one in answer}[label] for label in LABELS] for answer in answers
+    ]
+    np.testing.assert_allclose(scores, model.probabilities(TEXTS), atol=1e-5)
+    np.testing.assert_array_equal(affekt.load(folder).logits(TEXTS), model.logits(TEXTS))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

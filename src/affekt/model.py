@@ -24,7 +24,7 @@ from affekt.text import normalize
 BATCH_SIZE = 64
 _NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
 CARD = "affekt.json"
-FORMAT = 1  # of the card
+FORMAT = 2  # of the card
 _WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
 
 
@@ -159,7 +159,12 @@ class Model:
         if path.is_dir() and any(path.iterdir()) and not (path / CARD).exists():
             raise UsageError(f"{path}: holds other files, which saving would replace; name a new folder.")
         with folder_written_aside(path) as aside:
-            network = self.network.save(aside, self.labels, single_label=self.single_label)
+            network = self.network.save(
+                aside,
+                self.labels,
+                single_label=self.single_label,
+                calibration=self.decisions.calibration if self.decisions else None,
+            )
             if projected:
                 self.network.end_in_projection(aside)
             card = {
@@ -241,7 +246,8 @@ def _open(path: Path) -> Model:
         card = read_json(path / CARD)
         if card["format"] != FORMAT:
             raise ModelError(
-                f"{path}: {CARD} has format {card['format']}, and this affekt reads {FORMAT}; update affekt."
+                f"{path}: {CARD} has format {card['format']}, and this affekt reads {FORMAT}; "
+                "open it with the affekt that wrote it, or train it again."
             )
         labels = tuple(card["labels"])
         network = load_network(path, card["network"], len(labels))

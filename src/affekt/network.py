@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from affekt.decisions import Calibration
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.encoders.table import encoder_kind, load_encoder
@@ -98,19 +99,29 @@ class Network(nn.Module):
             and self.head.activation == _FAMILIES[encoder.family].activation
         )
 
-    def save(self, folder: Path, labels: tuple[str, ...], *, single_label: bool) -> dict[str, Any]:
+    def save(
+        self,
+        folder: Path,
+        labels: tuple[str, ...],
+        *,
+        single_label: bool,
+        calibration: Calibration | None = None,
+    ) -> dict[str, Any]:
         """Write the weights into an existing folder and return what `load` needs to know.
 
         Args:
             folder: An existing folder.
             labels: Names of the labels, in the order of the logits.
             single_label: Whether the logits belong to one softmax or to one sigmoid each.
+            calibration: What transformers' classifier shall answer with, where the folder opens as one; the
+                logits that `load` gives stay as they are.
         """
         self.encoder.save(folder)
-        if self.opens_in_transformers():
-            _save_as_classifier(self.encoder, self.head, folder, labels, single_label=single_label)
-        elif self.head is not None:
+        if self.head is not None:
             _save_part(self.head, folder / "head.safetensors")
+        if self.opens_in_transformers():
+            line = calibration or Calibration.none(len(labels))
+            _save_as_classifier(self.encoder, self.head, folder, labels, line, single_label=single_label)
         if self.projection is not None:
             _save_part(self.projection, folder / "projection.safetensors")
         return {
@@ -153,9 +164,12 @@ def _save_part(module: nn.Module, path: Path) -> None:
 
 
 def _save_as_classifier(
-    encoder: Any, head: Any, folder: Path, labels: tuple[str, ...], *, single_label: bool
+    encoder: Any, head: Any, folder: Path, labels: tuple[str, ...], line: Calibration, *, single_label: bool
 ) -> None:
-    """Rename the weights to those of the family's own classifier and say so in config.json."""
+    """Rename the weights to those of the family's own classifier and say so in config.json.
+
+    Calibration is a line per label, so the last layer takes it in: s · (w·x + b) + c = (s w)·x + (s b + c).
+    """
     family = _FAMILIES[encoder.family]
     parts = {family.backbone: encoder.backbone, family.dense: head.dense, family.out: head.out}
     state = {
@@ -163,6 +177,9 @@ def _save_as_classifier(
         for prefix, part in parts.items()
         for name, value in part.state_dict().items()
     }
+    slopes = torch.tensor(line.slopes)
+    state[f"{family.out}.weight"] *= slopes[:, None]
+    state[f"{family.out}.bias"] = state[f"{family.out}.bias"] * slopes + torch.tensor(line.intercepts)
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     config = read_json(folder / "config.json")
     config |= {
@@ -189,17 +206,7 @@ def load_network(folder: Path, description: dict[str, Any], labels: int) -> Netw
 
 def _load_head(folder: Path, encoder: Any, options: dict[str, Any], labels: int) -> Head:
     head = build_head(encoder, labels, **options)
-    if (folder / "head.safetensors").exists():
-        head.load_state_dict(load_file(folder / "head.safetensors"))
-        return head
-    family = _FAMILIES[encoder.family]
-    state = load_file(folder / "model.safetensors")
-    parts = {
-        f"{ours}.{kind}": state[f"{theirs}.{kind}"]
-        for ours, theirs in (("dense", family.dense), ("out", family.out))
-        for kind in ("weight", "bias")
-    }
-    head.load_state_dict(parts)
+    head.load_state_dict(load_file(folder / "head.safetensors"))
     return head
 
 
