@@ -29,6 +29,13 @@ def test_a_field_of_the_processor_is_read_by_its_whole_name(cpuinfo):
     assert hardware.processor_field("stepping") is None
 
 
+def test_two_generations_of_one_name_are_told_apart(cpuinfo):
+    cpuinfo({"model name": "AMD EPYC", "cpu family": "25", "model": "17"})
+    assert hardware.hardware()["cpu"] == "AMD EPYC (family 25, model 17)"
+    cpuinfo({"model name": "Cortex"})
+    assert hardware.hardware()["cpu"] == "Cortex"
+
+
 def test_without_the_file_nothing_is_known(cpuinfo):
     assert hardware.processor_field("model name") is None
     assert hardware.hardware()["cpu"]  # the platform's own word for it

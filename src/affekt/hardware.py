@@ -46,7 +46,12 @@ def processor_field(name: str) -> str | None:
 
 
 def _processor() -> str:
-    return processor_field("model name") or platform.processor() or platform.machine()
+    """Name the processor; family and model tell generations apart whose names are alike."""
+    name = processor_field("model name")
+    if name is None:
+        return platform.processor() or platform.machine()
+    family, model = processor_field("cpu family"), processor_field("model")
+    return f"{name} (family {family}, model {model})" if family and model else name
 
 
 def peak_memory_mb() -> float:

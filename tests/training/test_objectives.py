@@ -10,6 +10,7 @@ from torch.nn import functional
 from affekt import losses
 from affekt.errors import RecipeError, UsageError
 from affekt.network import Network
+from affekt.training import objectives
 from affekt.training.objectives import (
     Inputs,
     LabelAwareObjective,
@@ -226,6 +227,20 @@ def test_label_aware_terms_are_both_classifiers_and_the_weighted_contrast(positi
         "label-aware": 0.3 * contrast,
     }
     close(objective(inputs_of(objective), TARGETS), expected)
+
+
+def test_the_contrast_is_taken_in_float32_where_the_networks_run_in_bfloat16(monkeypatch) -> None:
+    seen: list[Tensor] = []
+    monkeypatch.setattr(
+        objectives, "label_aware_contrastive", lambda h, z, w, **_: seen.extend((h, w)) or h.sum()
+    )
+    objective = label_aware().float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        objective(inputs_of(objective), TARGETS.float())
+    rows, weights = seen
+    assert rows.dtype == weights.dtype == torch.float32
+    torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(rows)), rtol=0, atol=1e-6)
+    torch.testing.assert_close(weights.sum(1), torch.ones(len(weights)), rtol=0, atol=1e-6)
 
 
 def test_with_a_balance_of_one_there_is_no_contrast() -> None:

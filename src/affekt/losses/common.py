@@ -35,8 +35,12 @@ def full_precision(loss: Callable[Arguments, Tensor]) -> Callable[Arguments, Ten
 
 
 def _lift(value: object) -> object:
-    half = isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16)
-    return value.float() if isinstance(value, Tensor) and half else value
+    return without_half(value) if isinstance(value, Tensor) else value
+
+
+def without_half(values: Tensor) -> Tensor:
+    """Return half-precision numbers as float32, all others as they are."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def require_temperature(temperature: float) -> None:

@@ -25,6 +25,7 @@ from affekt.losses import (
     supervised_contrastive,
     unsupervised_contrastive,
 )
+from affekt.losses.common import unit_rows, without_half
 from affekt.network import Network
 from affekt.training.gather import gathered
 from affekt.training.recipe import (
@@ -230,7 +231,7 @@ class LabelAwareObjective(Objective):
             second = first
         else:
             second = self.network.encode(inputs["text" if self.spec.views == "dropout" else "view"]).vectors
-        weights = weight_logits.softmax(1)
+        weights = without_half(weight_logits).softmax(1)  # in bfloat16 they sum to 1 to three digits only
         if self.spec.detach_weights:
             weights = weights.detach()
         h, w, z = (gathered(part) for part in (torch.cat([first, second]), weights, targets))
@@ -238,7 +239,7 @@ class LabelAwareObjective(Objective):
         world = h.shape[0] // (2 * first.shape[0])
         w, z = (_twice(part, world) for part in (w, z))
         return label_aware_contrastive(
-            nn.functional.normalize(h, dim=1),
+            unit_rows(without_half(h)),
             z,
             w,
             temperature=self.spec.temperature,
