@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from affekt.sampling import bucketed, in_order, m_per_class, split_for_process
+from affekt.sampling import bucketed, m_per_class, split_for_process
 
 from .rows import groups_of, padding, same_batches, skewed, tweet_lengths
 
@@ -41,11 +41,6 @@ def test_rows_meet_other_rows_in_the_next_epoch():
     batch_of = [{row: place for place, batch in enumerate(batches) for row in batch} for batches in epochs]
     pairs = [(int(a), int(b)) for batch in epochs[0] for a in batch for b in batch if a < b]
     assert np.mean([batch_of[1][a] == batch_of[1][b] for a, b in pairs]) < 0.7
-
-
-def test_rows_in_order_go_from_longest_to_shortest_and_ties_keep_their_order():
-    batches = in_order([2, 9, 2, 5, 9], 2)
-    assert [batch.tolist() for batch in batches] == [[1, 4], [3, 0], [2]]
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 8])

@@ -12,11 +12,10 @@ import pytest
 
 from affekt.errors import UsageError
 from affekt.sampling import (
-    SAMPLERS,
     balanced_pairs,
     bucketed,
-    in_order,
     m_per_class,
+    pair_batches,
     split_for_process,
     stratified,
 )
@@ -26,7 +25,6 @@ from .rows import label_sets, one_hot, padding, rows_of, same_batches, tweet_len
 SIZES = [(1, 1), (1, 4), (3, 8), (7, 1), (32, 32), (33, 32), (100, 32), (1000, 7)]
 EVERY_ROW_ONCE = {
     "bucketed": lambda n, size: bucketed(tweet_lengths(n), size, seed=1, epoch=0),
-    "in_order": lambda n, size: in_order(tweet_lengths(n), size),
     "stratified": lambda n, size: stratified(label_sets(n, 5), size, seed=1, epoch=0),
     "stratified by length": lambda n, size: stratified(
         label_sets(n, 5), size, seed=1, epoch=0, lengths=tweet_lengths(n)
@@ -53,6 +51,9 @@ DRAWS = {
     "balanced-pairs": lambda seed, epoch: list(
         balanced_pairs(label_sets(200, 5), 200, seed=seed, epoch=epoch)
     ),
+    "pair-batches": lambda seed, epoch: pair_batches(
+        label_sets(200, 5), 16, lengths=tweet_lengths(200), seed=seed, epoch=epoch
+    ),
 }
 
 
@@ -77,7 +78,8 @@ def test_a_draw_leaves_numpys_own_generator_alone():
     ("call", "message"),
     [
         (lambda: bucketed([], 8, seed=0, epoch=0), r"lengths have shape \(0,\)"),
-        (lambda: in_order([], 8), r"lengths have shape \(0,\)"),
+        (lambda: pair_batches(np.eye(2), 8, lengths=[], seed=0, epoch=0), r"lengths have shape \(0,\)"),
+        (lambda: pair_batches(np.eye(2), 0, lengths=[3, 4], seed=0, epoch=0), "batch_size is 0"),
         (lambda: stratified(np.zeros((0, 3)), 8, seed=0, epoch=0), r"targets have shape \(0, 3\)"),
         (lambda: m_per_class(np.zeros((5, 0)), 8, m=2, seed=0, epoch=0), r"targets have shape \(5, 0\)"),
         (lambda: balanced_pairs(np.zeros(4), 8, seed=0, epoch=0), r"targets have shape \(4,\)"),
@@ -107,11 +109,6 @@ def test_soft_targets_and_lists_are_taken():
 def test_sampling_needs_no_torch():
     code = "import sys, affekt.sampling; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_samplers_are_looked_up_by_name():
-    assert SAMPLERS["m-per-class"] is m_per_class
-    assert set(SAMPLERS) == {"bucketed", "stratified", "m-per-class", "balanced-pairs"}
 
 
 @pytest.mark.skipif("AFFEKT_DATA" not in os.environ, reason="AFFEKT_DATA does not name a folder of data sets")

@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from affekt.sampling import balanced_pairs
+from affekt.sampling import balanced_pairs, pair_batches
 
-from .rows import label_sets, one_hot, skewed
+from .rows import label_sets, one_hot, padding, skewed, tweet_lengths
 
 
 def shares(targets, left, right):
@@ -82,3 +82,35 @@ def test_pairs_of_many_rows_take_no_memory_for_all_pairs():
     left, _, same = balanced_pairs(targets, 60_000, seed=0, epoch=0)
     assert len(left) == 60_000
     assert same.mean() == 0.5
+
+
+# --- in batches by length
+
+
+def halves(batch):
+    left, right = np.split(batch, 2)
+    return left, right
+
+
+@pytest.mark.parametrize("rows", [1000, 1007])
+def test_batches_of_pairs_hold_the_same_pairs_each_once_and_stay_balanced(rows):
+    targets = skewed([rows - 400, 300, 100])
+    batches = pair_batches(targets, 32, lengths=tweet_lengths(rows), seed=3, epoch=1)
+    assert [len(batch) for batch in batches[:-1]] == [64] * (len(batches) - 1)
+    left, right, same = balanced_pairs(targets, rows, seed=3, epoch=1)
+    pairs = [pair for batch in batches for pair in zip(*halves(batch), strict=True)]
+    assert Counter(pairs) == Counter(zip(left, right, strict=True))
+    for batch in batches:
+        alike = shares(targets, *halves(batch)).sum()
+        assert abs(alike - len(batch) / 4) <= 1
+    assert same.sum() == rows // 2
+
+
+def test_pairs_of_like_length_share_a_batch_and_batches_come_in_no_order_of_length():
+    lengths, targets = tweet_lengths(3200), skewed([1600, 1000, 600])
+    batches = pair_batches(targets, 32, lengths=lengths, seed=0, epoch=0)
+    left, right, _ = balanced_pairs(targets, 3200, seed=0, epoch=0)
+    as_drawn = [np.concatenate([left[at : at + 32], right[at : at + 32]]) for at in range(0, len(left), 32)]
+    assert padding(batches, lengths) < 0.75 * padding(as_drawn, lengths)
+    means = [lengths[batch].mean() for batch in batches]
+    assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.4

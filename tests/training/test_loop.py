@@ -161,6 +161,14 @@ def test_texts_are_tokenised_once_and_changed_texts_in_every_epoch() -> None:
     assert targets.tolist() == CORPUS.targets[[3, 0]].tolist()
 
 
+def test_an_input_may_read_the_texts_in_another_normalisation() -> None:
+    main = toy()
+    others = {"weighting": [f"{text} so so" for text in CORPUS.texts]}
+    rows = TrainingRows(CORPUS, {"text": main.encoder, "weighting": main.encoder}, others=others)
+    inputs, _ = rows.batch(np.array([3, 0]), torch.device("cpu"))
+    assert inputs["weighting"]["mask"].sum() == inputs["text"]["mask"].sum() + 4
+
+
 # --- a run
 
 

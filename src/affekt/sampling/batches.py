@@ -1,4 +1,4 @@
-"""Batches by length, in no order or the longest first, and each process's share of a batch."""
+"""Batches by length, and each process's share of a batch."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from affekt.errors import UsageError
 from affekt.sampling.common import (
+    WINDOW,
     Indices,
     ceil_divide,
     check_batch_size,
@@ -15,8 +16,6 @@ from affekt.sampling.common import (
     noisy,
     shuffled,
 )
-
-WINDOW = 50  # batches that are shuffled apart, then sorted by length together
 
 
 def bucketed(lengths: npt.ArrayLike, batch_size: int, *, seed: int, epoch: int) -> list[Indices]:
@@ -36,17 +35,6 @@ def bucketed(lengths: npt.ArrayLike, batch_size: int, *, seed: int, epoch: int) 
         by_length = rows[np.argsort(noisy(sizes[rows], rng), kind="stable")]
         cut += _cut(by_length, batch_size, rng)
     return sorted(shuffled(cut, rng), key=lambda batch: len(batch) < batch_size)
-
-
-def in_order(lengths: npt.ArrayLike, batch_size: int) -> list[Indices]:
-    """Return batches from the longest rows to the shortest, every row once.
-
-    The longest come first, so that memory runs out at once or never.
-    """
-    sizes = checked_lengths(lengths)
-    check_batch_size(batch_size)
-    order = np.argsort(-sizes, kind="stable")
-    return np.split(order, range(batch_size, len(order), batch_size))
 
 
 def split_for_process(batches: Sequence[Indices], rank: int, world: int) -> list[Indices]:

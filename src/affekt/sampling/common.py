@@ -11,6 +11,7 @@ Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
+WINDOW = 50  # batches that are shuffled apart, then sorted by length together
 JITTER = 0.1  # relative spread of the noise on lengths, so that rows meet other rows in other epochs
 
 

@@ -4,7 +4,19 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.errors import UsageError
-from affekt.sampling.common import Flags, Indices, ceil_divide, check_count, generator, present_labels
+from affekt.sampling.common import (
+    WINDOW,
+    Flags,
+    Indices,
+    ceil_divide,
+    check_batch_size,
+    check_count,
+    checked_lengths,
+    generator,
+    noisy,
+    present_labels,
+    shuffled,
+)
 
 TRIES = 16  # random draws for a dissimilar row before all rows are looked through
 
@@ -47,6 +59,32 @@ def balanced_pairs(
     partners[same] = _draw_alike(present, anchors[same], rng)
     partners[~same] = _draw_unlike(present, anchors[~same], rng)
     return labelled[anchors], labelled[partners], same
+
+
+def pair_batches(
+    targets: npt.ArrayLike, batch_size: int, *, lengths: npt.ArrayLike, seed: int, epoch: int
+) -> list[Indices]:
+    """Return an epoch of `balanced_pairs`, a pair for each row, in shuffled batches of pairs of like length.
+
+    Every batch is balanced as any stretch of the pairs is: alike and unlike pairs keep their places, and
+    each kind is sorted by its longer row within windows of some 50 batches. A smaller batch comes last.
+
+    Returns:
+        Batches of `batch_size` pairs: their left rows, then their right rows in the same order.
+    """
+    sizes = checked_lengths(lengths)
+    check_batch_size(batch_size)
+    left, right, same = balanced_pairs(targets, len(sizes), seed=seed, epoch=epoch)
+    rng = np.random.default_rng([seed, epoch, 1])  # other numbers than the pairs are drawn with
+    longer = noisy(np.maximum(sizes[left], sizes[right]), rng)
+    order = np.arange(len(left))
+    for window in np.split(order.copy(), range(WINDOW * batch_size, len(left), WINDOW * batch_size)):
+        for kind in (True, False):
+            places = window[same[window] == kind]
+            order[places] = places[np.argsort(longer[places], kind="stable")]
+    batches = shuffled(np.split(order, range(batch_size, len(order), batch_size)), rng)
+    batches.sort(key=lambda batch: len(batch) < batch_size)
+    return [np.concatenate([left[batch], right[batch]]) for batch in batches]
 
 
 def _take_turns(rows: int, pairs: int, rng: np.random.Generator) -> Indices:

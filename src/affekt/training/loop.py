@@ -20,7 +20,15 @@ from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
 from affekt.training.recipe import Recipe
 
-SMALLER_IS_BETTER = {"loss", "davies_bouldin", "ece", "brier", "hamming", "never_predicted"}
+SMALLER_IS_BETTER = {
+    "loss",
+    "davies_bouldin",
+    "davies_bouldin_labels",
+    "ece",
+    "brier",
+    "hamming",
+    "never_predicted",
+}
 Views = Callable[[int], dict[str, list[str]]]  # epoch → texts of further inputs, made anew
 
 
@@ -31,18 +39,20 @@ class TrainingRows:
     Attributes:
         corpus: The training texts, normalised.
         encoders: The encoder of each input.
-        rows: Tokenised rows of each input.
         views: Gives the texts of inputs that change from epoch to epoch.
+        others: The texts of inputs that read the corpus in another normalisation.
+        rows: Tokenised rows of each input.
     """
 
     corpus: Corpus
     encoders: dict[str, Any]
     views: Views | None = None
+    others: dict[str, list[str]] = field(default_factory=dict)
     rows: dict[str, list[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.rows = {
-            name: encoder.tokenize(self.corpus.texts)
+            name: encoder.tokenize(self.others.get(name, self.corpus.texts))
             for name, encoder in self.encoders.items()
             if name != "view"
         }
@@ -93,11 +103,7 @@ def epoch_batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.nda
     spec, targets = recipe.training, np.asarray(rows.corpus.targets)
     chosen: dict[str, Any] = {"seed": spec.seed, "epoch": epoch}
     if draws_pairs(recipe):
-        left, right, _ = sampling.balanced_pairs(targets, len(rows.corpus), **chosen)
-        return [
-            np.concatenate([left[at : at + spec.batch_size], right[at : at + spec.batch_size]])
-            for at in range(0, len(left), spec.batch_size)
-        ]
+        return sampling.pair_batches(targets, spec.batch_size, lengths=rows.lengths, **chosen)
     if spec.sampler == "m-per-class":
         made = sampling.m_per_class(
             targets, spec.batch_size, m=spec.rows_per_class, lengths=rows.lengths, **chosen
@@ -232,7 +238,8 @@ class Loop:
         progress = self.progress
         sums = dict(progress.sums)
         rows, tokens = sums.pop("rows"), sums.pop("tokens")
-        terms = {name: value / rows for name, value in sums.items()}
+        terms = {name: value / rows for name, value in sums.items()}  # the same in every process
+        tokens = sum(gather_object([tokens]))
         self.objective.eval()
         dev = from_leader(self.judge() if self.accelerator.is_main_process else None)
         entry = {
