@@ -83,6 +83,28 @@ def test_bce_smoothing_moves_targets_towards_one_half():
     torch.testing.assert_close(loss, reference)
 
 
+@pytest.mark.parametrize("targets", [SETS, VOTES])
+def test_smoothed_and_weighted_bce_equals_plain_loops(targets):
+    def cost(p, t, weight):
+        def towards(q):
+            return -q * math.log(p) - (1 - q) * math.log(1 - p)
+
+        return weight * t * towards(0.9) + (1 - t) * towards(0.1)
+
+    loss = classification_loss(LOGITS, targets, kind="bce", label_weights=WEIGHTS, smoothing=0.2)
+    assert loss.item() == pytest.approx(binary_loop(LOGITS, targets, cost), abs=1e-12)
+
+
+def test_a_weight_on_presence_does_not_raise_what_is_smoothed_into_absence():
+    """A label that is never there is learned as ε / 2, whatever its weight."""
+    logit = torch.logit(torch.tensor([[0.05]], dtype=torch.float64)).requires_grad_()
+    weights = torch.tensor([30.0], dtype=torch.float64)
+    classification_loss(
+        logit, torch.zeros(1, 1, dtype=torch.float64), kind="bce", label_weights=weights, smoothing=0.1
+    ).backward()
+    assert logit.grad.item() == pytest.approx(0, abs=1e-12)
+
+
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("targets", [SETS, VOTES])
 def test_focal_equals_plain_loops(targets, gamma):

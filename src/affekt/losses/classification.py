@@ -3,7 +3,7 @@
 With x = `logits` and t = `targets` (n, k), w = `label_weights` (k,) or 1, p = σ(x), ε = `smoothing`:
 
     cross-entropy  Σ_ic w_c t̃_ic (−log softmax(x_i)_c) / Σ_ic w_c t_ic,  t̃ = (1 − ε) t + (ε / k) Σ_c t_ic
-    bce            mean over n·k of  −w t̃ log p − (1 − t̃) log(1 − p),    t̃ = (1 − ε) t + ε / 2
+    bce            mean over n·k of  w t B(1 − ε/2) + (1 − t) B(ε/2),    B(q) = −q log p − (1 − q) log(1 − p)
     focal          mean over n·k of  (1 − p_t)^γ · [ −w t log p − (1 − t) log(1 − p) ],
                    p_t = t p + (1 − t)(1 − p)
     asymmetric     mean over n·k of  −w t (1 − p)^γ₊ log p − (1 − t) p_m^γ₋ log(1 − p_m),
@@ -56,8 +56,12 @@ def _cross_entropy(
 
 
 def _bce(logits: Tensor, targets: Tensor, label_weights: Tensor, smoothing: float, _: Focus) -> Tensor:
-    smoothed = (1 - smoothing) * targets + smoothing / 2
-    return _mean(_binary_costs(logits, smoothed, label_weights))
+    present, absent = label_weights * targets, 1 - targets
+    half = smoothing / 2  # of what is present counts as absent and the reverse, with the weight of what it is
+    for_present = (1 - half) * present + half * absent
+    for_absent = half * present + (1 - half) * absent
+    log_present, log_absent = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+    return -_mean(for_present * log_present + for_absent * log_absent)
 
 
 def _focal(logits: Tensor, targets: Tensor, label_weights: Tensor, _: float, focus: Focus) -> Tensor:
