@@ -110,6 +110,7 @@ def test_dev_figures_of_a_classifier_are_flat_numbers_with_its_loss(corpus: Corp
 def test_dev_figures_of_an_encoder_are_those_of_its_space() -> None:
     figures = dev_figures(model(single(), head=False), single())
     assert {"ami", "silhouette", "mrr", "map_at_r"} <= set(figures)
+    assert not {"n", "dimension", "clusters", "clusters_found"} & set(figures)  # nothing to stop by
     assert "loss" not in figures
 
 
@@ -163,6 +164,17 @@ def test_bags_are_judged_as_they_are_and_wide_ones_not_at_all(monkeypatch: pytes
 )
 def test_a_split_that_says_nothing_of_a_space_has_no_figures(corpus: Corpus) -> None:
     assert space_figures(model(corpus, head=False), corpus) == {}
+
+
+def test_of_many_texts_some_from_anywhere_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file sorted by label would otherwise be judged by its first labels alone."""
+    monkeypatch.setattr("affekt.judge._SPACE_ROWS", 30)
+    monkeypatch.setattr("affekt.judge._RANK_ROWS", 30)
+    corners = ["9 1 0", "1 9 0", "0 1 9"]
+    corpus = Corpus.build([text for text in corners for _ in range(50)], np.repeat(["a", "b", "c"], 50))
+    found = space_figures(model(corpus, head=False), corpus)["clustering"]
+    assert (found["n"], found["clusters"]) == (30, 3)
+    assert space_rank(model(corpus, head=False), corpus) > 2
 
 
 def test_the_rank_says_how_many_directions_vectors_use() -> None:
@@ -257,3 +269,26 @@ def test_an_encoder_is_judged_by_its_space_alone() -> None:
     figures = evaluate_model(model(single(), head=False), single())
     assert "classification" not in figures
     assert {"clustering", "retrieval"} <= set(figures)
+
+
+def test_a_model_of_several_labels_is_judged_as_it_decides_on_texts_of_one() -> None:
+    judged, corpus = model(several()), single()
+    found = evaluate_model(judged, corpus)
+    decided = judged.probabilities(corpus.texts) > 0.5
+    order = [judged.labels.index(label) for label in corpus.labels]
+    expected = evaluation.classification(
+        corpus.targets, decided[:, order].astype(float), labels=corpus.labels
+    )
+    assert found["classification"]["f1_macro"]["value"] == pytest.approx(expected["f1_macro"])
+    never = sum(row["predicted"] == 0 for row in found["per_label"].values())
+    assert found["classification"]["never_predicted"]["value"] == never
+
+
+def test_a_model_of_one_label_is_judged_on_texts_of_one_only() -> None:
+    judged = model(single())
+    with pytest.raises(DataError, match="3 of 8 texts have several labels or none"):
+        evaluate_model(judged, several())
+    alike = Corpus.build(TEXTS, [[label] for label in ONE])
+    assert not alike.single_label
+    expected = evaluate_model(judged, single())["classification"]
+    assert evaluate_model(judged, alike)["classification"] == expected

@@ -18,13 +18,15 @@ SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval")  # the last for s
 _SPACE_ROWS = 20_000
 _SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
 _RANK_ROWS = 1_000  # of which the effective rank is taken after every epoch
+_NO_AIMS = {"n", "dimension", "clusters", "clusters_found"}  # said beside figures, and nothing to stop by
 
 
 def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
     """Return flat figures for early stopping and the history: the classifier's, or else the space's."""
     if model.decisions is None:
         figures = space_figures(model, dev if dev.single_label else dev.single_rows())
-        return {**figures.get("clustering", {}), **figures.get("retrieval", {})}
+        flat = {**figures.get("clustering", {}), **figures.get("retrieval", {})}
+        return {name: value for name, value in flat.items() if name not in _NO_AIMS}
     logits = model.logits(dev.texts)
     probabilities = model.decisions.probabilities(logits)
     figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)
@@ -34,7 +36,14 @@ def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
 
 def space_rank(model: Model, corpus: Corpus) -> float:
     """Return how many directions the vectors of up to 1,000 texts use: the sign by which collapse is seen."""
-    return evaluation.effective_rank(model.embed(corpus.texts[:_RANK_ROWS]))
+    return evaluation.effective_rank(model.embed(_some(corpus, _RANK_ROWS).texts))
+
+
+def _some(corpus: Corpus, rows: int) -> Corpus:
+    """Return at most so many texts, from anywhere in the corpus: files may be sorted by label."""
+    if len(corpus) <= rows:
+        return corpus
+    return corpus.select(np.sort(np.random.default_rng(0).permutation(len(corpus))[:rows]))
 
 
 def takes_unit_vectors(encoder: Any) -> bool:
@@ -60,7 +69,7 @@ def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
     """
     if model.network.encoder.dimension > _SPACE_WIDTH:
         return {}
-    corpus = corpus.select(np.arange(min(len(corpus), _SPACE_ROWS)))
+    corpus = _some(corpus, _SPACE_ROWS)
     single = corpus if corpus.single_label else corpus.single_rows()
     classes = single.class_indices() if len(single) >= 3 else np.zeros(0)
     sizes = np.unique(classes, return_counts=True)[1]
@@ -118,6 +127,21 @@ def _figures(
     return flat, per_label
 
 
+def _decided_alike(corpus: Corpus, model: Model) -> Corpus:
+    """Return the corpus with one label per text, or with several, as the model decides."""
+    if corpus.single_label == model.single_label:
+        return corpus
+    if not model.single_label:
+        return replace(corpus, single_label=False)
+    single = corpus.single_rows()
+    if len(single) < len(corpus):
+        raise DataError(
+            f"{corpus.name}: {len(corpus) - len(single):,} of {len(corpus):,} texts have several labels or "
+            "none, and the model gives each text one; keep the rows with one label."
+        )
+    return single
+
+
 def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     """Return the figures of a model on labelled texts, with the decisions it carries.
 
@@ -135,6 +159,7 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
     aligned = replace(corpus, labels=model.labels, targets=padded[:, order])
+    aligned = _decided_alike(aligned, model)
     logits = model.logits(aligned.texts)
     flat, per_label = _figures(aligned, logits, model.decisions)
     probabilities = model.decisions.probabilities(logits)
