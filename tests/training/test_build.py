@@ -22,9 +22,10 @@ from affekt.training.build import (
     normalised,
     objective_for,
     style_of,
+    weighting_texts,
 )
 from affekt.training.objectives import LabelAwareObjective
-from affekt.training.recipe import DataSpec, EncoderSpec
+from affekt.training.recipe import DataSpec, EncoderSpec, Recipe
 from training.toys import SEVERAL, recipe
 
 Tiny = Callable[[str], str]
@@ -397,3 +398,25 @@ def test_the_weighting_network_is_another_encoder_with_its_own_head(tiny: Tiny) 
     assert isinstance(both, LabelAwareObjective)
     assert both.weighting.encoder is not both.network.encoder
     assert not torch.equal(both.weighting.head.dense.weight, both.network.head.dense.weight)  # type: ignore[union-attr]
+
+
+def test_the_weighting_network_reads_texts_in_a_normalisation_of_its_own() -> None:
+    def told(style: str | None, name: str) -> Recipe:
+        spec = {"kind": "label-aware", "weighting": {"name": name}}
+        return recipe(data={"style": style}, objective=spec)
+
+    raw = Corpus.build(["@ann so happy", "sad"], ["joy", "sadness"])
+    texts = weighting_texts(told(None, "vinai/bertweet-base"), raw)
+    assert texts is not None
+    assert texts.texts[0] == "@USER so happy"
+    assert weighting_texts(told("none", "vinai/bertweet-base"), raw) is None  # said for both
+    assert weighting_texts(told(None, "all-MiniLM-L6-v2"), raw) is None
+    assert weighting_texts(recipe(), raw) is None
+
+
+def test_fixed_word_embeddings_are_fixed_in_the_weighting_network_too(tiny: Tiny) -> None:
+    spec = {"kind": "label-aware", "weighting": {"name": tiny("bert")}}
+    told = recipe(encoder={"name": tiny("bert")}, objective=spec, training={"frozen_embeddings": True})
+    made = objective_for(told, build_network(told, TRAIN), TRAIN)
+    for network in (made.network, *made.extra_networks()):
+        assert not network.encoder.word_embeddings().weight.requires_grad  # type: ignore[operator,union-attr]

@@ -30,14 +30,22 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "unsupervised": {"kind": "contrastive-unsupervised"},
     "pairs in the batch": {"kind": "contrastive", "pairs": "in-batch"},
     "retrofit": {"kind": "retrofit"},
+    "drawn pairs": {"kind": "contrastive", "pairs": "drawn"},
+    "classification, weighted": {"kind": "classify", "correlation": 0.2},
 }
+# of drawn pairs the first half of a batch is paired with the second, in every process
+ROWS = {"drawn pairs": ([[0, 1], [2, 3]], [0, 2, 1, 3])}
+HALVES = ([[0, 1, 2], [3, 4, 5]], [0, 1, 2, 3, 4, 5])
 
 
 def make(spec: dict[str, Any]) -> Objective:
     chosen: Any = recipe(objective=spec).objective
-    classifies = spec["kind"] == "label-aware" or spec.get("classification", 0) > 0
-    main = network(1, projection=spec["kind"] != "label-aware", head=classifies)
-    loss = LogitLoss(chosen if hasattr(chosen, "loss") else Classify(), single_label=False)
+    classifies = spec["kind"] in {"label-aware", "classify"} or spec.get("classification", 0) > 0
+    main = network(1, projection=not {"label-aware", "classify"} & {spec["kind"]}, head=classifies)
+    weights = torch.tensor([0.5, 1.0, 2.0, 4.0])
+    loss = LogitLoss(
+        chosen if hasattr(chosen, "loss") else Classify(), single_label=False, label_weights=weights
+    )
     objective = build_objective(chosen, main, loss, lambda: network(2))
     if spec["kind"] == "retrofit":  # moved, or there would be nothing to preserve
         with torch.no_grad():
@@ -64,7 +72,7 @@ def learn(rank: int, world: int) -> dict[str, tuple[float, dict[str, Any]]]:
     for name, spec in OBJECTIVES.items():
         objective = make(spec)
         wrapped = nn.parallel.DistributedDataParallel(objective)
-        rows = list(range(len(TEXTS)))[rank * 3 : rank * 3 + 3]
+        rows = ROWS.get(name, HALVES)[0][rank]
         loss = step(wrapped, objective.encoders(), rows)
         learned[name] = (loss, {key: value.tolist() for key, value in gradients(objective).items()})
     return learned
@@ -75,8 +83,8 @@ def test_two_processes_have_the_loss_and_the_gradients_of_one_on_the_joined_batc
     shares = together(learn, 2, tmp_path / "store")
     for name, spec in OBJECTIVES.items():
         objective = make(spec)
-        loss = step(objective, objective.encoders(), list(range(len(TEXTS))))
-        assert sum(share[name][0] for share in shares) / 2 == pytest.approx(loss, rel=1e-9), name
+        loss = step(objective, objective.encoders(), ROWS.get(name, HALVES)[1])
+        assert [share[name][0] for share in shares] == pytest.approx([loss, loss], rel=1e-9), name
         for share in shares:
             for key, expected in gradients(objective).items():
                 got = torch.tensor(share[name][1][key], dtype=torch.float64)

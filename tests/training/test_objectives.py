@@ -112,7 +112,19 @@ def test_grouped_correlation_reads_the_groups_and_needs_them(form: str) -> None:
     got = LogitLoss(spec, single_label=False, groups=groups)(logits, TARGETS)
     torch.testing.assert_close(got["correlation"], 0.5 * grouped(logits, TARGETS, groups))
     with pytest.raises(RecipeError, match="hierarchy"):
-        LogitLoss(spec, single_label=False)(logits, TARGETS)
+        LogitLoss(spec, single_label=False)
+
+
+def test_labels_on_the_same_side_can_be_led_together() -> None:
+    spec = Classify.model_validate({"correlation": 0.5, "correlation_form": "same-side"})
+    logits = torch.randn(6, 4, dtype=torch.float64)
+    got = LogitLoss(spec, single_label=False)(logits, TARGETS)
+    torch.testing.assert_close(got["correlation"], 0.5 * losses.same_side_correlation(logits, TARGETS))
+
+
+def test_one_softmax_over_several_labels_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"objective\.loss = 'cross-entropy': is for one label per text"):
+        LogitLoss(Classify(loss="cross-entropy"), single_label=False)
 
 
 # --- contrast

@@ -266,6 +266,39 @@ def test_a_batch_must_hold_rows_of_two_classes() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        (
+            {"objective": {"kind": "contrastive"}, "training": {"sampler": "stratified"}},
+            "training.sampler: stratified has no effect on drawn pairs",
+        ),
+        (
+            {"objective": {"kind": "label-aware", "warmup_epochs": 3}, "training": {"epochs": 3}},
+            "objective.warmup_epochs: 3 is not less than training.epochs 3",
+        ),
+        (
+            {"objective": {"kind": "logistic"}, "training": {"early_stopping": {"metric": "loss"}}},
+            "training.early_stopping: logistic regression is fitted at once",
+        ),
+        (
+            {"training": {"optimizer": "adadelta", "layer_decay": 0.9}},
+            "training: head_learning_rate and layer_decay: adadelta has one rate",
+        ),
+        (
+            {"training": {"optimizer": "adadelta", "head_learning_rate": 1e-3}},
+            "training: head_learning_rate and layer_decay: adadelta has one rate",
+        ),
+        (
+            {"objective": {"kind": "classify", "loss": "focal", "smoothing": 0.1}},
+            "objective: smoothing: focal has none",
+        ),
+    ],
+)
+def test_what_would_have_no_effect_is_a_fault(sections: dict[str, Any], said: str) -> None:
+    assert f"\n  {said}" in fault_of({"name": "x", **sections})
+
+
 # --- files
 
 

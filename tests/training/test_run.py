@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from affekt.errors import DataError, UsageError
+from affekt.errors import DataError, RecipeError, UsageError
 from affekt.training.checkpoint import FILE
 from affekt.training.folder import RunFolder
 from affekt.training.recipe import read_recipe
@@ -211,3 +211,31 @@ def test_a_retrofitted_encoder_tells_how_far_it_moved(tmp_path: Path, tiny: Tiny
     assert metrics["space_shift"]["n"] == 24
     assert "test" not in metrics  # no classifier, no such figures
     assert metrics["clustering"]["ami"] <= 1
+
+
+@pytest.mark.parametrize("kind", ["charbert", "bilstm"])
+def test_an_encoder_that_was_hardly_trained_has_hardly_moved(
+    tmp_path: Path, tiny: Tiny, sample: Data, kind: str
+) -> None:
+    """The start is drawn again just as training drew it, from the same normalised texts."""
+    encoder = {"kind": kind, "max_length": 12}
+    if kind == "charbert":
+        encoder["name"] = tiny("bert")
+    recipe = run_recipe(
+        tiny("bert"),
+        {**sample, "style": "affekt"},
+        encoder=encoder,
+        objective={"kind": "retrofit"},
+        training={"epochs": 1, "learning_rate": 1e-12, "weight_decay": 0.0},
+    )
+    shift = train(recipe, tmp_path / "run")["space_shift"]
+    assert shift["mean_squared_difference"] < 1e-12
+
+
+def test_a_calibration_that_one_label_per_text_cannot_have_is_refused_before_training(
+    tmp_path: Path, tiny: Tiny, sample: Data
+) -> None:
+    recipe = run_recipe(tiny("bert"), sample, decisions={"calibration": "platt"})
+    with pytest.raises(RecipeError, match=r"decisions\.calibration = 'platt': fits a line per label"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -105,6 +105,22 @@ def test_with_one_label_per_text_the_shares_give_their_entropy() -> None:
         assert bool(collapse_warnings(label_aware(single_label=True), ended)) is warned
 
 
-@pytest.mark.parametrize("other", [{"class_weights": "balanced"}, {"smoothing": 0.1}, {"balance": 0.0}])
+def test_the_share_of_a_correlation_term_is_no_part_of_the_loss_compared() -> None:
+    for loss, warned in ((PRIOR + 0.01, True), (PRIOR - 0.01, False)):
+        ended = [{"terms": {"weighting bce": loss * 0.5 * 0.8, "weighting correlation": 9.0}}]
+        assert bool(collapse_warnings(label_aware(correlation=0.2), ended)) is warned
+
+
+def test_the_shares_are_compared_by_the_loss_that_was_taken() -> None:
+    """Binary losses on one label per text: their mean over labels, not the entropy over labels."""
+    for loss, warned in ((PRIOR + 0.01, True), (PRIOR - 0.01, False)):
+        ended = [{"terms": {"weighting bce": loss / 2}}]
+        assert bool(collapse_warnings(label_aware(single_label=True), ended)) is warned
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"class_weights": "balanced"}, {"smoothing": 0.1}, {"balance": 0.0}, {"correlation": 1.0}],
+)
 def test_losses_on_another_scale_say_nothing_of_the_shares(other: dict[str, Any]) -> None:
     assert collapse_warnings(label_aware(**other), [{"terms": {"weighting bce": 9.0}}]) == []

@@ -49,9 +49,9 @@ _ON_WORDS = ("bilstm", "word-cnn", "word-average")
 _CHARBERT_OPTIONS = ("vocabulary", "character_size")
 
 
-def style_of(recipe: Recipe) -> str:
-    """The normalisation of a recipe's texts: the one it names, or its encoder's own."""
-    return recipe.data.style or known(recipe.encoder.name).style
+def style_of(recipe: Recipe, encoder: EncoderSpec | None = None) -> str:
+    """The normalisation of an encoder's texts: the one the recipe names, or that encoder's own."""
+    return recipe.data.style or known((encoder or recipe.encoder).name).style
 
 
 def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
@@ -209,9 +209,7 @@ def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
 def build_network(recipe: Recipe, train: Corpus) -> Network:
     """Make encoder, head and projection; an objective without classification gets no head."""
     torch.manual_seed(recipe.training.seed)
-    encoder = build_encoder(recipe.encoder, train, recipe.training.seed)
-    if recipe.training.frozen_embeddings and hasattr(encoder, "word_embeddings"):
-        encoder.word_embeddings().weight.requires_grad_(False)
+    encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.seed)
     objective = recipe.objective
     classifies = objective.kind in {"classify", "label-aware"} or getattr(objective, "classification", 0) > 0
     network = _with_head(encoder, recipe.head, train) if classifies else Network(encoder)
@@ -221,8 +219,25 @@ def build_network(recipe: Recipe, train: Corpus) -> Network:
     return network
 
 
-def objective_for(recipe: Recipe, network: Network, train: Corpus) -> Objective:
-    """Make the objective, with its weights per label and any second network."""
+def _training_encoder(recipe: Recipe, spec: EncoderSpec, train: Corpus, seed: int) -> Any:
+    """Make an encoder as it starts into training, its word embeddings fixed where the recipe says so."""
+    encoder = build_encoder(spec, train, seed)
+    if recipe.training.frozen_embeddings and hasattr(encoder, "word_embeddings"):
+        encoder.word_embeddings().weight.requires_grad_(False)
+    return encoder
+
+
+def objective_for(
+    recipe: Recipe, network: Network, train: Corpus, weighting_train: Corpus | None = None
+) -> Objective:
+    """Make the objective, with its weights per label and any second network.
+
+    Args:
+        recipe: What to do.
+        network: What is trained.
+        train: The training texts as the network reads them.
+        weighting_train: The same as Ψ reads them, where it has a normalisation of its own.
+    """
     spec = recipe.objective
     loss = LogitLoss(
         spec if isinstance(spec, ClassifyLoss) else ClassifyLoss(),
@@ -234,15 +249,23 @@ def objective_for(recipe: Recipe, network: Network, train: Corpus) -> Objective:
     def weighting() -> Network:
         if not isinstance(spec, LabelAware):
             raise TypeError("only a label-aware objective has a weighting network")
-        return _with_head(
-            build_encoder(spec.weighting, train, recipe.training.seed + 1), spec.weighting_head, train
-        )
+        texts = weighting_train or train
+        encoder = _training_encoder(recipe, spec.weighting, texts, recipe.training.seed + 1)
+        return _with_head(encoder, spec.weighting_head, texts)
 
     return build_objective(spec, network, loss, weighting)
 
 
+def weighting_texts(recipe: Recipe, train: Corpus) -> Corpus | None:
+    """The training texts as Ψ reads them, from the raw ones; None unless its normalisation is another."""
+    if not isinstance(recipe.objective, LabelAware):
+        return None
+    style = style_of(recipe, recipe.objective.weighting)
+    return None if style == style_of(recipe) else normalised(train, style)
+
+
 def label_weights(train: Corpus) -> torch.Tensor:
-    """N / (k · n_label): rare labels weigh more, and all weights average to one over balanced data."""
+    """N / (k · n_label), with N labels given in all: rare ones weigh more; 1 where all are equally many."""
     counts = np.maximum(np.asarray(train.targets).sum(0), 1.0)
     return torch.as_tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
 

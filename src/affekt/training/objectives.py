@@ -21,6 +21,7 @@ from affekt.losses import (
     label_correlation,
     margin_contrastive,
     pair_contrastive,
+    same_side_correlation,
     space_preservation,
     supervised_contrastive,
     unsupervised_contrastive,
@@ -37,6 +38,8 @@ from affekt.training.recipe import (
     Retrofit,
     SupervisedContrastive,
 )
+
+_GROUPED = {"intra": intra_group_correlation, "inter": inter_group_correlation}
 
 Terms = dict[str, torch.Tensor]
 Inputs = dict[str, Batch]  # "text", and for some objectives "view" or "weighting"
@@ -62,12 +65,23 @@ class LogitLoss:
     ) -> None:
         automatic = "cross-entropy" if single_label else "bce"
         self.kind = automatic if spec.loss == "auto" else spec.loss
+        if self.kind == "cross-entropy" and not single_label:
+            raise RecipeError(
+                "objective.loss = 'cross-entropy': is for one label per text, and these texts may have "
+                "several; bce, focal and asymmetric are for them."
+            )
+        if spec.correlation > 0 and spec.correlation_form in _GROUPED and groups is None:
+            raise RecipeError(
+                f"objective.correlation_form = {spec.correlation_form!r}: needs labels that stand in a known "
+                "hierarchy; all and same-side do not."
+            )
         self.spec = spec
         self.label_weights = label_weights
         self.groups = groups
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> Terms:
-        """Return the terms by name for (n, k) logits and targets."""
+        """Return the terms by name for (n, k) logits and targets, those of all processes joined."""
+        logits, targets = gathered(logits), gathered(targets)
         weights = None if self.label_weights is None else self.label_weights.to(logits)
         value = classification_loss(
             logits, targets, kind=self.kind, label_weights=weights, smoothing=self.spec.smoothing
@@ -78,16 +92,10 @@ class LogitLoss:
         return {self.kind: (1 - alpha) * value, "correlation": alpha * self._correlation(logits, targets)}
 
     def _correlation(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        if self.spec.correlation_form == "all":
-            return label_correlation(logits, targets)
-        if self.groups is None:
-            raise RecipeError(
-                "objective.correlation_form: intra and inter need labels that stand in a known hierarchy."
-            )
-        grouped = (
-            intra_group_correlation if self.spec.correlation_form == "intra" else inter_group_correlation
-        )
-        return grouped(logits, targets, self.groups.to(logits.device))
+        form = self.spec.correlation_form
+        if form in _GROUPED and self.groups is not None:
+            return _GROUPED[form](logits, targets, self.groups.to(logits.device))
+        return (same_side_correlation if form == "same-side" else label_correlation)(logits, targets)
 
 
 class Objective(nn.Module):
@@ -139,8 +147,8 @@ class ContrastiveObjective(Objective):
             return {
                 "margin": margin_contrastive(gathered(vectors), gathered(targets), margin=self.spec.margin)
             }
-        left, right = vectors.chunk(2)
-        a, b = targets.chunk(2)
+        left, right = (gathered(side) for side in vectors.chunk(2))
+        a, b = (gathered(side) for side in targets.chunk(2))
         same = ((a * b).sum(1) > 0).to(vectors.dtype)
         return {"margin": pair_contrastive(left, right, same, margin=self.spec.margin)}
 
@@ -276,7 +284,7 @@ class RetrofitObjective(Objective):
             return {"contrastive": value}
         with torch.no_grad():
             before = self.reference(inputs["text"]).vectors
-        kept = self.spec.preservation * space_preservation(encoded.vectors, before)
+        kept = self.spec.preservation * space_preservation(gathered(encoded.vectors), gathered(before))
         return {"contrastive": value, "preservation": kept}
 
 

@@ -101,7 +101,13 @@ class ClassifyLoss(_Section):
     smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     correlation: float = Field(0.0, ge=0, le=1, description="α of the label-correlation loss (row E3)")
-    correlation_form: Literal["all", "intra", "inter"] = "all"
+    correlation_form: Literal["all", "intra", "inter", "same-side"] = "all"
+
+    @model_validator(mode="after")
+    def _smooths_what_it_can(self) -> Self:
+        if self.smoothing and self.loss in {"focal", "asymmetric"}:
+            raise ValueError(f"smoothing: {self.loss} has none; leave it out, or take bce")
+        return self
 
 
 class Classify(ClassifyLoss):
@@ -185,7 +191,7 @@ ObjectiveSpec = Annotated[
 
 
 class EarlyStopping(_Section):
-    """Stop when a dev metric has not improved for some epochs, and keep the best epoch's weights."""
+    """Stop when a dev metric has not improved for some epochs; `training.keep` says whose weights stay."""
 
     metric: str = "loss"
     patience: int = Field(3, ge=1)
@@ -229,6 +235,10 @@ class TrainingSpec(_Section):
                 f"rows_per_class: {self.rows_per_class} is more than half of batch_size {self.batch_size}; "
                 "a batch must hold rows of two classes"
             )
+        if self.optimizer == "adadelta" and (self.head_learning_rate is not None or self.layer_decay != 1):
+            raise ValueError(
+                "head_learning_rate and layer_decay: adadelta has one rate for all; leave them out"
+            )
         return self
 
 
@@ -263,6 +273,27 @@ class Recipe(_Section):
     decisions: DecisionSpec = DecisionSpec()
     examples: tuple[str, ...] = ("I watched a movie last night, it was quite brilliant",)
     published: tuple[Published, ...] = ()
+
+    @model_validator(mode="after")
+    def _nothing_is_without_effect(self) -> Self:
+        objective, training = self.objective, self.training
+        if (
+            isinstance(objective, Contrastive)
+            and objective.pairs == "drawn"
+            and training.sampler != "bucketed"
+        ):
+            raise ValueError(
+                f"training.sampler: {training.sampler} has no effect on drawn pairs; "
+                "leave it out, or set objective.pairs: in-batch"
+            )
+        if isinstance(objective, LabelAware) and objective.warmup_epochs >= training.epochs:
+            raise ValueError(
+                f"objective.warmup_epochs: {objective.warmup_epochs:g} is not less than training.epochs "
+                f"{training.epochs}, so the contrastive term would never come in"
+            )
+        if isinstance(objective, Logistic) and training.early_stopping is not None:
+            raise ValueError("training.early_stopping: logistic regression is fitted at once; leave it out")
+        return self
 
     def to_yaml(self) -> str:
         """The complete recipe as YAML."""
@@ -311,7 +342,7 @@ def _explained(fault: ValidationError) -> list[str]:
     for error in fault.errors():
         about, what = _explain(error)
         wanted.setdefault(about, []).append(what)
-    return [f"{about}: {' or '.join(whats)}" for about, whats in wanted.items()]
+    return [f"{about}: {' or '.join(whats)}" if about else whats[0] for about, whats in wanted.items()]
 
 
 _KINDS = {"tuple_type": "input should be a list", "string_type": "input should be text"}

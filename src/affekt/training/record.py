@@ -11,7 +11,7 @@ from affekt.corpus import Corpus
 from affekt.hardware import peak_memory_mb
 from affekt.model import Model
 from affekt.network import Network
-from affekt.training.build import build_encoder
+from affekt.training.build import build_network
 from affekt.training.checkpoint import Progress
 from affekt.training.recipe import Recipe, Retrofit
 
@@ -78,12 +78,17 @@ def describe_timing(progress: Progress, seconds: float) -> dict[str, Any]:
     }
 
 
-def space_shift(recipe: Recipe, model: Model, splits: dict[str, Corpus]) -> dict[str, float] | None:
-    """Row D6: how far held-out vectors moved from the starting encoder's, for retrofitted encoders."""
+def space_shift(
+    recipe: Recipe, model: Model, splits: dict[str, Corpus], texts: Corpus
+) -> dict[str, float] | None:
+    """Row D6: how far held-out vectors moved from the starting encoder's, for retrofitted encoders.
+
+    The start is made again, from the same seed and the same normalised training texts.
+    """
     if not isinstance(recipe.objective, Retrofit):
         return None
     held_out = splits.get("test", splits["dev"])
-    start = Network(build_encoder(recipe.encoder, splits["train"], recipe.training.seed)).eval()
+    start = build_network(recipe, texts)
     before = Model(start, style=model.style).embed(held_out.texts, unit=False)
     return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
 

@@ -19,13 +19,20 @@ from affekt import evaluation
 from affekt._version import __version__
 from affekt.corpus import Corpus
 from affekt.decisions import Decisions
-from affekt.errors import AffektError, UsageError, unknown_name
+from affekt.errors import AffektError, RecipeError, UsageError, unknown_name
 from affekt.files import read_json, write_json
 from affekt.hardware import hardware
 from affekt.judge import SPACE_PARTS, classifier_figures, dev_figures, space_figures, space_rank
 from affekt.model import Model
 from affekt.network import Network
-from affekt.training.build import build_network, load_splits, normalised, objective_for, style_of
+from affekt.training.build import (
+    build_network,
+    load_splits,
+    normalised,
+    objective_for,
+    style_of,
+    weighting_texts,
+)
 from affekt.training.checkpoint import FILE, Progress
 from affekt.training.folder import RunFolder
 from affekt.training.gather import from_leader, join_processes, leads
@@ -146,7 +153,7 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         "hardware": hardware(recipe.training.precision),
         "timing": describe_timing(progress, progress.earlier + time.monotonic() - began),
         **results.pop("figures"),
-        "space_shift": space_shift(recipe, model, splits),
+        "space_shift": space_shift(recipe, model, splits, texts),
         "examples": example_predictions(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
     }
@@ -172,8 +179,18 @@ def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Networ
         splits["train"].require_classes()
     texts = normalised(splits["train"], style_of(recipe))
     network = build_network(recipe, texts)
+    _check_calibration(recipe, splits["train"], network)
     _check_stopping(recipe, splits, network)
     return texts, network
+
+
+def _check_calibration(recipe: Recipe, train: Corpus, network: Network) -> None:
+    """Refuse what could not be fitted on dev once all is trained."""
+    if train.single_label and network.head is not None and recipe.decisions.calibration == "platt":
+        raise RecipeError(
+            "decisions.calibration = 'platt': fits a line per label and is for several labels per text; "
+            "these texts have one each, for which there is temperature."
+        )
 
 
 def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network) -> None:
@@ -247,8 +264,10 @@ def _fit(
 ) -> tuple[Progress, Network]:
     if isinstance(recipe.objective, Logistic):
         return _fit_logistic(recipe, recipe.objective, texts, splits.get("dev"), network, heard)
-    objective = objective_for(recipe, network, texts)
-    rows = TrainingRows(texts, objective.encoders(), view_texts(recipe, texts))
+    for_weighting = weighting_texts(recipe, splits["train"])
+    objective = objective_for(recipe, network, texts, for_weighting)
+    others = {"weighting": for_weighting.texts} if for_weighting else {}
+    rows = TrainingRows(texts, objective.encoders(), view_texts(recipe, texts), others)
     judge = _judge(recipe, network, splits.get("dev"))
 
     def tell(entry: dict[str, Any]) -> None:

@@ -39,12 +39,13 @@ def weighting_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) -
     no weight: whoever lets its gradient through may teach Ψ that.
     """
     objective, terms = metrics.get("objective") or {}, (history[-1].get("terms") or {}) if history else {}
-    names = {"weighting bce", "weighting cross-entropy"} & set(terms)
+    names = set(_PRIOR_LOSSES) & set(terms)
     plain = objective.get("class_weights") == "none" and not objective.get("smoothing")
-    if not names or not plain or not objective.get("balance"):
+    share = objective.get("balance", 0) * (1 - objective.get("correlation", 0))  # of this term in the loss
+    if not names or not plain or not share:
         return []
-    loss = terms[names.pop()] / objective["balance"]
-    prior = _prior_loss(metrics["data"])
+    name = names.pop()
+    loss, prior = terms[name] / share, _PRIOR_LOSSES[name](_label_shares(metrics["data"]))
     if loss <= prior:
         return []
     return [
@@ -53,13 +54,23 @@ def weighting_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) -
     ]
 
 
-def _prior_loss(data: dict[str, Any]) -> float:
-    """The loss of always answering with the training rows' label shares."""
+def _label_shares(data: dict[str, Any]) -> list[float]:
     train = data["splits"]["train"]
-    shares: list[float] = [count / train["n"] for count in train["label_counts"].values()]
-    if data["single_label"]:
-        return -sum(p * math.log(p) for p in shares if p > 0)
-    return -sum(p * math.log(p) + (1 - p) * math.log(1 - p) for p in shares if 0 < p < 1) / len(shares)
+    return [count / train["n"] for count in train["label_counts"].values()]
+
+
+def _entropy(shares: list[float]) -> float:
+    return -sum(p * math.log(p) for p in shares if p > 0)
+
+
+def _mean_binary_entropy(shares: list[float]) -> float:
+    return sum(_entropy([p, 1 - p]) for p in shares) / len(shares)
+
+
+_PRIOR_LOSSES = {  # by term: the loss of always answering with the training rows' label shares
+    "weighting bce": _mean_binary_entropy,
+    "weighting cross-entropy": _entropy,
+}
 
 
 def rank_warnings(history: list[dict[str, Any]], labels: int) -> list[str]:
