@@ -355,6 +355,17 @@ def test_a_character_aware_encoder_grows_from_a_plain_one_or_is_opened(tmp_path:
     assert torch.equal(grown(batch).vectors, opened(batch).vectors)
 
 
+def test_a_saved_character_aware_encoder_is_read_as_the_recipe_says(tmp_path: Path, tiny: Tiny) -> None:
+    build_encoder(EncoderSpec(kind="charbert", name=tiny("bert")), TRAIN, 0).save(tmp_path)
+    told = EncoderSpec(kind="charbert", name=str(tmp_path), max_length=8, pooling="mean")
+    opened = build_encoder(told, TRAIN, 0)
+    assert (opened.max_length, opened.pooling) == (8, "mean")
+    with pytest.raises(
+        RecipeError, match=r"encoder\.options: character_size: .* is a grown CharBERT already"
+    ):
+        build_encoder(told.model_copy(update={"options": {"character_size": 8}}), TRAIN, 0)
+
+
 # --- objectives
 
 

@@ -169,7 +169,7 @@ def _check_encoder(spec: EncoderSpec) -> None:
 def _build_charbert(spec: EncoderSpec) -> Any:
     folder = Path(spec.name)
     if (folder / "encoder.json").exists() and not (folder / "config.json").exists():
-        return CharBertEncoder.load(folder)  # with a config.json it is a plain encoder, to grow from
+        return _saved_charbert(folder, spec)  # with a config.json it is a plain encoder, to grow from
     for option in spec.options:
         if option not in _CHARBERT_OPTIONS:
             raise RecipeError(f"encoder.options: {unknown_name('option', option, _CHARBERT_OPTIONS)}")
@@ -177,6 +177,23 @@ def _build_charbert(spec: EncoderSpec) -> Any:
     return CharBertEncoder.from_plain(
         backbone, tokenizer, max_length=spec.max_length, pooling=spec.pooling, **spec.options
     )
+
+
+def _saved_charbert(folder: Path, spec: EncoderSpec) -> CharBertEncoder:
+    """Open a saved CharBERT to train on, read and pooled as the recipe says."""
+    if spec.options:
+        raise RecipeError(
+            f"encoder.options: {', '.join(spec.options)}: {folder} is a grown CharBERT already, "
+            "its characters are settled; leave them out."
+        )
+    saved = CharBertEncoder.load(folder)
+    return CharBertEncoder(
+        saved.network,
+        saved.tokenizer,
+        saved.vocabulary,
+        max_length=spec.max_length,
+        pooling=spec.pooling,
+    ).eval()
 
 
 def _vectors_path(vectors: str) -> Path:
