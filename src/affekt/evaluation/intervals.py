@@ -153,6 +153,18 @@ def resampled_counts(count: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield weights.reshape(draws.shape).astype(np.float64)
 
 
+def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
+    """Return (resamples,) means of (n,) values."""
+    sums = [draws @ values for draws in resampled_counts(len(values), resamples, seed)]
+    return np.asarray(np.concatenate(sums) / len(values))
+
+
+def limits(values: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the two limits between which the middle `level` of values lies."""
+    low, high = percentile_limits(values, level)
+    return float(low), float(high)
+
+
 def percentile_limits(values: Floats, level: float) -> Floats:
     """Return the (2, …) limits between which the middle `level` of values lies along the first axis."""
     if not 0 < level < 1:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation import arrays, counts
 from affekt.evaluation.arrays import Bools, Floats
+from affekt.evaluation.intervals import limits, resampled_means
 
 METRICS = ("cosine", "euclidean")
 BLOCK_BYTES = 2**26
@@ -53,7 +54,9 @@ def retrieval(
     queries: ArrayLike | None = None,
     query_labels: ArrayLike | None = None,
     metric: str = "cosine",
-) -> dict[str, float]:
+    resamples: int = 0,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Return how well nearest neighbours share the query's label.
 
     Every row is searched for among all the others, or, where queries are given, every query among the rows. A
@@ -68,12 +71,15 @@ def retrieval(
         queries: (q, d) vectors to search with, from another split.
         query_labels: Their labels, in the same form.
         metric: "cosine" or "euclidean".
+        resamples: How often queries are drawn anew for intervals; 0 gives none.
+        seed: Of those draws.
 
     Returns:
         mrr: mean of 1 / rank of the first relevant reference. precision_at_1: share whose nearest is
         relevant. map_at_r: mean over queries of (1/R) · Σ over relevant ranks r ≤ R of the precision among
         the first r. n: how many queries were averaged. For multi-hot labels also ndcg_at_10, where a
-        reference's gain is the Jaccard overlap of its labels with the query's.
+        reference's gain is the Jaccard overlap of its labels with the query's. With resamples also intervals:
+        {figure: (low, high)}, 95 % percentile bootstrap over the queries.
     """
     search = _prepare(embeddings, labels, queries, query_labels, metric)
     relevant = _relevant_counts(search)
@@ -82,14 +88,15 @@ def retrieval(
         raise DataError("no query shares a label with another row, so there is nothing to retrieve.")
     order = order[np.argsort(relevant[order], kind="stable")]  # blocks of queries that look equally deep
     reciprocal, first, precision, gain = _search_all(search, order, relevant[order])
-    result = {
-        "mrr": float(reciprocal.mean()),
-        "precision_at_1": float(first.mean()),
-        "map_at_r": float(precision.mean()),
-        "n": len(order),
-    }
+    of_queries = {"mrr": reciprocal, "precision_at_1": first, "map_at_r": precision}
     if search.query_labels.ndim == 2:
-        result["ndcg_at_10"] = float((gain / _best_gain(search)[order]).mean())
+        of_queries["ndcg_at_10"] = gain / _best_gain(search)[order]
+    result: dict[str, Any] = {name: float(values.mean()) for name, values in of_queries.items()}
+    result["n"] = len(order)
+    if resamples:
+        result["intervals"] = {
+            name: limits(resampled_means(values, resamples, seed)) for name, values in of_queries.items()
+        }
     return result
 
 
