@@ -141,6 +141,18 @@ def test_of_several_labels_the_rows_with_exactly_one_are_judged_and_all_rows_by_
     assert "overlap_retrieval" not in space_figures(model(single()), single())
 
 
+def test_figures_of_the_space_have_intervals_by_name_where_asked_for() -> None:
+    corpus = several()
+    found = space_figures(model(corpus), corpus, resamples=40)
+    intervals = found.pop("space_intervals")
+    assert found == space_figures(model(corpus), corpus)
+    for name, value in found["retrieval"].items():
+        if name != "n":
+            assert intervals[name]["low"] <= value <= intervals[name]["high"]
+    assert {"ami", "silhouette", "map_at_r", "overlap_map_at_r", "overlap_ndcg_at_10"} <= set(intervals)
+    assert evaluate_model(model(corpus), corpus)["space_intervals"].keys() == intervals.keys()
+
+
 def test_bags_are_judged_as_they_are_and_wide_ones_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = single()
     bag = TfidfEncoder.build([f"{text} {label}" for text, label in zip(TEXTS, ONE, strict=True)], min_count=1)

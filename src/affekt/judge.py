@@ -12,7 +12,8 @@ from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.errors import DataError
 from affekt.model import Model
 
-SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval")  # the last for several labels per text
+SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval", "space_intervals")
+SPACE_RESAMPLES = 200  # for the intervals of final figures
 
 # Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
 _SPACE_ROWS = 20_000
@@ -61,11 +62,12 @@ def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) ->
     return float((np.logaddexp(0, z) - targets * z).mean())
 
 
-def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
+def space_figures(model: Model, corpus: Corpus, *, resamples: int = 0) -> dict[str, Any]:
     """Clustering and retrieval of a split's vectors.
 
     Of several labels per text, both look at the rows that have exactly one, as the studies do;
     "overlap_retrieval" looks at all rows, of which those that share any label are relevant to each other.
+    With resamples, "space_intervals" holds low and high of each figure, those by overlap as overlap_….
     """
     if model.network.encoder.dimension > _SPACE_WIDTH:
         return {}
@@ -78,11 +80,17 @@ def space_figures(model: Model, corpus: Corpus) -> dict[str, Any]:
     vectors = model.embed(corpus.texts, unit=takes_unit_vectors(model.network.encoder))
     of_one = vectors if corpus.single_label else vectors[corpus.present.sum(1) == 1]
     found: dict[str, Any] = {
-        "clustering": evaluation.clustering(of_one, classes),
-        "retrieval": evaluation.retrieval(of_one, classes),
+        "clustering": evaluation.clustering(of_one, classes, resamples=resamples),
+        "retrieval": evaluation.retrieval(of_one, classes, resamples=resamples),
     }
     if not corpus.single_label:
-        found["overlap_retrieval"] = evaluation.retrieval(vectors, corpus.targets)
+        found["overlap_retrieval"] = evaluation.retrieval(vectors, corpus.targets, resamples=resamples)
+    if resamples:
+        found["space_intervals"] = {
+            ("overlap_" if part == "overlap_retrieval" else "") + name: {"low": low, "high": high}
+            for part, figures in found.items()
+            for name, (low, high) in figures.pop("intervals").items()
+        }
     return found
 
 
@@ -149,7 +157,7 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     """
     figures: dict[str, Any] = {"data": corpus.name, "split": corpus.split, "n": len(corpus)}
     if model.decisions is None:
-        return figures | space_figures(model, corpus)
+        return figures | space_figures(model, corpus, resamples=SPACE_RESAMPLES)
     missing = [label for label in corpus.labels if label not in model.labels]
     if missing or not corpus.labels:
         raise DataError(
@@ -164,5 +172,5 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     flat, per_label = _figures(aligned, logits, model.decisions)
     probabilities = model.decisions.probabilities(logits)
     calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
-    figures |= space_figures(model, corpus)
+    figures |= space_figures(model, corpus, resamples=SPACE_RESAMPLES)
     return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}

@@ -44,7 +44,7 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     assert metrics == json.loads((out / "metrics.json").read_text())
     told = {"format", "affekt", "name", "row", "status", "seed", "command", "created", "data", "encoder"}
     told |= {"objective", "hardware", "timing", "decisions", "test", "dev", "per_label", "calibration"}
-    told |= {"clustering", "retrieval", "overlap_retrieval", "space_shift"}
+    told |= {"clustering", "retrieval", "overlap_retrieval", "space_intervals", "space_shift"}
     told |= {"warnings", "published", "examples"}
     assert set(metrics) == told
     assert (metrics["status"], metrics["row"], metrics["command"]) == ("complete", "D", "affekt train x")
@@ -53,6 +53,7 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     assert set(metrics["test"]) == {"fixed", "fitted"}
     for figures in metrics["test"].values():
         assert figures["f1_macro"]["low"] <= figures["f1_macro"]["value"] <= figures["f1_macro"]["high"]
+    assert metrics["space_intervals"]["ami"]["low"] <= metrics["clustering"]["ami"]
     assert metrics["decisions"]["fitted_on"]["split"] == "dev"
     assert metrics["decisions"]["fitted_on"]["n"] == 24
     assert metrics["published"][0]["value"] == 0.5

@@ -22,7 +22,14 @@ from affekt.decisions import Decisions
 from affekt.errors import AffektError, RecipeError, UsageError, unknown_name
 from affekt.files import read_json, write_json
 from affekt.hardware import hardware
-from affekt.judge import SPACE_PARTS, classifier_figures, dev_figures, space_figures, space_rank
+from affekt.judge import (
+    SPACE_PARTS,
+    SPACE_RESAMPLES,
+    classifier_figures,
+    dev_figures,
+    space_figures,
+    space_rank,
+)
 from affekt.model import Model
 from affekt.network import Network
 from affekt.training.build import (
@@ -327,7 +334,7 @@ def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
 def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
     """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
-    space = space_figures(model, judged.get("test", judged["dev"]))
+    space = space_figures(model, judged.get("test", judged["dev"]), resamples=SPACE_RESAMPLES)
     figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
     if model.network.head is None:
         return {"figures": figures, "predictions": {}}, model
