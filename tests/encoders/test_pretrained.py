@@ -2,17 +2,23 @@
 
 import hashlib
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 from transformers.utils import logging as hf_logging
 
 from affekt.encoders import pretrained
 from affekt.encoders.pretrained import DEFAULT, KNOWN, known, load_pretrained, locate, quiet_transformers
+from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError
-from tiny import make_model, save_encoder, wordpiece
+from affekt.model import Model
+from affekt.network import Network
+from tiny import FAMILIES, make_model, save_encoder, wordpiece
 
 WEIGHTS = b"not really weights"
 
@@ -56,9 +62,9 @@ def test_a_revision_asked_for_is_kept():
     assert locate("bertweet", "abc") == ("vinai/bertweet-base", "abc")
 
 
-def test_bertweet_reads_normalised_tweets_of_128_tokens():
-    assert known("bertweet").style == "bertweet"
-    assert known("bertweet").max_length == 128
+@pytest.mark.parametrize("name", ["bertweet", "bertweet-large"])
+def test_bertweet_reads_normalised_tweets(name):
+    assert known(name).style == "bertweet"
 
 
 def test_an_encoder_is_known_by_its_hub_name_too():
@@ -68,6 +74,28 @@ def test_an_encoder_is_known_by_its_hub_name_too():
 def test_an_unknown_encoder_has_plain_defaults():
     described = known("somebody/something")
     assert (described.hub, described.revision, described.style) == ("somebody/something", None, "none")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_folder_of_bertweet_is_known_by_its_tokenizer(tiny, tmp_path, family):
+    shutil.copytree(tiny(family), tmp_path / "x")
+    assert known(str(tmp_path / "x")).style == ("bertweet" if family == "bertweet" else "none")
+    (tmp_path / "x" / "tokenizer_config.json").unlink()  # config.json says it too, as published
+    assert known(str(tmp_path / "x")).style == ("bertweet" if family == "bertweet" else "none")
+
+
+@pytest.mark.parametrize("style", ["affekt", "none"])
+def test_a_saved_model_has_the_style_that_it_was_trained_with(tiny, tmp_path, style):
+    encoder = TransformerEncoder.pretrained(tiny("bertweet"))
+    folder = Model(Network(encoder), style=style).save(tmp_path / "model")
+    assert known(str(folder)).style == style
+
+
+@pytest.mark.parametrize("card", ["", "[]", "{}"])
+def test_a_folder_whose_card_is_broken_is_refused(tmp_path, card):
+    (tmp_path / "affekt.json").write_text(card)
+    with pytest.raises(ModelError, match="cannot read how its texts are normalised"):
+        known(str(tmp_path))
 
 
 # --- the packaged default -----------------------------------------------------------------------------------
@@ -143,8 +171,71 @@ def test_a_folder_whose_weights_do_not_fit_its_config_is_refused(tmp_path):
     folder = save_encoder("bert", tmp_path / "bert")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 64}))
-    with pytest.raises(ModelError, match="could not be loaded"):
+    with pytest.raises(ModelError, match=r"of another size \(embeddings\.LayerNorm\.bias.*fetch or save it"):
         load_pretrained(str(folder))
+
+
+def change_weights(folder, change) -> str:
+    """Rewrite a folder's tensors; return the folder's name."""
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+    return str(folder)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_without_one_of_the_layers_are_refused_by_the_names_of_its_tensors(tmp_path, family):
+    folder = save_encoder(family, tmp_path / family)
+    name = change_weights(folder, lambda old: {key: old[key] for key in old if "layer.1." not in key})
+    with pytest.raises(ModelError, match=r"could not be loaded: 16 of the tensors.*layer\.1\.attention.*, …"):
+        load_pretrained(name)
+
+
+def test_weights_of_something_else_are_refused_rather_than_drawn_at_random(tmp_path):
+    folder = save_encoder("bert", tmp_path / "bert")
+    name = change_weights(folder, lambda old: {f"foo.{key}": old[key] for key in old})
+    with pytest.raises(ModelError, match=r"37 of the tensors.*are missing"):
+        load_pretrained(name)
+
+
+@pytest.mark.parametrize(
+    "form", ["AutoModelForSequenceClassification", "AutoModelForMaskedLM", "AutoModelForTokenClassification"]
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_checkpoint_with_a_head_and_perhaps_no_pooler_gives_its_encoder(tiny, tmp_path, family, form):
+    with quiet_transformers():
+        getattr(transformers, form).from_pretrained(tiny(family)).save_pretrained(tmp_path)
+        AutoModel.from_pretrained(tiny(family)).config.save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(tiny(family)).save_pretrained(tmp_path)
+    backbone, _ = load_pretrained(str(tmp_path))
+    expected = load_pretrained(tiny(family))[0].state_dict()
+    assert backbone.state_dict().keys() == expected.keys()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in backbone.state_dict().items())
+
+
+def test_the_older_names_and_buffers_of_checkpoints_are_understood(tmp_path):
+    def aged(tensors):
+        names = {
+            name: name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta")
+            for name in tensors
+        }
+        old = {f"bert.{names[name]}": tensor for name, tensor in tensors.items()}
+        return old | {"bert.embeddings.position_ids": torch.arange(64)[None]}
+
+    folder = save_encoder("bert", tmp_path / "bert")
+    expected = load_pretrained(str(folder))[0].state_dict()
+    backbone, _ = load_pretrained(change_weights(folder, aged))
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in backbone.state_dict().items())
+
+
+@pytest.mark.parametrize(("family", "prefix"), [("bert", ""), ("bert", "bert."), ("roberta", "roberta.")])
+def test_a_published_charbert_is_not_opened_without_its_characters(tmp_path, family, prefix):
+    table = {f"{prefix}char_embeddings.char_embeddings.weight": torch.ones(3, 4)}
+    folder = save_encoder(family, tmp_path / family)
+    name = change_weights(folder, lambda old: {f"{prefix}{key}": old[key] for key in old} | table)
+    with pytest.raises(
+        ModelError, match=r"is a published CharBERT.*open it with CharBertEncoder\.load_publi"
+    ):
+        load_pretrained(name)
 
 
 def test_a_config_that_is_no_json_is_refused(tmp_path):

