@@ -41,7 +41,9 @@ def build_prefix(tokenizer: Any, words: Sequence[str], *, segmented: bool) -> Pr
         words: One word or phrase per label.
         segmented: Whether the model knows segments; the text is then its second.
     """
-    pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
+    # byte-level tokenizers run words together that no space parts
+    spaced = [f" {word}" if i else word for i, word in enumerate(words)]
+    pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in spaced]
     empty = [word for word, ids in zip(words, pieces, strict=True) if not ids]
     if empty:
         raise UsageError(
