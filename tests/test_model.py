@@ -242,6 +242,13 @@ def test_what_is_not_text_is_refused_with_its_place(texts, said):
         counting().predict(texts)
 
 
+@pytest.mark.parametrize("verb", ["predict", "probabilities", "logits", "embed"])
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_holds_at_least_one_text(verb, size):
+    with pytest.raises(UsageError, match=f"batch_size = {size}: give at least 1"):
+        getattr(counting(), verb)(["love"], batch_size=size)
+
+
 def test_a_whole_frame_is_refused_rather_than_its_column_names_predicted():
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     for frame in (pandas.DataFrame({"text": ["a"]}), polars.DataFrame({"text": ["a"]})):
@@ -435,6 +442,18 @@ def test_a_name_that_nobody_knows_is_one_sentence():
         affekt.load("nobody/knows")
 
 
+@pytest.mark.parametrize("model", [3, None, b"folder", ["folder"]])
+def test_what_is_no_path_and_no_name_is_no_model(model):
+    with pytest.raises(UsageError, match=f"by its folder or its name, not by a {type(model).__name__}"):
+        affekt.load(model)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(tiny, device):
+    with pytest.raises(UsageError, match=f"device '{device}' cannot be used: .*; give cpu"):
+        affekt.load(tiny("bert"), device=device)
+
+
 # --- encoders that affekt did not train ---------------------------------------------------------------------
 
 
@@ -451,6 +470,16 @@ def test_an_encoder_of_sentence_transformers_opens_pooled_and_cut_as_it_says(tin
     (tmp_path / "encoder.json").unlink()  # what affekt alone reads
     model = affekt.load(tmp_path)
     assert (model.network.encoder.pooling, model.network.encoder.max_length) == ("cls", 17)
+
+
+def test_a_folder_that_ends_in_a_projection_opens_as_it_was_written_or_not_at_all(tiny, tmp_path):
+    network = Network(TransformerEncoder.pretrained(tiny("bert")), projection=Projection(32, 5)).eval()
+    folder = Model(network).save(tmp_path / "model", projected=True)
+    assert affekt.load(folder).embed(TEXTS, projected=True).shape == (len(TEXTS), 5)
+    (folder / "affekt.json").unlink()  # to others, the projection is part of the encoder
+    with pytest.raises(ModelError, match="pass through Dense, which affekt would leave out"):
+        affekt.load(folder)
+    assert TransformerEncoder.pretrained(str(folder)).dimension == 32  # training starts from the transformer
 
 
 def test_bertweet_reads_its_texts_in_its_own_style(tiny, tmp_path, monkeypatch):

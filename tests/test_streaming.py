@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from affekt.corpus import Columns, stream
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 
 
 def test_rows_come_in_order_and_in_batches_with_all_their_columns(tmp_path):
@@ -59,6 +59,14 @@ def test_undecodable_bytes_in_other_columns_become_replacement_characters(tmp_pa
     (tmp_path / "a.csv").write_bytes(b"text,place\nhi,Orl\xe9ans\n")
     [[row]] = stream(tmp_path / "a.csv")
     assert row.columns["place"] == "Orl\ufffdans"
+
+
+@pytest.mark.parametrize("size", [0, -5])
+def test_a_batch_holds_at_least_one_row(tmp_path, size):
+    path = tmp_path / "a.csv"
+    path.write_text("text\nso happy\n")
+    with pytest.raises(UsageError, match=f"batch_size = {size}: give at least 1"):
+        list(stream(path, batch_size=size))
 
 
 def test_a_missing_text_column_is_named_before_any_row(tmp_path):

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from affekt._version import __version__
 from affekt.decisions import Decisions
 from affekt.encoders import Batch
-from affekt.encoders.pretrained import known, locate
+from affekt.encoders.pretrained import CARD, first_line, known, load_pretrained, locate
 from affekt.encoders.sentence import read_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError, UsageError
@@ -23,7 +23,6 @@ from affekt.text import normalize
 
 BATCH_SIZE = 64
 _NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
-CARD = "affekt.json"
 FORMAT = 2  # of the card
 _WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
 
@@ -61,7 +60,7 @@ class Model:
         """Return a `Prediction` for each text."""
         given = as_texts(texts)
         probabilities = self.probabilities(given, batch_size=batch_size)
-        decided: Iterable[np.ndarray] = self._deciding().decide(probabilities) if given else ()
+        decided: Iterable[np.ndarray] = self.deciding().decide(probabilities) if given else ()
         return [
             Prediction(text, self._names(row, held), dict(zip(self.labels, row.tolist(), strict=True)))
             for text, row, held in zip(given, probabilities, decided, strict=True)
@@ -74,9 +73,10 @@ class Model:
     def probabilities(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """Return (n, k) float32 probabilities, calibrated when the model is."""
         logits = self.logits(texts, batch_size=batch_size)
-        return self._deciding().probabilities(logits)
+        return self.deciding().probabilities(logits)
 
-    def _deciding(self) -> Decisions:
+    def deciding(self) -> Decisions:
+        """Return the decisions of a classifier; ModelError for an encoder without one."""
         if self.decisions is None:
             raise ModelError(_NO_CLASSIFIER)
         return self.decisions
@@ -123,6 +123,8 @@ class Model:
         function: Callable[[Batch], torch.Tensor],
     ) -> np.ndarray:
         """Apply a function of collated batches to texts, sorted by length within windows."""
+        if batch_size < 1:
+            raise UsageError(f"batch_size = {batch_size!r}: give at least 1 text per forward pass.")
         given = as_texts(texts)
         prepared = [normalize(text, self.style) for text in given]
         out = np.zeros((len(given), width), dtype=np.float32)
@@ -181,8 +183,17 @@ class Model:
         return path
 
     def to(self, device: str) -> "Model":
-        """Move the network to a device, such as "cuda", and return the model."""
-        self.network.to(device)
+        """Move the network to a device, such as "cuda", and return the model.
+
+        Raises:
+            UsageError: When there is no such device here.
+        """
+        try:
+            self.network.to(device)
+        except (RuntimeError, AssertionError) as fault:  # the latter where torch is built without it
+            raise UsageError(
+                f"device {device!r} cannot be used: {first_line(fault)}; give cpu, or leave it out."
+            ) from fault
         return self
 
 
@@ -210,7 +221,13 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
     Args:
         folder: A model folder, a run folder holding `model/`, or the name of an encoder.
         device: Where to run; a GPU when there is one, else the CPU.
+
+    Raises:
+        ModelError: When there is no such model, or not a whole one.
+        UsageError: When `folder` is no path or name, or there is no such device.
     """
+    if not isinstance(folder, str | Path):
+        raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
     path = Path(folder).expanduser()
     if not (path / CARD).exists() and (path / "model" / CARD).exists():
         path = path / "model"
@@ -236,8 +253,8 @@ def _refuse_what_is_no_model(path: Path, name: str) -> None:
 
 def _open_encoder(name: str) -> Model:
     """Open an encoder that affekt did not write, pooled as its own files say."""
-    options = read_sentence_transformer(*locate(name))
-    encoder = TransformerEncoder.pretrained(name, **options)
+    backbone, tokenizer = load_pretrained(name)  # first: it says what is wrong with a name
+    encoder = TransformerEncoder(backbone, tokenizer, **read_sentence_transformer(*locate(name)))
     return Model(Network(encoder).eval(), style=known(name).style)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affekt.errors import DataError, ModelError, UsageError
+from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
 from affekt.model import Model
 from affekt.output import ROWS, VECTORS, Header, TypeFinder, format_of, rows_to, vectors_to
@@ -57,22 +57,20 @@ def predict_file(
 
     Raises:
         DataError: When the file, its column or a row cannot be used.
+        ModelError: When the model is an encoder without a classifier.
         UsageError: When the output is of no known kind, is the input, or cannot be written.
     """
-    if model.decisions is None:
-        raise ModelError(
-            "this model is an encoder without a classifier: embed with it, or train a head on it."
-        )
+    decisions = model.deciding()
     began = time.monotonic()
     source, target = Path(path), Path(out)
     kind = _kind_of(target, ROWS, source)
     survey = _survey(source, text, on_bad_row, typed=kind == ".parquet")
-    header = _header(model.labels, survey, several=model.decisions.rule == "threshold")
+    header = _header(model.labels, survey, several=decisions.rule == "threshold")
     counts: Counter[str] = Counter()
     with written_aside(target) as aside, rows_to(aside, kind, header) as write:
         for window in _windows(source, text, survey, tick):
             probabilities = model.probabilities([row.text for row in window])
-            predicted = _named(model.labels, probabilities, model.decisions.decide(probabilities))
+            predicted = _named(model.labels, probabilities, decisions.decide(probabilities))
             counts.update(label for labels in predicted for label in labels or [""])
             write([row.columns for row in window], predicted, probabilities)
     decided = {label: counts[label] for label in (*model.labels, *([""] if counts[""] else []))}

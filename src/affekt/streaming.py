@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affekt.columns import Columns, RowFault, broken_text, lay_out, read_row
+from affekt.errors import UsageError
 from affekt.reading import open_table
 from affekt.rows import OnBadRow, Row, RowFaults, SkippedRow
 
@@ -44,6 +45,8 @@ def stream(
             the end.
         skipped: A list to which the rows left out are added as they are met.
     """
+    if batch_size < 1:
+        raise UsageError(f"batch_size = {batch_size!r}: give at least 1 row per batch.")
     base = columns or Columns()
     plain = Columns(text=text or base.text, labels=None, id=base.id if id is None else id)
     faults = RowFaults(on_bad_row)
