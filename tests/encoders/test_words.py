@@ -129,6 +129,15 @@ def test_an_npy_and_a_word_list_are_read_from_their_folder_or_the_npy(tmp_path, 
         np.testing.assert_array_equal(found.matrix, matrix.astype(np.float32))
 
 
+@pytest.mark.parametrize("word", ["caf\xe9".encode("latin-1"), "caf\ufffd".encode()])
+def test_text_of_any_encoding_is_not_taken_for_binary(tmp_path, word):
+    rows = [f"w{i} {' '.join(f'{i / 7 + j:.6f}' for j in range(100))}\n".encode() for i in range(49)]
+    first = word + b" " + b" ".join([b"0.250000"] * 100) + b"\n"
+    found = read_vectors(write(tmp_path / "a.txt", b"50 100\n" + first + b"".join(rows)))
+    assert found.vocab == ["caf\ufffd", *(f"w{i}" for i in range(49))]
+    np.testing.assert_array_equal(found.matrix[0], [0.25] * 100)
+
+
 def test_odd_words_of_real_files_are_kept_whole_and_repeats_are_dropped(tmp_path):
     lines = ". . . 1.0 2.0\n\u2028 3.0 4.0\nx\x85y 5.0 6.0\n. . . 9.0 9.0\n"
     found = read_vectors(write(tmp_path / "a.txt", "x 0.0 0.5\n" + lines))
@@ -150,11 +159,14 @@ def test_odd_words_of_real_files_are_kept_whole_and_repeats_are_dropped(tmp_path
         ("a.txt", "", r"a\.txt:1: "),
         ("a.bin", "0 2\n", r"holds no word vectors"),
         ("a.bin", binary()[:-1], r"ends inside vector 3 of the 3"),
+        ("a.bin", binary() + b"more", r"holds more than the 3 vectors its header promises"),
+        ("a.bin", "2 3\nglad 1.000 2.000 3.000\nsad 1.000 2.000 3.000\n", r"holds more.*is it text"),
         ("a.bin", b"2 2\nx " + struct.pack("<2f", 1, math.nan) + b"y " + bytes(8), r"a\.bin:1: .*'x'"),
         ("a.txt.gz", gzip.compress(text_lines().encode())[:-12], r"gzip stream is broken"),
         ("a.zip", b"PK\x03\x04rest", r"zip archive; unzip"),
         ("a.kv", b"\x80\x04\x95", r"pickle, which is never opened"),
         ("vectors.npy", b"not an array", r"vectors\.npy: cannot read"),
+        ("vectors.npy", b"", r"vectors\.npy: cannot read"),
     ],
 )
 def test_a_broken_file_is_a_data_error_that_names_the_row(tmp_path, name, content, message):

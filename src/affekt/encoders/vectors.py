@@ -119,9 +119,9 @@ def _read_stream(stream: IO[bytes], path: Path) -> _Found:
 
 
 def _looks_binary(path: Path, probe: bytes) -> bool:
-    if path.name.removesuffix(".gz").endswith(".bin") or re.search(rb"[\x00-\x08\x0e-\x1f]", probe):
-        return True
-    return "\ufffd" in probe[:-3].decode("utf-8", "replace")[:-3]  # the probe may end inside a character
+    """Whether vectors are bytes: floats nearly always have control bytes; text may be of any encoding."""
+    named = path.name.removesuffix(".gz").endswith(".bin")
+    return named or re.search(rb"[\x00-\x08\x0e-\x1f]", probe) is not None
 
 
 def _read_text(stream: IO[bytes], found: _Found, first_row: int) -> int:
@@ -164,13 +164,17 @@ def _read_binary(stream: IO[bytes], found: _Found, count: int) -> None:
         if word not in found.rows:
             found.values.frombytes(np.frombuffer(data, dtype="<f4").astype(np.float32).tobytes())
             found.rows[word] = row
+    if stream.read(64).strip(b"\r\n"):
+        raise DataError(
+            f"{found.path}: holds more than the {count} vectors its header promises; is it text, named .bin?"
+        )
 
 
 def _read_pair(path: Path) -> _Found:
     try:
         matrix = np.load(path, allow_pickle=False)
         words = path.with_name("vocab.txt").read_text("utf-8").split("\n")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: cannot read vectors.npy and vocab.txt beside it: {error}.") from error
     if words[-1] == "":
         words.pop()
