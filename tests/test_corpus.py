@@ -139,6 +139,11 @@ def test_undeclared_numbers_are_names_ordered_by_size(write):
     assert Corpus.read(write("text,labels\n" + rows)).labels == ("0", "9", "10")
 
 
+@pytest.mark.parametrize("odd", ["--1", "-", "1-", "²"])
+def test_labels_that_only_resemble_numbers_are_ordered_as_words(odd):
+    assert Corpus.build(["a", "b", "c"], ["9", odd, "10"]).labels == tuple(sorted(["9", odd, "10"]))
+
+
 def test_true_and_false_count_into_two_names(write):
     table = pa.table({"text": ["a", "b"], "sarcastic": [True, False]})
     corpus = Corpus.read(write(table, "a.parquet"), labels="sarcastic", label_names=["plain", "sarcastic"])
@@ -455,6 +460,15 @@ def test_build_takes_lists_of_labels_and_arrays():
     assert Corpus.build(["a"], [("joy",)], ["fear", "joy"]).labels == ("fear", "joy")
 
 
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_build_takes_the_label_names_of_a_frame_unless_told_others(frame):
+    table = frame({"joy": [1, 0], "fear": [0, 1]})
+    for names, expected in ((None, ("joy", "fear")), (["happy", "afraid"], ("happy", "afraid"))):
+        corpus = Corpus.build(["a", "b"], table, names)
+        assert (corpus.labels, corpus.single_label) == (expected, False)
+        assert corpus.targets.tolist() == [[1, 0], [0, 1]]
+
+
 def test_build_takes_numbers_that_count_into_names():
     assert rows_as_sets(Corpus.build(["a", "b"], [1, 0], ["joy", "fear"])) == [{"fear"}, {"joy"}]
     assert rows_as_sets(Corpus.build(["a"], [[1, 0]], ["joy", "fear"])) == [{"joy", "fear"}]
@@ -478,6 +492,8 @@ def test_build_without_labels_is_unlabelled_and_may_be_empty():
         (["a"], ["joyy"], ["joy"], r"labels\[0\] holds an unknown label 'joyy': did you mean joy"),
         (["a"], [3], ["joy"], "unknown label '3'"),
         (["a"], [None], None, r"labels\[0\] is empty"),
+        (["a", "b"], ["joy", ""], None, r"labels\[1\] is empty"),
+        (["a", "b"], [["joy"], ["joy", " "]], None, r"labels\[1\] is empty"),
         (["a"], np.array([[1.5, 0]]), None, r"labels\[0\] holds \[1.5, 0.0\], which is not all in"),
         (["a"], np.array([[np.nan, 0]]), None, "not all in"),
         (["a"], np.ones((1, 2)), ["joy"], "2 columns and there are 1 label names"),

@@ -406,7 +406,7 @@ class TestDecisions:
             decisions.decide(decisions.probabilities(logits)).argmax(axis=1), logits.argmax(axis=1)
         )
 
-    @pytest.mark.parametrize("split", ["test", "Test", " TEST\n"])
+    @pytest.mark.parametrize("split", ["test", "Test", " TEST\n", "Testing"])
     def test_nothing_is_fitted_on_a_split_called_test(self, split):
         logits, targets = multi_label(rows=20)
 

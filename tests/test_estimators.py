@@ -289,6 +289,8 @@ def test_what_is_no_text_is_named(one, texts, message):
     ([[]] * 90, "y has no labels"),
     ([None, *NAMES[1:]], r"labels\[0\] is missing"),
     ([*NAMES[1:], float("nan")], r"labels\[89\] is missing"),
+    ([*NAMES[1:], " "], r"labels\[89\] is missing"),
+    ([["joy"], ["joy", ""], *SETS[2:]], r"labels\[1\] holds an empty name; leave it out"),
     ([1, *NAMES[1:]], "partly strings and partly numbers"),
     ([["joy", 1], *SETS[1:]], "hold both strings and numbers"),
     (["joy", *SETS[1:]], r"labels\[0\] is 'joy' where other texts have a list"),
@@ -405,10 +407,20 @@ def test_an_encoder_may_be_of_a_kind_made_from_the_texts():
     ({"objective": "clasify"}, "did you mean classify"),
     ({"recipe": "goemotions-drect"}, "did you mean goemotions-direct"),
     ({"recipe": {"trainin": {}}}, "did you mean training"),
+    ({"recipe": {"encoder": "distilbert"}, "pooling": "mean"}, "encoder = 'distilbert': a section with keys"),
+    ({"recipe": {"encoder": "distilbert"}, "encoder": "bert-base"}, "encoder = 'distilbert': a section"),
+    ({"recipe": {"encoder": "a", "training": 0}, "epochs": 1}, "2 faults:\n.*encoder = .*\n.*training = 0"),
 ])  # fmt: skip
 def test_arguments_that_make_no_recipe_are_named(options, message):
     with pytest.raises(RecipeError, match=message):
         EmotionClassifier(**options).fit(TEXTS, NAMES)
+
+
+def test_a_section_may_be_none_or_an_object():
+    recipe = complete()
+    assert complete(recipe={"encoder": None}, encoder="some/encoder").encoder.name == "some/encoder"
+    training = recipe.training.model_copy(update={"epochs": 7})
+    assert complete(recipe={"training": training}, batch_size=5).training.epochs == 7
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -682,6 +694,18 @@ def test_early_stopping_of_vectors_watches_held_out_texts(tiny):
 def test_arguments_of_training_without_a_recipe_are_a_fault(tiny):
     with pytest.raises(UsageError, match="epochs, dev_share: nothing is trained without a recipe"):
         EmotionEmbedder(tiny("bert"), epochs=2, dev_share=0.1).fit(TEXTS, NAMES)
+
+
+def test_a_recipe_with_a_plain_value_for_a_section_is_refused():
+    with pytest.raises(RecipeError, match="encoder = 'distilbert': a section"):
+        EmotionEmbedder("x", recipe={"encoder": "distilbert"}).fit(TEXTS, NAMES)
+
+
+@pytest.mark.parametrize("recipe", [None, {}])
+@pytest.mark.parametrize("model", [3, 0, object()])
+def test_a_model_of_vectors_is_a_folder_or_a_name(model, recipe):
+    with pytest.raises(UsageError, match=f"folder or .* name, not .*{type(model).__name__}"):
+        EmotionEmbedder(model, recipe=recipe).fit(TEXTS, NAMES)
 
 
 def test_vectors_trained_in_a_pipeline_are_tuned_by_grid_search(tiny):

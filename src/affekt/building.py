@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.columns import is_blank
 from affekt.errors import DataError, unknown_name
 from affekt.gathering import Targets, in_order, multi_hot
 
@@ -26,13 +27,15 @@ def label_matrix(
     """Return the (n, k) targets, the k label names, and whether rows have exactly one label.
 
     Args:
-        labels: One label per text, a list of labels per text, an (n, k) array, or None.
+        labels: One label per text, a list of labels per text, an (n, k) array or frame, or None.
         n: How many texts there are.
-        label_names: The label space, or None for the labels that occur.
+        label_names: The label space, or None for the columns of a frame, else the labels that occur.
         single_label: As declared, or None for what the form of `labels` says.
     """
     if labels is None:
         return np.zeros((n, 0), dtype=np.float32), (), False
+    if label_names is None and _is_table(labels):
+        label_names = _column_names(labels)
     labels = _plain(labels)
     if len(labels) != n:
         raise DataError(f"there are {n} texts and {len(labels)} entries of labels; they must be as many")
@@ -44,13 +47,23 @@ def label_matrix(
     return targets, names, single
 
 
+def _is_table(labels: Any) -> bool:
+    return len(getattr(labels, "shape", ())) == 2
+
+
+def _column_names(table: Any) -> list[str] | None:
+    """Return what a frame of pandas, polars or pyarrow calls its columns; None for an array."""
+    names = getattr(table, "column_names", getattr(table, "columns", None))
+    return None if names is None else [str(name) for name in names]
+
+
 def _plain(labels: Any) -> Any:
-    """Return a 2-d numeric array as an array, anything else as a list."""
+    """Return a 2-d numeric array or frame as an array, anything else as a list."""
     if isinstance(labels, str | bytes):
         raise DataError("labels must be a sequence with one entry per text, not one string")
     if not hasattr(labels, "__array__") and not isinstance(labels, Sequence):
         labels = list(labels)
-    if getattr(labels, "ndim", 1) == 2:
+    if _is_table(labels):
         try:
             return np.asarray(labels, dtype=np.float32)
         except (TypeError, ValueError) as fault:
@@ -87,7 +100,7 @@ def _is_one(entry: Any) -> bool:
 
 def _name(label: Any, row: int, names: tuple[str, ...] | None) -> str:
     """Return a label's name; a whole number counts into the declared names."""
-    if label is None or label != label:
+    if label is None or label != label or (isinstance(label, str) and is_blank(label)):
         raise DataError(f"labels[{row}] is empty")
     if isinstance(label, bool | np.bool_) or (isinstance(label, float) and label.is_integer()):
         label = int(label)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from affekt.columns import split_named
 from affekt.errors import DataError, ModelError, UsageError, unknown_name
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Bools, Floats
@@ -235,7 +236,7 @@ def fit_thresholds(
 
 
 def _dev_rows(values: ArrayLike, targets: ArrayLike, name: str, split: str) -> tuple[Floats, Floats]:
-    if split.strip().casefold() == "test":
+    if split_named(split) == "test":
         raise UsageError(
             "decisions are not fitted on the test split: fit them on dev, so that test stays unseen."
         )

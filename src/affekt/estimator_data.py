@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from affekt.columns import is_blank
 from affekt.corpus import Corpus
 from affekt.errors import DataError
 
@@ -86,6 +87,10 @@ def _is_missing(value: Any) -> bool:
         or type(value).__name__ in ("NAType", "NaTType")
         or (isinstance(value, float) and value != value)
     )
+
+
+def _is_blank(label: Any) -> bool:
+    return isinstance(label, str) and is_blank(label)
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,9 @@ def _nested(entries: list[Any]) -> Labels:
         if len({len(row) for row in rows}) > 1:
             raise InputError("lists of numbers are rows of a matrix and must be of one length.")
         return _matrix(np.array(rows), None)
+    blank = [i for i, row in enumerate(rows) if any(map(_is_blank, row))]
+    if blank:
+        raise InputError(f"labels[{blank[0]}] holds an empty name; leave it out: [] means no label.")
     classes = sorted({name for row in rows for name in row})
     position = {name: column for column, name in enumerate(classes)}
     targets = np.zeros((len(rows), len(classes)), dtype=np.float32)
@@ -188,7 +196,7 @@ def _members(entry: Any, row: int) -> list[Any]:
 def _one_each(entries: list[Any]) -> Labels:
     from sklearn.utils.multiclass import check_classification_targets
 
-    missing = [row for row, entry in enumerate(entries) if _is_missing(entry)]
+    missing = [row for row, entry in enumerate(entries) if _is_missing(entry) or _is_blank(entry)]
     if missing:
         raise InputError(f"labels[{missing[0]}] is missing; fill or drop such rows first.")
     if len({isinstance(entry, str) for entry in entries}) > 1:

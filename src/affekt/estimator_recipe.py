@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from affekt.errors import UsageError
-from affekt.training.recipe import Recipe, read_recipe
+from affekt.training.recipe import Recipe, parse_recipe, read_recipe
 
 RecipeLike = str | Path | Mapping[str, Any] | Recipe
 
@@ -14,13 +16,22 @@ CLASSIFYING = ("classify", "logistic", "label-aware", "supervised-contrastive") 
 _PRETRAINED = ("transformer", "charbert")  # kinds of encoders that have a name
 _FITTED = ("bilstm", "word-cnn", "character-cnn", "tfidf", "word-average")  # kinds made from training texts
 
+_SECTIONS = [key for key, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)]
+
 
 def recipe_content(recipe: RecipeLike | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe as nested dicts."""
+    """Return a recipe as nested dicts.
+
+    Raises:
+        RecipeError: When a plain value stands where a section belongs: changes to it would replace it unseen.
+    """
     if recipe is None:
         return dict(defaults)
     if isinstance(recipe, Mapping):
-        return merged(defaults, recipe)
+        content = merged(defaults, recipe)
+        if all(isinstance(content.get(key), Mapping | None) for key in _SECTIONS):
+            return content
+        recipe = parse_recipe(content)
     if isinstance(recipe, str | Path):
         recipe = read_recipe(recipe)
     if not isinstance(recipe, Recipe):
@@ -34,9 +45,11 @@ def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any
         return content
     if isinstance(encoder, Mapping):
         return merged(content, {"encoder": encoder})
+    if not isinstance(encoder, str | Path):
+        raise UsageError(f"an encoder is a folder or a name, not {type(encoder).__name__}.")
     if str(encoder) in _FITTED:
         return merged(content, {"encoder": {"kind": str(encoder)}})
-    kind = content.get("encoder", {}).get("kind")
+    kind = (content.get("encoder") or {}).get("kind")
     named = {"kind": kind if kind in _PRETRAINED else "transformer", "name": str(encoder), "revision": None}
     return merged(content, {"encoder": named})
 

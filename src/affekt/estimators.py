@@ -292,7 +292,9 @@ class EmotionEmbedder(
                 corpus = self._corpus(texts, y, recipe)
                 splits = _split(corpus, self.dev_share or 0.0, recipe)
         model, metrics = (
-            (load(self.model or DEFAULT), {}) if recipe is None else _trained(recipe, splits, self.verbose)
+            (load(DEFAULT if self.model is None else self.model), {})
+            if recipe is None
+            else _trained(recipe, splits, self.verbose)
         )
         model.embed([], projected=self.projected)  # a model without a projection says so now
         self.model_, self.metrics_, self.recipe_ = model, metrics, recipe

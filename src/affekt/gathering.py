@@ -1,5 +1,6 @@
 """From tables to label matrices: rows of one or several files become texts, targets and label names."""
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -143,7 +144,7 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     (('9', '10'), ('10', '9', 'joy'))
     """
     names = list(names)
-    numbers = all(name.lstrip("-").isdecimal() for name in names)
+    numbers = all(re.fullmatch(r"-?\d+", name) for name in names)
     return tuple(sorted(names, key=int) if numbers else sorted(names))
 
 
