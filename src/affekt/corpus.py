@@ -157,8 +157,8 @@ class Corpus:
             texts: Any sequence, array or series of strings.
             labels: One label per text; or a list of labels per text; or an (n, k) array or frame of 0/1 or
                 shares (nested lists are lists of labels, even of numbers); or None.
-            label_names: The label space, in order; numbers count into it from 0. Unless said, the labels
-                that occur, sorted, or "0", "1", … for an array.
+            label_names: The label space, in order; numbers count into it from 0. Unless said, a frame's
+                columns, the labels that occur, sorted, or "0", "1", … for an array.
             single_label: Unless said, true for one label per text and false for the other forms.
             name: What to call the corpus.
             split: "train", "dev", "test" or "".

@@ -145,7 +145,7 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """
     names = list(names)
     numbers = all(re.fullmatch(r"-?\d+", name) for name in names)
-    return tuple(sorted(names, key=int) if numbers else sorted(names))
+    return tuple(sorted(sorted(names), key=int) if numbers else sorted(names))
 
 
 def multi_hot(rows: Sequence[Iterable[str]], names: Sequence[str]) -> Targets:
