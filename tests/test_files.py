@@ -77,6 +77,14 @@ def test_a_folder_is_not_replaced_by_a_file(tmp_path, monkeypatch, target):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # as /dev/null is: there, and no file
+    with pytest.raises(UsageError, match=r"pipe: could not be written, since it is a folder or a device"):
+        write_json(tmp_path / "pipe", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
 def test_a_file_has_the_rights_that_new_files_have(tmp_path):
     (tmp_path / "plain").touch()
     with written_aside(tmp_path / "ours"):

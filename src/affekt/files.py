@@ -31,10 +31,12 @@ def written_aside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends well, else remove it.
 
     Raises:
-        UsageError: When the folder cannot be written to or the disk is full.
+        UsageError: When the folder cannot be written to, the disk is full, or what is there is no file.
     """
     aside = _beside(path)
     try:
+        if path.exists() and not path.is_file():  # renaming would put a file in a device's place
+            raise UsageError(f"{path}: could not be written, since it is a folder or a device; name a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.touch(exist_ok=False)
         yield aside

@@ -8,7 +8,17 @@ from typer.testing import CliRunner
 
 @pytest.fixture(scope="session")
 def classifier(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of a tiny untrained model that knows the bundled sample's six emotions."""
+    """The folder of a tiny untrained model that gives one of the bundled sample's six emotions."""
+    return _model(tiny, tmp_path_factory, single_label=True)
+
+
+@pytest.fixture(scope="session")
+def multi_classifier(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of one that gives any of them."""
+    return _model(tiny, tmp_path_factory, single_label=False)
+
+
+def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single_label: bool) -> str:
     import torch
 
     from affekt import catalog
@@ -21,9 +31,9 @@ def classifier(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPathFact
     encoder = TransformerEncoder.pretrained(tiny("bert"))
     torch.manual_seed(0)
     network = Network(encoder, build_head(encoder, len(labels), kind="classification")).eval()
-    decisions = Decisions.unfitted(len(labels), single_label=True)
-    folder = tmp_path_factory.mktemp("cli") / "model"
-    return str(Model(network, labels, True, decisions).save(folder))
+    decisions = Decisions.unfitted(len(labels), single_label=single_label)
+    folder = places.mktemp("cli") / "model"
+    return str(Model(network, labels, single_label, decisions).save(folder))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from affekt.cli.data import app
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 
 ROWS = [{"id": str(i), "text": f"post {i}", "labels": [["joy"], ["anger"]][i % 2]} for i in range(4)]
 
@@ -93,6 +93,16 @@ def test_inspect_draws_the_class_distribution(root, tmp_path):
     pytest.importorskip("affekt.report.figures")
     run("inspect", "tweeteval-emotion", "--figure", tmp_path / "classes.png")
     assert (tmp_path / "classes.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("options", [["--labels", ""], ["--labels", "feelings", "--separator", ","]])
+def test_a_class_distribution_of_texts_without_labels_is_refused(tmp_path, options):
+    (tmp_path / "posts.csv").write_text("text,feelings\na,\n")
+    with pytest.raises(
+        UsageError, match=r"classes\.png: shows how many texts hold each label, and .*posts\.csv"
+    ):
+        run("inspect", tmp_path / "posts.csv", *options, "--figure", tmp_path / "classes.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["posts.csv"]
 
 
 def test_get_puts_a_data_set_into_a_folder_and_names_the_files(root, tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from affekt import catalog
+from affekt.cli.evaluate import _show
 from affekt.errors import DataError, ModelError
 
 LABELS = catalog.DATASETS["sample"].labels
@@ -49,9 +50,17 @@ def test_tables_show_each_kind_of_figure_and_each_label(verb, classifier, posts)
     assert words[LABELS[0]][-1] == "4"
 
 
+def test_figures_of_the_space_are_shown_with_their_intervals_where_they_have_any(capsys):
+    figures = {"n": 9, "retrieval": {"mrr": 0.5, "n": 9}, "overlap_retrieval": {"mrr": 0.25, "n": 9}}
+    _show(figures | {"space_intervals": {"mrr": {"low": 0.4, "high": 0.6}}})
+    shown = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if "mrr" in line]
+    assert [value.strip() for _, value in shown] == [".500 [.400, .600]", ".250"]
+
+
 def test_an_encoder_without_classifier_is_judged_by_its_space(verb, tiny, posts):
     found = json.loads(verb("evaluate", tiny("bert"), posts, "--labels", "emotion", "--json"))
-    assert set(found) == {"data", "split", "n", "clustering", "retrieval"}
+    assert set(found) >= {"data", "split", "n", "clustering", "retrieval"}
+    assert not {"classification", "calibration", "per_label"} & set(found)
 
 
 def test_an_encoder_cannot_be_judged_on_two_texts(verb, tiny, tmp_path):
@@ -80,9 +89,51 @@ def test_labels_that_the_model_does_not_know_are_named(verb, classifier, tmp_pat
         verb("evaluate", classifier, tmp_path / "odd.csv")
 
 
-def test_several_labels_in_a_cell_are_parted(verb, classifier, tmp_path):
+def test_several_labels_in_a_cell_are_parted(verb, multi_classifier, tmp_path):
     (tmp_path / "several.csv").write_text(f'text,labels\na,{LABELS[0]};{LABELS[1]}\nb,{LABELS[1]}\nc,""\n')
-    found = json.loads(verb("evaluate", classifier, tmp_path / "several.csv", "--separator", ";", "--json"))
+    found = json.loads(
+        verb("evaluate", multi_classifier, tmp_path / "several.csv", "--separator", ";", "--json")
+    )
+    assert found["per_label"][LABELS[1]]["support"] == 2
+
+
+LABELLED = {
+    "columns of 0 and 1": (
+        ["text", *LABELS[:2]],
+        [["a", 1, 0], ["b", 1, 1], ["c", 0, 1]],
+        ["--label-columns", ", ".join(LABELS[:2])],
+    ),
+    "shares of one label": (
+        ["text", *LABELS[:2]],
+        [["a", 1, 0], ["b", 0, 1], ["c", 0, 1]],
+        ["--label-columns", ",".join(LABELS[:2]), "--single"],
+    ),
+    "a delimiter and lone quotes": (
+        ['text"', "labels"],
+        [['"a', LABELS[0]], ["b", LABELS[1]], ["c", LABELS[1]]],
+        ["--text", 'text"', "--delimiter", ";", "--no-quotes"],
+    ),
+    "a split column": (
+        ["text", "labels", "part"],
+        [
+            ["x", LABELS[0], "train"],
+            ["a", LABELS[0], "test"],
+            ["b", LABELS[1], "test"],
+            ["c", LABELS[1], "test"],
+        ],
+        ["--split-column", "part"],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", LABELLED)
+def test_files_are_read_as_their_columns_are_described(verb, multi_classifier, tmp_path, form):
+    head, rows, words = LABELLED[form]
+    mark = ";" if "--delimiter" in words else ","
+    lines = [mark.join(map(str, row)) for row in (head, *rows)]
+    (tmp_path / "posts.csv").write_text("\n".join(lines) + "\n")
+    found = json.loads(verb("evaluate", multi_classifier, tmp_path / "posts.csv", *words, "--json"))
+    assert found["n"] == 3
     assert found["per_label"][LABELS[1]]["support"] == 2
 
 

@@ -66,6 +66,28 @@ def test_runs_that_cannot_be_paired_are_said_to_be(verb, runs, tmp_path):
     verb(*words)
 
 
+def test_compare_shows_the_spaces_with_rows_and_dimensions(verb, runs, tmp_path):
+    good, poor = (read_run(runs / name).metrics["clustering"] for name in ("good", "poor"))
+    words = ("compare", runs / "good", runs / "poor", "--out", tmp_path / "page.html")
+    shown = verb(*words).partition("poor minus good")[0]
+    lines = {
+        cells[0]: cells[1:]
+        for line in shown[shown.index("the space") :].splitlines()
+        if (cells := line.split())
+    }
+    assert lines["figure"] == ["good", "poor"]
+    assert lines["n"] == ["160", "160"]
+    assert lines["ami"] == [f"{one['ami']:.3f}".removeprefix("0") for one in (good, poor)]
+    assert json.loads(verb(*words, "--json"))["runs"]["good"]["space"]["map_at_r"] == 0.33
+
+
+@pytest.mark.parametrize("out", ["page.txt", "null"])
+def test_compare_writes_pages_and_nothing_else(verb, runs, tmp_path, out):
+    with pytest.raises(UsageError, match=r"must end in one of \.html, \.htm"):
+        verb("compare", runs / "good", runs / "poor", "--out", tmp_path / out)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_compare_needs_two_runs(verb, runs, tmp_path):
     with pytest.raises(UsageError, match="at least two runs"):
         verb("compare", runs / "good", "--out", tmp_path / "page.html")
@@ -115,6 +137,12 @@ def test_a_finished_run_of_other_settings_is_not_passed_off_as_this_one(runs):
     changed = read_recipe("demo", ("training.seed=7",))
     with pytest.raises(UsageError, match="another recipe or other settings"):
         run_training(changed, runs / "other", resume=True)
+
+
+def test_the_demo_s_figures_are_given_as_json(verb, runs, monkeypatch):
+    metrics = read_run(runs / "good").metrics
+    monkeypatch.setattr("affekt.training.run.train", lambda *_, **__: metrics)
+    assert json.loads(verb("demo", "--out", runs / "good", "--json")) == metrics
 
 
 def test_the_command_is_kept_as_it_could_be_typed_again(monkeypatch):

@@ -74,6 +74,16 @@ def test_labels_of_a_file_tell_its_clusters(verb, tiny, posts, tmp_path):
     assert set().union(*(one["emotions"] for one in found)) == {"joy", "fear"}
 
 
+def test_labels_in_columns_of_0_and_1_tell_a_file_s_clusters_and_colour_its_map(verb, tiny, tmp_path):
+    rows = [f"i am so happy today {i};1;0\nsad and in fear {i};0;1" for i in range(6)]
+    (tmp_path / "posts.csv").write_text("text;joy;fear\n" + "\n".join(rows) + "\n")
+    words = (tiny("bert"), tmp_path / "posts.csv", "--label-columns", "joy,fear", "--delimiter", ";")
+    found = json.loads(verb("cluster", *words, "--clusters", 2, "-o", tmp_path / "out.csv", "--json"))
+    assert set().union(*(one["emotions"] for one in found)) == {"joy", "fear"}
+    verb("map", *words, "--out", tmp_path / "map.html")
+    assert '"name":"label"' in (tmp_path / "map.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

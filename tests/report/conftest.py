@@ -178,7 +178,7 @@ def _metrics(parts: dict[str, Any], labels: list[str], single: bool, seed: int, 
         "dev": dev,
         "per_label": per_label,
         "calibration": _calibrations(parts["test"], single),
-        "clustering": {"silhouette": 0.31, "davies_bouldin": 1.4, "ami": 0.44, "n": 160, "clusters": 6},
+        "clustering": {"silhouette": 0.31, "davies_bouldin": 1.4, "ami": 0.44, "n": 160, "dimension": 384},
         "retrieval": {"mrr": 0.71, "precision_at_1": 0.62, "map_at_r": 0.33, "n": 160},
         "warnings": ["collapse watch: dev predictions use 2 of the labels; try a lower learning rate."],
         "published": [

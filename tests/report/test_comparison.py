@@ -1,6 +1,11 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
 from affekt.errors import DataError, UsageError
+from affekt.report import compared
+from affekt.report.compared import compare_runs, comparison_figures
 from affekt.report.comparison import write_comparison
 from report.conftest import ATTACK, EIGHT, change_metrics, make_run
 from report.pages import read_page
@@ -16,10 +21,16 @@ def runs(tmp_path_factory):
     }
 
 
+def page_of(runs, out):
+    """The page of several runs."""
+    write_comparison(compare_runs(runs), out)
+    return read_page(out)
+
+
 @pytest.fixture(scope="module")
 def page(runs, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "comparison.html"
-    return read_page(write_comparison([runs["good"], runs["poor"]], out))
+    return page_of([runs["good"], runs["poor"]], out)
 
 
 def test_the_page_is_well_formed_offline_and_alone_in_its_folder(page):
@@ -33,6 +44,7 @@ def test_figures_stand_side_by_side_and_the_better_is_bold(page):
     assert [text for level, text in page.headings if level == 2] == [
         "The runs",
         "Figures",
+        "The space",
         "Differences",
         "Who wins which label",
         "Where they differ most",
@@ -55,14 +67,14 @@ def test_rows_that_differ_most_come_from_dev_and_are_escaped(page):
 
 
 def test_the_same_run_twice_has_no_clear_difference(runs, tmp_path):
-    page = read_page(write_comparison([runs["good"], runs["good"]], tmp_path / "c.html"))
+    page = page_of([runs["good"], runs["good"]], tmp_path / "c.html")
     assert page.texts.count("no clear difference") == 4
     assert "good (1)" in page.texts
     assert "They give every text the same probabilities." in page.texts
 
 
 def test_three_runs_are_each_set_against_the_first(runs, tmp_path):
-    page = read_page(write_comparison(list(runs.values()), tmp_path / "c.html"))
+    page = page_of(list(runs.values()), tmp_path / "c.html")
     headings = [text for _, text in page.headings]
     assert "Differences: poor" in headings
     assert "Differences: third" in headings
@@ -71,21 +83,77 @@ def test_three_runs_are_each_set_against_the_first(runs, tmp_path):
 
 
 def test_runs_with_other_labels_are_shown_but_not_paired(runs, single_run, tmp_path):
-    page = read_page(write_comparison([runs["good"], single_run], tmp_path / "c.html"))
+    page = page_of([runs["good"], single_run], tmp_path / "c.html")
     assert "different labels" in page.text
     assert "nothing can be paired" in page.text
 
 
 def test_names_of_users_are_escaped(runs, single_run, multi_run, tmp_path):
     change_metrics(multi_run, lambda metrics: metrics.update(name=ATTACK))
-    page = read_page(write_comparison([multi_run, runs["good"]], tmp_path / "c.html"))
+    page = page_of([multi_run, runs["good"]], tmp_path / "c.html")
     assert page.faults == []
     assert "<script>alert" not in page.source
 
 
 def test_one_run_or_a_folder_that_is_none_is_refused(runs, tmp_path):
     with pytest.raises(UsageError, match="at least two"):
-        write_comparison([runs["good"]], tmp_path / "c.html")
+        compare_runs([runs["good"]])
     with pytest.raises(DataError, match="no finished run"):
-        write_comparison([runs["good"], tmp_path], tmp_path / "c.html")
-    assert list(tmp_path.iterdir()) == []
+        compare_runs([runs["good"], tmp_path])
+
+
+def test_every_difference_is_drawn_once_for_page_and_figures(runs, tmp_path, monkeypatch):
+    drawn = []
+    for name in ("differences", "label_differences"):
+        stock = getattr(compared, name)
+        monkeypatch.setattr(compared, name, lambda of, stock=stock: drawn.append(stock) or stock(of))
+    found = compare_runs([runs["good"], runs["poor"]])
+    write_comparison(found, tmp_path / "c.html")
+    comparison_figures(found)
+    assert len(drawn) == 2
+
+
+# --- runs without a classifier, such as retrofitted encoders
+
+
+@pytest.fixture
+def encoders(runs, tmp_path):
+    """Two runs that have figures of their spaces alone."""
+    folders = []
+    for name, ami in (("near", 0.25), ("far", 0.5)):
+        folder = Path(shutil.copytree(runs["good"], tmp_path / name))
+        (folder / "predictions.parquet").unlink()
+        space = {"n": 382, "dimension": 12, "ami": ami, "clusters": 8, "davies_bouldin": 1.0 + ami}
+        shift = {"mean_squared_difference": ami / 10, "n": 160}
+        retrieval = {"map_at_r": 0.125, "n": 381}
+
+        def change(metrics, space=space, shift=shift, retrieval=retrieval, name=name):
+            for key in ("test", "dev", "per_label", "calibration", "decisions"):
+                metrics[key] = None
+            metrics |= {"name": name, "clustering": space, "space_shift": shift, "retrieval": retrieval}
+            metrics["overlap_retrieval"] = {"map_at_r": 0.5, "n": 900}
+
+        change_metrics(folder, change)
+        folders.append(folder)
+    return folders
+
+
+def test_figures_of_spaces_are_given_by_name(encoders):
+    found = comparison_figures(compare_runs(encoders))
+    assert found["runs"]["far"]["split"] == "test"
+    space = found["runs"]["far"]["space"]
+    assert (space["n"], space["dimension"], space["ami"], space["map_at_r"]) == (382, 12, 0.5, 0.125)
+    assert (space["mean_squared_difference"], space["overlap_map_at_r"]) == (0.05, 0.5)
+    assert found["differences"] == {"far": None}
+
+
+def test_spaces_stand_side_by_side_with_rows_and_dimensions(encoders, tmp_path):
+    page = page_of(encoders, tmp_path / "c.html")
+    assert page.faults == []
+    assert "The space" in [text for level, text in page.headings if level == 2]
+    shown = page.texts[page.texts.index("Rows") :]
+    assert shown[:6] == ["Rows", "382", "382", "Dimensions", "12", "12"]
+    at = shown.index("Adjusted mutual information")
+    assert shown[at : at + 3] == ["Adjusted mutual information", ".250", ".500"]
+    assert shown[shown.index("MAP@R") + 1] == ".125"
+    assert shown[shown.index("MAP@R, any shared label") + 1] == ".500"

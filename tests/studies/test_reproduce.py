@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from affekt.errors import DataError, UsageError
-from affekt.studies.kept import judged_split
+from affekt.errors import AffektError, DataError, UsageError
+from affekt.report.judged import judged_split
 from affekt.studies.reproduce import write_tables
 
 PUBLISHED = [
@@ -41,7 +41,7 @@ def metrics(seed=0, f1=0.4, **changes):
             "fitted": {"f1_macro": figure(f1 + 0.05)},
         },
         "dev": {"fixed": {"f1_macro": figure(0.9)}},
-        "clustering": {"silhouette": 0.25, "n": 1234},
+        "clustering": {"silhouette": 0.25, "n": 456, "dimension": 8},
         "retrieval": {"mrr": 0.75},
         "calibration": {"before": {"ece": 0.1, "reliability": [1, 2, 3]}},
         "examples": [{"text": "long"}],
@@ -93,7 +93,55 @@ def test_seeds_of_one_recipe_are_one_line_of_mean_range_and_the_first_s_interval
         "0.523 (bert-large, C)",
     ]
     assert cells(text, "silhouette")[1:4] == ["0.250", "0.250 to 0.250", ""]
-    assert "affekt train direct --set training.seed=0\n    affekt train direct --set training.seed=1" in text
+    assert (
+        "    affekt train direct --set training.seed=0 --out runs/b\n"
+        "    affekt train direct --set training.seed=1 --out runs/a\n"
+    ) in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "affekt train x --out runs/tried --resume",
+        "affekt train x --out=tried --resume",
+        "affekt train x --resume",
+    ],
+)
+def test_a_page_s_commands_end_in_the_folders_that_the_runs_are_kept_by(runs, command):
+    add(runs, "a b", metrics(command=command))
+    assert "\n    affekt train x --resume --out 'runs/a b'\n" in page(runs)
+
+
+def test_of_runs_with_one_seed_the_newest_is_told_and_the_others_are_named(runs):
+    for folder, created, f1 in (("a", "2026-01-02", 0.4), ("b", "2026-01-03", 0.5), ("c", "2026-01-01", 0.6)):
+        add(runs, folder, metrics(f1=f1, created=created), "training: {seed: 0}")
+    add(runs, "d", metrics(seed=1, f1=0.5, created="2026-01-01"), "training: {seed: 1}")
+    text = page(runs)
+    assert "seeds 0, 1." in text
+    assert cells(text, "f1_macro at .5")[1:3] == ["0.500", "0.500 to 0.500"]
+    assert "Left out, for a newer run of the same seed: a, c.\n" in text
+    assert "--out runs/a\n" not in text
+    for other in ("a", "c"):
+        (runs.parent / "out" / "runs" / f"{other}.json").unlink()
+        (runs / other / "metrics.json").unlink()
+    assert "Left out" not in page(runs)
+
+
+def test_rows_and_dimensions_of_the_space_are_said_beside_the_split_s(runs):
+    add(runs, "a", metrics(overlap_retrieval={"map_at_r": 0.5, "n": 1200}, row="E1"))
+    add(runs, "b", metrics(clustering=None, row="B3"))
+    assert (
+        "\nSpace: n = 456 rows with one label, 8 dimensions; overlap_ figures: n = 1,200, rows that share a "
+        "label with another.\n"
+    ) in page(runs, "E1")
+    assert "Space:" not in page(runs, "B3")
+
+
+def test_a_space_s_figures_have_the_interval_that_was_measured(runs):
+    add(runs, "a", metrics(space_intervals={"mrr": {"low": 0.7, "high": 0.8}}))
+    text = page(runs)
+    assert cells(text, "mrr")[1:4] == ["0.750", "", "[0.700, 0.800]"]
+    assert cells(text, "silhouette")[1:4] == ["0.250", "", ""]
 
 
 def test_labels_never_predicted_are_counted_in_whole_numbers_and_tenths(runs):
@@ -129,6 +177,13 @@ def test_runs_with_other_settings_are_never_averaged(runs):
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert len(headings) == len(set(headings)) == 2
     assert "| f1_macro at .5 | 0.450 |" not in text
+
+
+def test_what_a_recipe_says_of_itself_does_not_part_seeds(runs):
+    prose = ("note: one, published: [], examples: [a]", "note: other, published: [{value: 1}], examples: [b]")
+    for seed, said in enumerate(prose):
+        add(runs, str(seed), metrics(seed=seed), f"{{{said}, training: {{seed: {seed}}}}}")
+    assert "seeds 0, 1." in page(runs)
 
 
 def test_a_run_without_test_is_told_by_its_dev_figures_apart_from_those_with(runs):
@@ -190,6 +245,33 @@ def test_no_runs_at_all_are_refused(runs):
 def test_rows_are_named_in_any_case_and_a_run_of_two_rows_is_found_by_either(runs):
     add(runs, "a", metrics(row="E2+E3"))
     assert page(runs, "e3") == page(runs, "E2")
+
+
+@pytest.mark.parametrize(
+    ("content", "lacks"),
+    [
+        ({}, "name, seed, data.name"),
+        (
+            {**metrics(), "timing": {"epochs": 1}},
+            r"\(it lacks timing.seconds_per_epoch, timing.total_seconds",
+        ),
+        ({**metrics(), "data": None}, "data.splits"),
+    ],
+)
+def test_metrics_of_something_else_are_named_and_not_kept(runs, content, lacks):
+    add(runs, "x", content)
+    with pytest.raises(DataError, match=rf"x/metrics\.json: is no run's metrics .*{lacks}"):
+        write_tables((), runs, runs.parent / "out")
+    (runs / "x" / "metrics.json").unlink()
+    add(runs, "a", metrics())
+    assert "## direct" in page(runs)
+
+
+@pytest.mark.parametrize("recipe", ["training: {seed: ", "a: 1\na: 2", "- a list", "a\x00b"])
+def test_a_recipe_that_cannot_be_read_is_named(runs, recipe):
+    add(runs, "a", metrics(), recipe)
+    with pytest.raises(AffektError, match=r"a/recipe\.yaml"):
+        write_tables((), runs, runs.parent / "out")
 
 
 def test_metrics_that_cannot_be_read_are_named(runs):

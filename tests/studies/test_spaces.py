@@ -14,7 +14,7 @@ def run(name="plain", *, seed=0, data="posts", n=40, f1=None, objective=None, **
         "encoder": {"name": "tiny"},
         "timing": {"epochs": 3},
         "objective": objective or {"kind": "classify"},
-        "clustering": {"n": n, "dimension": 8, "ami": space.pop("ami", 0.5)},
+        "clustering": {"n": n, "dimension": 8, "ami": space.pop("ami", 0.5), "v_measure": 0.375},
         "space_shift": space,
     }
     return found | ({"test": {"fixed": {"f1_macro": {"value": f1}}}} if f1 is not None else {})
@@ -35,6 +35,7 @@ def test_spaces_of_the_same_texts_are_lines_of_one_table_the_best_groups_first(t
         ("loose", "0", "0.200", ""),
     ]
     assert {(row["dimension"], row["epochs"]) for row in rows} == {("8", "3")}
+    assert {row["V-measure"] for row in rows} == {"0.375"}
     assert {row["silhouette"] for row in rows} == {""}
 
 

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows
+from affekt.cli.options import (
+    BadRows,
+    Delimiter,
+    LabelColumn,
+    LabelColumns,
+    Quotes,
+    Separator,
+    Single,
+    TextColumn,
+    columns_of,
+)
 
 app = typer.Typer(help="Known data sets and files: list, inspect, get.", no_args_is_help=True)
 
@@ -53,16 +63,16 @@ def list_datasets(as_json: AsJson = False) -> None:
 @app.command("inspect")
 def inspect_data(
     source: Annotated[str, typer.Argument(help="A known data set, a file, or a folder of split files.")],
-    text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
-    labels: Annotated[str, typer.Option(help="Column with the labels; '' for none.")] = "labels",
-    label_columns: Annotated[str, typer.Option(help="Columns of 0/1 or shares, parted by commas.")] = "",
-    separator: Annotated[str, typer.Option(help="What parts several labels in the label column.")] = "",
-    single: Annotated[
-        bool | None, typer.Option("--single/--multi", help="One label per text, or any.")
-    ] = None,
-    split: Annotated[str, typer.Option(help="Column that says train, dev or test.")] = "",
-    delimiter: Annotated[str, typer.Option(help="What parts the columns of a csv file.")] = "",
-    quotes: Annotated[bool, typer.Option(help="Whether quotes enclose csv fields.")] = True,
+    text: TextColumn = "text",
+    labels: LabelColumn = "labels",
+    label_columns: LabelColumns = "",
+    separator: Separator = "",
+    single: Single = None,
+    split: Annotated[
+        str, typer.Option("--split-column", "--split", help="Column that says train, dev or test.")
+    ] = "",
+    delimiter: Delimiter = "",
+    quotes: Quotes = True,
     on_bad_row: BadRows = "fail",
     taxonomy: Annotated[str, typer.Option(help="full, ekman or sentiment.")] = "full",
     figure: Annotated[Path | None, typer.Option(help="Draw the class distribution into this PNG.")] = None,
@@ -70,20 +80,24 @@ def inspect_data(
 ) -> None:
     """Show splits, label counts, text lengths, duplicates, and texts shared between splits."""
     from affekt import catalog
-    from affekt.corpus import Columns
+    from affekt.errors import UsageError
 
-    columns = Columns(
+    columns = columns_of(
         text=text,
-        labels=labels or None,
-        label_columns=[name.strip() for name in label_columns.split(",")] if label_columns else None,
-        separator=separator or None,
-        single_label=single,
-        split_column=split or None,
-        delimiter=delimiter.replace("\\t", "\t") or None,
-        quoted=quotes,
+        labels=labels,
+        label_columns=label_columns,
+        separator=separator,
+        single=single,
+        split_column=split,
+        delimiter=delimiter,
+        quotes=quotes,
     )
     splits = catalog.read(source, columns=columns, taxonomy=taxonomy, on_bad_row=on_bad_row)
     found = catalog.inspect(splits)
+    if figure and not found["labels"]:
+        raise UsageError(
+            f"--figure {figure}: shows how many texts hold each label, and {source} was read without."
+        )
     if as_json:
         console.result_json(found)
     else:

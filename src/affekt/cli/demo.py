@@ -16,7 +16,10 @@ _TEXTS = (
 )
 
 
-def demo(out: Annotated[Path, typer.Option(help="Where the demo's run folder goes.")] = Path("demo")) -> None:
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the demo's run folder goes.")] = Path("demo"),
+    json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
+) -> None:
     """Train on the bundled sample, write a report, predict three texts."""
     from affekt.cli.runs import command_line, show_metrics
     from affekt.model import load
@@ -29,8 +32,8 @@ def demo(out: Annotated[Path, typer.Option(help="Where the demo's run folder goe
     with console.progress("training") as tick:
         listener = Listener(console.say, tick)
         metrics = train(recipe, out, resume=True, command=command_line(), listener=listener)
-    show_metrics(metrics, out, as_json=False)
-    for prediction in load(out).predict(_TEXTS):
+    show_metrics(metrics, out, as_json=json)
+    for prediction in () if json else load(out).predict(_TEXTS):
         show_prediction(prediction)
     console.say(f"report: {write_report(out)}")
     console.say(f'next: affekt predict {shlex.quote(str(out))} "your own words"')

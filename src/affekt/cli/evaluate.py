@@ -6,7 +6,21 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Data, ModelName, Split, TextColumn
+from affekt.cli.options import (
+    BadRows,
+    Data,
+    Delimiter,
+    LabelColumn,
+    LabelColumns,
+    ModelName,
+    Quotes,
+    Separator,
+    Single,
+    Split,
+    SplitColumn,
+    TextColumn,
+    columns_of,
+)
 
 _SECTIONS = {
     "classification": "classification",
@@ -22,19 +36,32 @@ def evaluate(
     data: Data,
     split: Split = None,
     text: TextColumn = "text",
-    labels: Annotated[str, typer.Option(help="The file's label column.")] = "labels",
-    separator: Annotated[str | None, typer.Option(help="What separates labels in the column.")] = None,
+    labels: LabelColumn = "labels",
+    label_columns: LabelColumns = "",
+    separator: Separator = "",
+    single: Single = None,
+    split_column: SplitColumn = "",
+    delimiter: Delimiter = "",
+    quotes: Quotes = True,
     on_bad_row: BadRows = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
-    from affekt.columns import Columns
     from affekt.errors import DataError
     from affekt.judge import evaluate_model
     from affekt.model import load
     from affekt.report.space import read_split
 
-    columns = Columns(text=text, labels=labels, separator=separator)
+    columns = columns_of(
+        text=text,
+        labels=labels,
+        label_columns=label_columns,
+        separator=separator,
+        single=single,
+        split_column=split_column,
+        delimiter=delimiter,
+        quotes=quotes,
+    )
     corpus = read_split(data, split, columns, on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     figures = evaluate_model(load(model), corpus)
@@ -50,10 +77,12 @@ def evaluate(
 
 
 def _show(figures: Mapping[str, Any]) -> None:
+    from affekt.report.judged import space_part
+
     for section, title in _SECTIONS.items():
         rows = [
             [name, console.figure(name, value)]
-            for name, value in (figures.get(section) or {}).items()
+            for name, value in space_part(dict(figures), section).items()
             if isinstance(value, dict | int | float)
         ]
         if rows:

@@ -52,7 +52,7 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
-    from affekt.studies.kept import SPACE_FIGURES, judged_split, space_by_name
+    from affekt.report.judged import SPACE_FIGURES, judged_split, space_figures
 
     if as_json:
         console.result_json(metrics)
@@ -63,10 +63,11 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
         rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in _SHOWN]
         heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
         console.table(heading, ["figure", *(_way(way, metrics) for way in ways)], rows)
-    space = space_by_name(metrics)
+    space = space_figures(metrics)
     rows = [[name, console.figure(name, space[name])] for name in SPACE_FIGURES if name in space]
     if rows:
-        console.table(f"the space: {judged}", ["figure", "value"], rows)
+        size = f", n = {space['n']['value']:,}" if "n" in space else ""
+        console.table(f"the space: {judged}{size}", ["figure", "value"], rows)
     for warning in metrics.get("warnings") or []:
         console.say(f"warning: {warning}")
     console.say(f"run folder: {folder}")
@@ -84,15 +85,34 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print the figures and differences as JSON.")] = False,
 ) -> None:
     """Set runs side by side: figures, paired differences, who wins where."""
-    from affekt.report.comparison import comparison_figures, write_comparison
+    from affekt.report.compared import compare_runs, comparison_figures
+    from affekt.report.comparison import write_comparison
+    from affekt.report.html import check_page
+    from affekt.report.judged import space_figures
 
-    page = write_comparison(runs, out)
-    figures = comparison_figures(runs)
+    check_page(out)
+    compared = compare_runs(runs)
+    write_comparison(compared, out)
+    figures = comparison_figures(compared)
     if json:
         console.result_json(figures)
     else:
+        _show_spaces({name: space_figures(run.metrics) for name, run in compared.runs.items()})
         _show_differences(figures)
-    console.say(f"page: {page}")
+    console.say(f"page: {out}")
+
+
+def _show_spaces(spaces: dict[str, dict[str, Any]]) -> None:
+    from affekt.report.judged import SPACE_FIGURES
+
+    spaces = {name: space for name, space in spaces.items() if space}
+    rows = [
+        [name, *(console.figure(name, space[name]) if name in space else "–" for space in spaces.values())]
+        for name in ("n", "dimension", *SPACE_FIGURES)
+        if any(name in space for space in spaces.values())
+    ]
+    if rows:
+        console.table("the space", ["figure", *spaces], rows)
 
 
 def _show_differences(figures: dict[str, Any]) -> None:

@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Data, LabelColumn, ModelName, Split, TextColumn
+from affekt.cli.options import (
+    BadRows,
+    Data,
+    Delimiter,
+    LabelColumns,
+    ModelName,
+    OwnLabelColumn,
+    Quotes,
+    Separator,
+    Split,
+    SplitColumn,
+    TextColumn,
+    columns_of,
+)
 
 
 def map_texts(
@@ -17,7 +30,12 @@ def map_texts(
     ),
     split: Split = None,
     text: TextColumn = "text",
-    labels: LabelColumn = None,
+    labels: OwnLabelColumn = "",
+    label_columns: LabelColumns = "",
+    separator: Separator = "",
+    split_column: SplitColumn = "",
+    delimiter: Delimiter = "",
+    quotes: Quotes = True,
     on_bad_row: BadRows = "fail",
     colour: Annotated[
         Literal["label", "sentiment", "cluster"] | None,
@@ -31,10 +49,20 @@ def map_texts(
 ) -> None:
     """Draw texts in two dimensions: an interactive page and a PNG."""
     from affekt.model import load
-    from affekt.report.space import check_page, draw_map, read_texts
+    from affekt.report.html import check_page
+    from affekt.report.space import draw_map, read_texts
 
     check_page(out)
-    corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row, limit=limit, seed=seed)
+    columns = columns_of(
+        text=text,
+        labels=labels,
+        label_columns=label_columns,
+        separator=separator,
+        split_column=split_column,
+        delimiter=delimiter,
+        quotes=quotes,
+    )
+    corpus = read_texts(data, split, columns, on_bad_row=on_bad_row, limit=limit, seed=seed)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     page, picture = draw_map(load(model), corpus, out, colour=colour, clusters=clusters, seed=seed)
     console.say(f"page: {page}\npicture: {picture}")
@@ -46,7 +74,12 @@ def cluster(
     out: Annotated[Path, typer.Option("--out", "-o", help="csv, jsonl or parquet.")] = Path("clusters.csv"),
     split: Split = None,
     text: TextColumn = "text",
-    labels: LabelColumn = None,
+    labels: OwnLabelColumn = "",
+    label_columns: LabelColumns = "",
+    separator: Separator = "",
+    split_column: SplitColumn = "",
+    delimiter: Delimiter = "",
+    quotes: Quotes = True,
     on_bad_row: BadRows = "fail",
     clusters: Annotated[
         int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")
@@ -61,7 +94,16 @@ def cluster(
 
     check_table(out, data)
     grouping = Grouping(clusters, method, seed)
-    corpus = read_texts(data, split, text=text, labels=labels, on_bad_row=on_bad_row)
+    columns = columns_of(
+        text=text,
+        labels=labels,
+        label_columns=label_columns,
+        separator=separator,
+        split_column=split_column,
+        delimiter=delimiter,
+        quotes=quotes,
+    )
+    corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     grouping.check(len(corpus))
     summaries = cluster_corpus(load(model), corpus, out, grouping)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import UsageError
 from affekt.files import written_aside
 from affekt.report import figures
+from affekt.report.compared import Comparison, Difference
 from affekt.report.html import (
     Cell,
     Column,
@@ -22,6 +22,7 @@ from affekt.report.html import (
     table,
     tag,
 )
+from affekt.report.judged import SPACE_FIGURES, judged_split, space_figures
 from affekt.report.names import (
     COUNTS,
     LOWER_IS_BETTER,
@@ -33,122 +34,35 @@ from affekt.report.names import (
     count_text,
     duration_text,
     figure_text,
+    held_labels,
     metric_name,
     ordered,
     probability_text,
     size_text,
 )
-from affekt.report.pairing import Pair, differences, disagreements, label_differences, pair
+from affekt.report.pairing import LabelDifference, Pair, disagreements, pair
 from affekt.report.pictures import choice_name, figures_of
-from affekt.report.runfolder import RunFolder, read_run
+from affekt.report.runfolder import RunFolder
 
 Named = Mapping[str, RunFolder]
 
 
-def write_comparison(runs: Sequence[Path], out: Path) -> Path:
-    """Write a page that holds several runs side by side, and return it.
+def write_comparison(compared: Comparison, out: Path) -> None:
+    """Write a page that holds several runs side by side.
 
     The first run is the one the others are compared with: by paired bootstrap over the rows they share, label
     by label, and by the texts on which they differ most.
-
-    Args:
-        runs: Two run folders or more.
-        out: The page to write.
-
-    Raises:
-        UsageError: With fewer than two runs.
-        DataError: When a folder is no run folder or a file of it cannot be read.
     """
-    named = _read(runs)
-    text = _render(named)
-    with written_aside(Path(out)) as aside:
+    text = _render(compared)
+    with written_aside(out) as aside:
         aside.write_text(text, encoding="utf-8")
-    return Path(out)
 
 
-def comparison_figures(runs: Sequence[Path]) -> dict[str, Any]:
-    """Return what the page of several runs says in figures, fit for JSON.
-
-    Returns:
-        "first", the name of the run that the others are compared with; "runs": name → its folder, seed,
-        encoder, split and figures; "differences": name → None where nothing can be paired, else "split",
-        "n", "figures" (metric → difference of this run less the first, low, high, p) and "labels" (label →
-        F1 in the first and in this run, low and high of the difference, whether it is clear, and the winner
-        or None).
-
-    Raises:
-        UsageError: With fewer than two runs.
-        DataError: When a folder is no run folder or a file of it cannot be read.
-    """
-    named = _read(runs)
-    first, *others = named
-    return {
-        "first": first,
-        "runs": {name: _run_figures(run) for name, run in named.items()},
-        "differences": {other: _paired_figures(first, other, named) for other in others},
-    }
-
-
-def _run_figures(run: RunFolder) -> dict[str, Any]:
-    split, held = figures_of(run)
-    encoder = (run.metrics.get("encoder") or {}).get("name")
-    return {
-        "folder": str(run.path),
-        "seed": run.metrics.get("seed"),
-        "encoder": encoder,
-        "split": split,
-        "figures": held,
-    }
-
-
-def _paired_figures(first: str, other: str, named: Named) -> dict[str, Any] | None:
-    paired = _final_pair(named[first], named[other])
-    if paired is None:
-        return None
-    labels = {
-        one.label: {
-            "first": one.first,
-            "second": one.second,
-            "low": one.low,
-            "high": one.high,
-            "clear": one.is_clear,
-            "winner": None if one.first == one.second else first if one.first > one.second else other,
-        }
-        for one in label_differences(paired)
-    }
-    return {
-        "split": paired.split,
-        "n": len(paired.first.texts),
-        "figures": differences(paired),
-        "labels": labels,
-    }
-
-
-def _final_pair(left: RunFolder, right: RunFolder) -> Pair | None:
-    return pair(left, right, "test") or pair(left, right, "dev")
-
-
-def _read(runs: Sequence[Path]) -> dict[str, RunFolder]:
-    if len(runs) < 2:
-        raise UsageError(f"a comparison needs at least two runs, but {len(runs)} was named.")
-    return _named([read_run(Path(run)) for run in runs])
-
-
-def _named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
-    """Return the runs by name; where names are the same, by folder, and where those are, by number too."""
-    names = [run.name for run in runs]
-    if len(set(names)) < len(names):
-        names = [run.path.resolve().name for run in runs]
-    if len(set(names)) < len(names):
-        names = [f"{name} ({at})" for at, name in enumerate(names, start=1)]
-    return dict(zip(names, runs, strict=True))
-
-
-def _render(named: Named) -> str:
-    first, *others = named
-    sections = [_runs_section(named), _figures_section(named)]
+def _render(compared: Comparison) -> str:
+    named, first, others = compared.runs, compared.first, list(compared.differences)
+    sections = [_runs_section(named), _figures_section(named), _space_section(named)]
     for other in others:
-        sections += _pair_sections(first, other, named, single=len(others) == 1)
+        sections += _pair_sections(compared, other)
     shown = [one for one in sections if one is not None]
     lede = f"{first} against {', '.join(others)}."
     body = join(
@@ -229,6 +143,23 @@ def _figures_section(named: Named) -> Section | None:
     return Section("figures", "Figures", join(body))
 
 
+def _space_section(named: Named) -> Section | None:
+    shown = ("n", "dimension", *SPACE_FIGURES)
+    found = {name: space_figures(run.metrics) for name, run in named.items()}
+    sides = {name: {key: space[key] for key in shown if key in space} for name, space in found.items()}
+    sides = {name: side for name, side in sides.items() if side}
+    if not sides:
+        return None
+    splits = " and ".join(sorted({judged_split(named[name].metrics) for name in sides}))
+    note = (
+        f"On {splits}, over the rows with exactly one label (any shared label: over all). "
+        "Silhouette and Davies–Bouldin judge how compact groups are, not whether they are the emotions: read "
+        "them beside the agreement with the labels."
+    )
+    numbers = _side_by_side(sides, "the space", single_label=False)
+    return Section("space", "The space", join([tag("p", note, class_="note"), numbers]))
+
+
 def _drawn(sides: Mapping[str, Mapping[str, Any]], *, single_label: bool) -> Markup:
     known = dict.fromkeys(key for side in sides.values() for key in side)
     keys = [key for key in ordered(known, single_label=single_label) if key in MAIN_METRICS][:6]
@@ -277,26 +208,27 @@ def _figure(key: str, value: Interval | None, *, bold: bool) -> Cell:
     )
 
 
-def _pair_sections(first: str, other: str, named: Named, *, single: bool) -> list[Section | None]:
+def _pair_sections(compared: Comparison, other: str) -> list[Section]:
     """Return how one run differs from the first: on the whole, by label, by row."""
+    first, named, found = compared.first, compared.runs, compared.differences[other]
+    single = len(compared.differences) == 1
     against = "" if single else f": {other}"
     at = "" if single else f"-{list(named).index(other)}"
-    left, right = named[first], named[other]
-    final = _final_pair(left, right)
-    if final is None:
+    if found is None:
         note = f"{first} and {other} share no predicted rows with the same labels: nothing can be paired."
         return [Section(f"difference{at}", f"Differences{against}", tag("p", note))]
-    seen = pair(left, right, "dev") or final  # texts are read from dev, so that test stays unread
+    # texts are read from dev, so that test stays unread
+    seen = pair(named[first], named[other], "dev") or found.rows
     return [
-        Section(f"difference{at}", f"Differences{against}", _differences(final, first, other)),
-        Section(f"labels{at}", f"Who wins which label{against}", _labels(final, first, other)),
+        Section(f"difference{at}", f"Differences{against}", _differences(found, first, other)),
+        Section(f"labels{at}", f"Who wins which label{against}", _labels(found.labels, first, other)),
         Section(f"rows{at}", f"Where they differ most{against}", _rows(seen, first, other)),
     ]
 
 
-def _differences(of: Pair, first: str, other: str) -> Markup:
+def _differences(of: Difference, first: str, other: str) -> Markup:
     rows: list[list[str | Cell]] = []
-    for metric, one in differences(of).items():
+    for metric, one in of.figures.items():
         span = f"{_signed(one['low'])} to {_signed(one['high'])}"
         rows.append(
             [
@@ -308,9 +240,9 @@ def _differences(of: Pair, first: str, other: str) -> Markup:
             ]
         )
     note = (
-        f"{other} minus {first} on the {len(of.first.texts):,} {of.split} texts that both predicted, each as "
-        "it decides. Intervals (95 %) and p are from a paired bootstrap over these texts; they say nothing "
-        "of other seeds."
+        f"{other} minus {first} on the {len(of.rows.first.texts):,} {of.rows.split} texts that both "
+        "predicted, each as it decides. Intervals (95 %) and p are from a paired bootstrap over these texts; "
+        "they say nothing of other seeds."
     )
     heads = [Column("Figure"), *(Column(name, numeric=True) for name in ("Difference", "95 % interval", "p"))]
     return join([tag("p", note, class_="note"), table([*heads, Column("So")], rows, name="Differences")])
@@ -327,8 +259,8 @@ def _signed(value: float) -> str:
     return f"+{text}" if value > 0 and text != ".000" else text
 
 
-def _labels(of: Pair, first: str, other: str) -> Markup:
-    found = sorted(label_differences(of), key=lambda one: one.first - one.second)
+def _labels(differences: Sequence[LabelDifference], first: str, other: str) -> Markup:
+    found = sorted(differences, key=lambda one: one.first - one.second)
     rows: list[list[str | Cell]] = []
     for one in found:
         gain = one.second - one.first
@@ -371,13 +303,15 @@ def _rows(of: Pair, first: str, other: str) -> Markup:
                 join(
                     [
                         f"{of.labels[label]} {probability_text(float(part.probabilities[row, label]))}",
-                        tag("span", f"gives: {_held(part.predicted[row], of.labels)}", class_="more"),
+                        tag("span", f"gives: {held_labels(part.predicted[row], of.labels)}", class_="more"),
                     ]
                 )
             )
             for part in (of.first, of.second)
         ]
-        rows.append([Cell(of.first.texts[row], classes="text"), _held(of.first.true[row], of.labels), *sides])
+        rows.append(
+            [Cell(of.first.texts[row], classes="text"), held_labels(of.first.true[row], of.labels), *sides]
+        )
     if not rows:
         return tag("p", "They give every text the same probabilities.")
     note = f"The {of.split} texts for which a label's probabilities lie furthest apart."
@@ -385,7 +319,3 @@ def _rows(of: Pair, first: str, other: str) -> Markup:
     return join(
         [tag("p", note, class_="note"), table(heads, rows, name="Rows that differ most", stacks=True)]
     )
-
-
-def _held(held: Any, labels: Sequence[str]) -> str:
-    return ", ".join(label for label, one in zip(labels, held, strict=True) if one) or "none"

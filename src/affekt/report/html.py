@@ -10,7 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from affekt.output import format_of
 from affekt.report.canvas import DPI
+
+PAGES = (".html", ".htm")
 
 _PAGE = Template(
     """<!doctype html>
@@ -96,6 +99,11 @@ def asset(name: str) -> str:
 def script_hash(script: str) -> str:
     """Return what a content security policy must name for an inline script to run."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
+
+
+def check_page(path: Path) -> None:
+    """Raise UsageError for a name that is no page's: what is meant for something else is not written over."""
+    format_of(path, PAGES)
 
 
 def page(

@@ -17,9 +17,6 @@ from affekt.report.clusters import ClusterSummary
 from affekt.report.html import Markup, asset, bars, join, page, tag
 from affekt.report.html import picture as picture_of
 from affekt.report.palette import SYMBOLS, styles
-from affekt.report.projection import project
-
-__all__ = ["project", "write_map"]
 
 LONGEST_TEXT = 280  # characters shown of a text
 LINE = 56  # characters to a line
@@ -38,7 +35,7 @@ def write_map(
     """Write a map of texts as a page and as a picture coloured by the first of the colourings.
 
     Args:
-        points: (n, 2), see `project`.
+        points: (n, 2), see `projection.project`.
         texts: The n texts; shown at their points.
         colours: What points can be coloured by ("label", "cluster", "sentiment") → a category for each point.
             Categories that are GoEmotions' sentiment groups are drawn from red over yellow to blue.

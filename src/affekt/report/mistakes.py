@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from affekt.evaluation.arrays import Bools, Floats
+from affekt.evaluation.arrays import Floats
 from affekt.report.html import Cell, Column, Markup, Section, bars, facts, join, picture, table, tag
-from affekt.report.names import as_number, count_text, figure_text, metric_name, probability_text
+from affekt.report.names import as_number, count_text, figure_text, held_labels, metric_name, probability_text
 from affekt.report.pictures import BINS
 from affekt.report.runfolder import Predictions, RunFolder
 from affekt.report.sections import Pictures
@@ -158,8 +158,8 @@ def _mistakes_table(run: RunFolder, part: Predictions, found: Sequence[Mistake],
         rows.append(
             [
                 Cell(part.texts[one.row], classes="text"),
-                _names(part.true[one.row], run.labels),
-                _names(part.predicted[one.row], run.labels),
+                held_labels(part.true[one.row], run.labels),
+                held_labels(part.predicted[one.row], run.labels),
                 Cell(score, one.probability),
             ]
         )
@@ -170,10 +170,6 @@ def _mistakes_table(run: RunFolder, part: Predictions, found: Sequence[Mistake],
         Column(f"Surest {verb} label, its probability", numeric=True),
     ]
     return table(columns, rows, name=f"Surest {verb} labels", stacks=True)
-
-
-def _names(held: Bools, labels: Sequence[str]) -> str:
-    return ", ".join(label for label, one in zip(labels, held, strict=True) if one) or "none"
 
 
 def examples_section(run: RunFolder) -> Section | None:

@@ -1,7 +1,7 @@
 """What people call the figures, and how figures, counts and times are written."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 NAMES = {
@@ -39,6 +39,8 @@ NAMES = {
     "precision_at_1": "Precision at 1",
     "map_at_r": "MAP@R",
     "ndcg_at_10": "nDCG@10",
+    "overlap_map_at_r": "MAP@R, any shared label",
+    "overlap_ndcg_at_10": "nDCG@10, any shared label",
     "mean_squared_difference": "Space shift (Δemb)",
     "mean_cosine": "Cosine to the starting encoder",
     "effective_rank": "Effective rank",
@@ -87,6 +89,15 @@ Interval = tuple[float, float, float]  # value, low, high
 def metric_name(key: str) -> str:
     """Return what people call a figure; an unknown key loses its underscores."""
     return NAMES.get(key, key.replace("_", " "))
+
+
+def held_labels(held: Any, labels: Sequence[str]) -> str:
+    """Return the labels that a row of a (n, k) matrix holds, as people read them.
+
+    >>> held_labels([True, False, True], ["joy", "fear", "love"]), held_labels([False], ["joy"])
+    ('joy, love', 'none')
+    """
+    return ", ".join(label for label, one in zip(labels, held, strict=True) if one) or "none"
 
 
 def ordered(keys: Iterable[str], *, single_label: bool = False) -> list[str]:

@@ -14,6 +14,7 @@ from affekt.report.html import (
     table,
     tag,
 )
+from affekt.report.judged import space_part
 from affekt.report.names import (
     COUNTS,
     Interval,
@@ -225,12 +226,13 @@ def _sortable(value: Any) -> Cell:
 def space_section(run: RunFolder) -> Section | None:
     """Return how the space groups and retrieves: clustering, retrieval, shift."""
     parts = {
-        "Clustering": run.metrics.get("clustering"),
-        "Retrieval": run.metrics.get("retrieval"),
-        "Retrieval of texts that share a label": run.metrics.get("overlap_retrieval"),
-        "Shift from the starting encoder": run.metrics.get("space_shift"),
+        "Clustering": "clustering",
+        "Retrieval": "retrieval",
+        "Retrieval of texts that share a label": "overlap_retrieval",
+        "Shift from the starting encoder": "space_shift",
     }
-    body = [join([tag("h3", name), _plain_figures(run, part, name)]) for name, part in parts.items() if part]
+    found = {name: space_part(run.metrics, part) for name, part in parts.items()}
+    body = [join([tag("h3", name), _plain_figures(run, part, name)]) for name, part in found.items() if part]
     note = (
         "Silhouette and Davies–Bouldin (lower is better) judge how compact groups are, not whether they are "
         "the emotions: read them beside the agreement with the labels."

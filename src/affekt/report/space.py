@@ -18,16 +18,17 @@ from affekt.labels import sentiment_of
 from affekt.model import Model
 from affekt.output import format_of
 from affekt.report.clusters import ClusterSummary, cluster_names, summarise_clusters
+from affekt.report.html import check_page
 from affekt.report.map import write_map
 from affekt.report.projection import project
 from affekt.rows import OnBadRow
 
 _SILHOUETTE_ROWS = 5_000  # enough to choose the number of clusters
 _MOST_CLUSTERS = 12
+_TEXTS_ALONE = Columns(labels=None)
 _FEWEST = {"kmeans": 3, "hdbscan": 10}  # texts; HDBSCAN calls nothing smaller than five a cluster
 METHODS = tuple(_FEWEST)
 TABLES = (".csv", ".jsonl", ".parquet")
-PAGES = (".html", ".htm")
 Colour = Literal["label", "sentiment", "cluster"]
 
 
@@ -82,20 +83,19 @@ def read_split(data: str, split: str | None, columns: Columns, on_bad_row: OnBad
 def read_texts(
     data: str,
     split: str | None = None,
+    columns: Columns = _TEXTS_ALONE,
     *,
-    text: str = "text",
-    labels: str | None = None,
     on_bad_row: OnBadRow = "fail",
     limit: int | None = None,
     seed: int = 0,
 ) -> Corpus:
     """Return a split of a known data set, or a file; at most `limit` rows of it, drawn evenly.
 
-    Labels of a file are read only from the column that is named.
+    Labels of a file are read only from columns that are named.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1 text, but is {limit}.")
-    corpus = read_split(data, split, Columns(text=text, labels=labels), on_bad_row)
+    corpus = read_split(data, split, columns, on_bad_row)
     if limit is None or len(corpus) <= limit:
         return corpus
     drawn = np.random.default_rng(seed).choice(len(corpus), limit, replace=False)
@@ -103,11 +103,6 @@ def read_texts(
 
 
 # --- the map
-
-
-def check_page(page: Path) -> None:
-    """Raise UsageError for a name that is no page's: a picture goes beside it, under its name."""
-    format_of(page, PAGES)
 
 
 def draw_map(

@@ -1,42 +1,58 @@
-"""What the tables read of a run's metrics: the split judged, the figures of its space, its group of runs."""
+"""Metrics kept beside the tables, small, so that tables can be made again when the run folders are gone."""
 
-from typing import Any
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 
-Metrics = dict[str, Any]
+from affekt.errors import DataError
+from affekt.files import read_json, write_json
+from affekt.report.judged import Metrics, judged_split
+from affekt.training.recipe_yaml import load_yaml
 
-SPACE_FIGURES = (
-    "silhouette",
-    "davies_bouldin",
-    "ami",
-    "ari",
-    "fms",
-    "v_measure",
-    "mrr",
-    "precision_at_1",
-    "map_at_r",
-    "overlap_map_at_r",
-    "overlap_ndcg_at_10",
-    "mean_squared_difference",
-    "mean_cosine",
-)
+_DROPPED = ("examples",)  # too long to keep beside the tables
+_PROSE = (
+    "note",
+    "published",
+    "examples",
+)  # of a recipe: they say something of a run and decide nothing in it
+_NEEDED = {
+    "data": ("name", "single_label", "splits"),
+    "encoder": ("name", "parameters"),
+    "hardware": ("cpu", "threads"),
+    "timing": ("epochs", "seconds_per_epoch", "total_seconds", "peak_memory_mb"),
+}
 
 
-def judged_split(metrics: Metrics) -> str:
-    """Return the split that a run's final figures are of: test where it was read, else dev.
+def keep_runs(runs: Path, kept: Path) -> None:
+    """Copy the metrics of finished runs beside the tables, without what would make them long.
 
-    An encoder without a classifier has figures of its space alone, and they are of test where there is one.
+    Raises:
+        DataError: When a run's metrics cannot be read; they are not kept then.
+        RecipeError: When a run's recipe is no YAML.
     """
-    if metrics.get("test"):
-        return "test"
-    return "test" if not metrics.get("dev") and "test" in metrics["data"]["splits"] else "dev"
+    for path in sorted(runs.glob("*/metrics.json")):
+        found = _read(path)
+        if found.get("status", "complete") != "complete":
+            continue
+        metrics = {name: value for name, value in _whole(found, path).items() if name not in _DROPPED}
+        for when in (metrics.get("calibration") or {}).values():
+            when.pop("reliability", None)
+        metrics["settings"] = _settings(path.with_name("recipe.yaml"))
+        write_json(kept / f"{path.parent.name}.json", metrics)
 
 
-def space_by_name(metrics: Metrics) -> dict[str, Any]:
-    """Return a run's figures of its space in one dict; overlap_ marks those of texts that share a label."""
-    parts = (metrics.get(part) or {} for part in ("clustering", "retrieval", "space_shift"))
-    overlap = metrics.get("overlap_retrieval") or {}
-    flat = {name: value for part in parts for name, value in part.items()}
-    return flat | {f"overlap_{name}": value for name, value in overlap.items()}
+def read_kept(kept: Path) -> list[Metrics]:
+    """Return all kept metrics, the newest alone of runs that share row, settings and seed.
+
+    "run" is the name of the run's folder, "older" those of the runs that it stands for.
+    """
+    alike: dict[tuple[str, ...], list[Metrics]] = defaultdict(list)
+    for path in sorted(kept.glob("*.json")):
+        metrics = _whole(_read(path), path) | {"run": path.stem}
+        alike[str(metrics.get("row")), *group_of(metrics), str(metrics["seed"])].append(metrics)
+    return [_newest(runs) for runs in alike.values()]
 
 
 def group_of(metrics: Metrics) -> tuple[str, ...]:
@@ -45,3 +61,50 @@ def group_of(metrics: Metrics) -> tuple[str, ...]:
     name = f"{metrics['name']}, {metrics['encoder']['name']}"
     judged = judged_split(metrics)
     return name, data["name"], judged, ",".join(metrics.get(judged) or {}), metrics.get("settings") or ""
+
+
+def _newest(runs: Sequence[Metrics]) -> Metrics:
+    newest = max(runs, key=lambda metrics: str(metrics.get("created") or ""))
+    return newest | {"older": [metrics["run"] for metrics in runs if metrics is not newest]}
+
+
+def _read(path: Path) -> Metrics:
+    try:
+        metrics = read_json(path)
+        if isinstance(metrics, dict):
+            return metrics
+        fault = "it holds no object"
+    except (OSError, ValueError) as error:
+        fault = str(error)
+    raise _no_metrics(path, fault)
+
+
+def _whole(metrics: Metrics, path: Path) -> Metrics:
+    """Return the metrics if they have all that tables are made of."""
+    missing = [name for name in ("name", "seed") if name not in metrics]
+    for section, names in _NEEDED.items():
+        held = metrics.get(section)
+        missing += [f"{section}.{name}" for name in names if not isinstance(held, dict) or name not in held]
+    if missing:
+        raise _no_metrics(path, f"it lacks {', '.join(missing)}")
+    return metrics
+
+
+def _no_metrics(path: Path, fault: str) -> DataError:
+    return DataError(f"{path}: is no run's metrics ({fault}); remove the file or train the run again.")
+
+
+def _settings(recipe: Path) -> str:
+    """Return a digest of all that decides a run but its seed: runs that share it may be averaged."""
+    if not recipe.exists():
+        return ""
+    try:
+        said = load_yaml(recipe.read_text(encoding="utf-8"), str(recipe))
+    except (OSError, ValueError) as fault:
+        raise DataError(f"{recipe}: cannot be read ({fault}); restore it or train the run again.") from fault
+    if not isinstance(said, dict):
+        raise DataError(f"{recipe}: is no recipe, since it has no keys; restore it or train the run again.")
+    decides = {key: value for key, value in said.items() if key not in _PROSE}
+    if isinstance(decides.get("training"), dict):
+        decides["training"] = {key: value for key, value in decides["training"].items() if key != "seed"}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -5,18 +5,18 @@ interval of the first. Each run's metrics are kept beside the tables, so that ta
 the run folders are gone.
 """
 
-import hashlib
-import json
+import shlex
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import DataError, UsageError
-from affekt.files import read_json, write_json, written_aside
+from affekt.errors import UsageError
+from affekt.files import written_aside
+from affekt.report.judged import SPACE_FIGURES, Metrics, judged_split, space_by_name, space_figures
 from affekt.report.names import COUNTS, SAYS_ACCURACY
-from affekt.studies.kept import SPACE_FIGURES, Metrics, group_of, judged_split, space_by_name
+from affekt.studies.kept import group_of, keep_runs, read_kept
 from affekt.studies.spaces import write_spaces
 
 _CLASSIFIER = (
@@ -29,7 +29,6 @@ _CLASSIFIER = (
     "recall_macro",
     "never_predicted",
 )
-_DROPPED = ("examples",)  # too long to keep beside the tables
 
 
 def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
@@ -43,11 +42,11 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     Raises:
         UsageError: When a row has no finished run; nothing is written then but the kept metrics.
         DataError: When a run's metrics cannot be read.
+        RecipeError: When a run's recipe is no YAML.
     """
-    _keep(runs, out / "runs")
+    keep_runs(runs, out / "runs")
     by_row: dict[str, list[Metrics]] = defaultdict(list)
-    for path in sorted((out / "runs").glob("*.json")):
-        metrics = _read(path)
+    for metrics in read_kept(out / "runs"):
         by_row[metrics.get("row") or "other"].append(metrics)
     chosen = {wanted: [row for row in by_row if _is_row(wanted, row)] for wanted in rows}
     missing = [wanted for wanted, found in chosen.items() if not found]
@@ -65,40 +64,6 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
 def _is_row(wanted: str, row: str) -> bool:
     """Whether a row is the wanted one; "E2+E3" is both E2 and E3."""
     return wanted.lower() in {row.lower(), *row.lower().split("+")}
-
-
-def _read(path: Path) -> Metrics:
-    try:
-        metrics = read_json(path)
-        if isinstance(metrics, dict):
-            return metrics
-        fault = "it holds no object"
-    except (OSError, ValueError) as error:
-        fault = str(error)
-    raise DataError(f"{path}: is no run's metrics ({fault}); remove the file or train the run again.")
-
-
-def _keep(runs: Path, kept: Path) -> None:
-    """Copy the metrics of finished runs beside the tables, without what would make them long."""
-    for path in sorted(runs.glob("*/metrics.json")):
-        metrics = {name: value for name, value in _read(path).items() if name not in _DROPPED}
-        if metrics.get("status", "complete") != "complete":
-            continue
-        for when in (metrics.get("calibration") or {}).values():
-            when.pop("reliability", None)
-        metrics["settings"] = _settings(path.with_name("recipe.yaml"))
-        write_json(kept / f"{path.parent.name}.json", metrics)
-
-
-def _settings(recipe: Path) -> str:
-    """Return a digest of all a recipe says but its seed: runs that share it may be averaged."""
-    import yaml
-
-    if not recipe.exists():
-        return ""
-    said = yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}
-    (said.get("training") or {}).pop("seed", None)
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 # --- pages
@@ -123,6 +88,7 @@ def _section(name: str, runs: list[Metrics]) -> list[str]:
     first, judged = runs[0], judged_split(runs[0])
     seeds = ", ".join(str(metrics["seed"]) for metrics in runs)
     said = dict.fromkeys(warning for metrics in runs for warning in metrics.get("warnings") or [])
+    older = [name for metrics in runs for name in metrics["older"]]
     return [
         f"## {name}",
         "",
@@ -130,16 +96,39 @@ def _section(name: str, runs: list[Metrics]) -> list[str]:
         f"{first['encoder']['name']}, {first['encoder']['parameters'] / 1e6:.1f} M parameters; "
         f"seed{'s' if len(runs) > 1 else ''} {seeds}.",
         "",
+        *((_space(first), "") if first.get("clustering") else ()),
         "| figure | ours | range over seeds | 95 % interval of the first | published |",
         "|---|---|---|---|---|",
         *_lines(runs, judged),
         "",
         _effort(first),
         "",
-        *(f"    {metrics.get('command') or 'command not kept'}" for metrics in runs),
+        *(f"    {_command(metrics)}" for metrics in runs),
         "",
+        *((f"Left out, for a newer run of the same seed: {', '.join(older)}.", "") if older else ()),
         *(line for warning in said for line in (f"Warning: {warning}", "")),
     ]
+
+
+def _space(metrics: Metrics) -> str:
+    """Say which rows the figures of the space are of: they are fewer than the split's."""
+    space = space_by_name(metrics)
+    said = f"Space: n = {space['n']:,} rows with one label, {space['dimension']} dimensions"
+    if "overlap_n" in space:
+        said += f"; overlap_ figures: n = {space['overlap_n']:,}, rows that share a label with another"
+    return f"{said}."
+
+
+def _command(metrics: Metrics) -> str:
+    """Return the command that makes a run, into the folder that it is kept by the name of."""
+    words = shlex.split(metrics.get("command") or "")
+    if not words:
+        return f"command not kept (run {metrics['run']})"
+    if "--out" in words:
+        at = words.index("--out")
+        del words[at : at + 2]
+    words = [word for word in words if not word.startswith("--out=")]
+    return shlex.join([*words, "--out", f"runs/{metrics['run']}"])
 
 
 def _lines(runs: list[Metrics], judged: str) -> list[str]:
@@ -157,11 +146,11 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
                 unsaid = [one for one in unsaid if one not in said]
                 lines.append(_line(metric + _where(way, first), figures, said))
     for metric in SPACE_FIGURES:
-        values = [space_by_name(metrics).get(metric) for metrics in runs]
-        if all(value is not None for value in values):
+        figures = [space_figures(metrics).get(metric) for metrics in runs]
+        if all(figures):
             said = [one for one in unsaid if one["metric"] == metric]
             unsaid = [one for one in unsaid if one not in said]
-            lines.append(_line(metric, [{"value": value} for value in values], said))
+            lines.append(_line(metric, figures, said))
     for one in unsaid:
         lines.append(
             f"| {one['metric']}{_where(one.get('thresholds', 'fixed'), first)} | – | | | {_said([one])} |"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from affekt.files import written_aside
-from affekt.studies.kept import Metrics, group_of, judged_split, space_by_name
+from affekt.report.judged import Metrics, judged_split, space_by_name
+from affekt.studies.kept import group_of
 
 _SHOWN = {
     "silhouette": "silhouette",
@@ -16,6 +17,7 @@ _SHOWN = {
     "ami": "AMI",
     "ari": "ARI",
     "fms": "FMS",
+    "v_measure": "V-measure",
     "mrr": "MRR",
     "precision_at_1": "P@1",
     "map_at_r": "MAP@R",
@@ -26,8 +28,8 @@ _TOLD = {"retrofit": {"preservation": "λ"}, "label-aware": {"balance": "λ", "t
 _FOOT = (
     "Rows with exactly one label; K-Means with as many clusters as labels; of Davies-Bouldin less is better. "
     "Δemb: mean squared difference to the starting encoder's vectors, for retrofitted encoders. Macro-F1: "
-    "without thresholds from dev. Means over the seeds; hardware, intervals and full commands stand on the "
-    "pages of the rows."
+    "without thresholds from dev. Means over the seeds; their ranges, intervals where they were measured, "
+    "hardware and full commands stand on the pages of the rows."
 )
 
 

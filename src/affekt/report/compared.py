@@ -1,0 +1,116 @@
+"""What several runs say beside each other, in numbers: each is compared with the first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import UsageError
+from affekt.report.judged import judged_split, space_by_name
+from affekt.report.pairing import LabelDifference, Pair, differences, label_differences, pair
+from affekt.report.pictures import figures_of
+from affekt.report.runfolder import RunFolder, read_run
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How a run differs from the first on the rows that both predicted."""
+
+    rows: Pair
+    figures: dict[str, dict[str, float]]  # metric → difference, low, high, p
+    labels: list[LabelDifference]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Runs by name, and how each but the first differs from it; None where nothing can be paired."""
+
+    runs: Mapping[str, RunFolder]
+    differences: Mapping[str, Difference | None]
+
+    @property
+    def first(self) -> str:
+        """The name of the run that the others are compared with."""
+        return next(iter(self.runs))
+
+
+def compare_runs(folders: Sequence[Path]) -> Comparison:
+    """Compare run folders with the first of them: by paired bootstrap over the rows they share.
+
+    Raises:
+        UsageError: With fewer than two runs.
+        DataError: When a folder is no run folder or a file of it cannot be read.
+    """
+    if len(folders) < 2:
+        raise UsageError(f"a comparison needs at least two runs, but {len(folders)} was named.")
+    runs = _named([read_run(Path(folder)) for folder in folders])
+    first, *others = runs
+    return Comparison(runs, {other: _difference(runs[first], runs[other]) for other in others})
+
+
+def comparison_figures(compared: Comparison) -> dict[str, Any]:
+    """Return what a comparison says in figures, fit for JSON.
+
+    Returns:
+        "first", the name of the run that the others are compared with; "runs": name → its folder, seed,
+        encoder, split, figures, "space" (the figures of its space by name) and "space_intervals" (low and
+        high of those that have them); "differences": name → None where nothing can be paired, else "split",
+        "n", "figures" (metric → difference of this run less the first, low, high, p) and "labels" (label →
+        F1 in the first and in this run, low and high of the difference, whether it is clear, and the winner
+        or None).
+    """
+    return {
+        "first": compared.first,
+        "runs": {name: _run_figures(run) for name, run in compared.runs.items()},
+        "differences": {
+            other: None if found is None else _paired_figures(found, compared.first, other)
+            for other, found in compared.differences.items()
+        },
+    }
+
+
+def _named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+    """Return the runs by name; where names are the same, by folder, and where those are, by number too."""
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [run.path.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({at})" for at, name in enumerate(names, start=1)]
+    return dict(zip(names, runs, strict=True))
+
+
+def _difference(left: RunFolder, right: RunFolder) -> Difference | None:
+    rows = pair(left, right, "test") or pair(left, right, "dev")
+    return None if rows is None else Difference(rows, differences(rows), label_differences(rows))
+
+
+def _run_figures(run: RunFolder) -> dict[str, Any]:
+    return {
+        "folder": str(run.path),
+        "seed": run.metrics.get("seed"),
+        "encoder": (run.metrics.get("encoder") or {}).get("name"),
+        "split": judged_split(run.metrics),
+        "figures": figures_of(run)[1],
+        "space": space_by_name(run.metrics),
+        "space_intervals": run.metrics.get("space_intervals") or {},
+    }
+
+
+def _paired_figures(found: Difference, first: str, other: str) -> dict[str, Any]:
+    labels = {
+        one.label: {
+            "first": one.first,
+            "second": one.second,
+            "low": one.low,
+            "high": one.high,
+            "clear": one.is_clear,
+            "winner": None if one.first == one.second else first if one.first > one.second else other,
+        }
+        for one in found.labels
+    }
+    return {
+        "split": found.rows.split,
+        "n": len(found.rows.first.texts),
+        "figures": found.figures,
+        "labels": labels,
+    }
