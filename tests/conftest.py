@@ -1,12 +1,20 @@
 """What all tests share: no network, and tiny encoders that are made once."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported: nothing is asked for, at once
+
+
+@pytest.fixture(autouse=True)
+def drawn_anew() -> None:
+    """Let no test draw other random numbers because another one ran before it."""
+    if "torch" in sys.modules:  # where it is not loaded yet, its generator is new too
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session")
