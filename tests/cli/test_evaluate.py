@@ -5,7 +5,7 @@ import json
 import pytest
 
 from affekt import catalog
-from affekt.cli.evaluate import _show
+from affekt.cli.evaluate import _say_absent, _show
 from affekt.errors import DataError, ModelError
 
 LABELS = catalog.DATASETS["sample"].labels
@@ -48,6 +48,13 @@ def test_tables_show_each_kind_of_figure_and_each_label(verb, classifier, posts)
     words = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip()}
     assert words["clusters"] == ["3"]
     assert words[LABELS[0]][-1] == "4"
+
+
+def test_labels_that_no_text_has_are_said_to_count_in_macro_averages(capsys):
+    _say_absent({"joy": {"support": 3}, "fear": {"support": 0}, "love": {"support": 0}}, "posts.csv")
+    assert "no text of posts.csv has fear, love: macro averages count 0" in capsys.readouterr().err
+    _say_absent({"joy": {"support": 3}}, "posts.csv")
+    assert capsys.readouterr().err == ""
 
 
 def test_figures_of_the_space_are_shown_with_their_intervals_where_they_have_any(capsys):
@@ -145,4 +152,4 @@ def test_rows_without_text_are_left_out_when_asked_and_said(verb, classifier, tm
     told: list[str] = []
     monkeypatch.setattr("affekt.cli.console.say", told.append)
     verb("evaluate", classifier, tmp_path / "holes.csv", "--on-bad-row", "skip")
-    assert told == ["left out holes.csv:6: column 'text' is empty", "1 row was left out"]
+    assert told[:2] == ["left out holes.csv:6: column 'text' is empty", "1 row was left out"]

@@ -70,10 +70,17 @@ def evaluate(
             f"{data}: nothing can be judged, since the model has no classifier and fewer than three texts, "
             "or texts of one label alone, have exactly one label."
         )
+    _say_absent(figures.get("per_label") or {}, data)
     if json:
         console.result_json(figures)
     else:
         _show(figures)
+
+
+def _say_absent(per_label: Mapping[str, Any], data: str) -> None:
+    absent = [label for label, row in per_label.items() if not row["support"]]
+    if absent:
+        console.say(f"no text of {data} has {', '.join(absent)}: macro averages count 0 for what is absent.")
 
 
 def _show(figures: Mapping[str, Any]) -> None:
