@@ -74,6 +74,14 @@ def test_intervals_hold_the_figures_and_shrink_with_the_rows():
         assert width < 0.6 * widths[0][name], name
 
 
+def test_intervals_hold_the_figures_of_many_classes_with_few_rows_each():
+    """There repeated rows lift mutual information by more than the interval is wide."""
+    points, labels, _ = space(300, classes=20)
+    figures = clustering(points, labels, resamples=200)
+    for name, (low, high) in figures["intervals"].items():
+        assert low < figures[name] < high, name
+
+
 def test_the_same_seed_gives_the_same_intervals():
     points, labels, _ = space()
     one, two, other = (clustering(points, labels, seed=seed, resamples=50)["intervals"] for seed in (1, 1, 2))
