@@ -89,7 +89,7 @@ def _show(figures: Mapping[str, Any]) -> None:
     for section, title in _SECTIONS.items():
         rows = [
             [name, console.figure(name, value)]
-            for name, value in space_part(dict(figures), section).items()
+            for name, value in space_part(figures, section).items()
             if isinstance(value, dict | int | float)
         ]
         if rows:

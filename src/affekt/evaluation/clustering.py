@@ -9,18 +9,16 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from affekt.errors import DataError, UsageError
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Floats
-from affekt.evaluation.clustering_intervals import resampled_agreement, resampled_davies_bouldin
+from affekt.evaluation.clustering_intervals import Codes, resampled_agreement, resampled_davies_bouldin
 from affekt.evaluation.intervals import limits, resampled_means
 
 SILHOUETTE_ROWS = 20_000  # its cost grows with the square of the rows: more are sampled
 WORKING_MEMORY = 128  # MiB for blocks of distances
-
-Codes = NDArray[np.integer[Any]]
 
 
 def clustering(

@@ -1,16 +1,15 @@
 """How far clustering figures would move on other rows, the clusters and their centres staying as they are.
 
-    T_rc = rows of class r in cluster c, a_r and b_c its margins, n its sum; M, A, B = Σ T², Σ a², Σ b²
-    v_measure = 2 I / (H_a + H_b)          ami = (I − E) / (½ (H_a + H_b) − E)
-    ari       = (m − p) / (½ (m_a + m_b) − p), m.. = pairs of rows together, p = m_a m_b / all pairs
-    fms       = (M − n) / √((A − n) (B − n))
+    T = rows by class and cluster, a and b its margins, n its sum
+    M = Σ T² − n,  A = Σ a² − n,  B = Σ b² − n         ordered pairs of rows together in both, in either
+    v_measure = I / ½ (H_a + H_b)                      ami = (I − E) / (½ (H_a + H_b) − E)
+    ari = (M − p) / (½ (A + B) − p),  p = A B / n (n − 1)              fms = M / √(A B)
 
 with I the mutual information, H the entropies, and E the mutual information expected by chance, which hardly
 moves and is taken from all rows. A resample changes T, the mean of the rows' silhouettes, and the mean
 distance of rows to their centre in Davies-Bouldin.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,16 @@ Codes = NDArray[np.integer[Any]]
 
 
 def resampled_agreement(classes: Codes, clusters: Codes, resamples: int, seed: int) -> dict[str, Floats]:
-    """Return (resamples,) values of ami, ari, fms and v_measure between classes and clusters, from 0 on."""
-    tables = np.stack(list(_tables(classes, clusters, resamples, seed)))
-    together = _table(classes, clusters, np.ones(len(classes)))
-    return agreement_of(tables, _expected_information(together))
+    """Return (resamples,) values of ami, ari, fms and v_measure; classes and clusters are counted from 0."""
+    shape = int(classes.max()) + 1, int(clusters.max()) + 1
+    cells = classes.astype(np.int64) * shape[1] + clusters
+
+    def table(weights: Floats) -> Floats:
+        return np.bincount(cells, weights, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+
+    draws = resampled_counts(len(cells), resamples, seed)
+    tables = np.stack([table(weights) for chunk in draws for weights in chunk])
+    return agreement_of(tables, _expected_information(table(np.ones(len(cells)))))
 
 
 def agreement_of(tables: Floats, expected: float) -> dict[str, Floats]:
@@ -61,18 +66,6 @@ def _expected_information(table: Floats) -> float:
     from sklearn.metrics.cluster import expected_mutual_information
 
     return float(expected_mutual_information(table.astype(np.int64), int(table.sum())))
-
-
-def _tables(classes: Codes, clusters: Codes, resamples: int, seed: int) -> Iterator[Floats]:
-    for draws in resampled_counts(len(classes), resamples, seed):
-        for weights in draws:
-            yield _table(classes, clusters, weights)
-
-
-def _table(classes: Codes, clusters: Codes, weights: Floats) -> Floats:
-    shape = int(classes.max()) + 1, int(clusters.max()) + 1
-    cells = classes.astype(np.int64) * shape[1] + clusters
-    return np.bincount(cells, weights, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
 
 def resampled_davies_bouldin(points: Floats, groups: Codes, resamples: int, seed: int) -> Floats:

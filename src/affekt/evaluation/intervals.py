@@ -38,8 +38,7 @@ def bootstrap(
         for draws in resampled_rows(count, resamples, seed)
         for draw in draws
     ]
-    low, high = percentile_limits(np.asarray(values), level)
-    return Interval(float(metric(*rows)), float(low), float(high))
+    return Interval(float(metric(*rows)), *limits(np.asarray(values), level))
 
 
 def paired_bootstrap(
@@ -75,13 +74,13 @@ def paired_bootstrap(
     else:
         table = _paired_columns(targets, first, second, single_label=single_label)
         differences, difference = _named_differences(metric, table, single_label, resamples, seed)
-    low, high = percentile_limits(differences, level)
+    low, high = limits(differences, level)
     kept = differences[np.isfinite(differences)]
     tail = min(int((kept <= 0).sum()), int((kept >= 0).sum()))
     return {
         "difference": difference,
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "p": min(1.0, 2 * (tail + 1) / (len(kept) + 1)),
     }
 

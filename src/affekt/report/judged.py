@@ -1,5 +1,6 @@
 """What a run's metrics say of its final figures: the split they are of, and those of its space by name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 Metrics = dict[str, Any]
@@ -51,7 +52,7 @@ def space_figures(metrics: Metrics) -> dict[str, dict[str, float]]:
     }
 
 
-def space_part(metrics: Metrics, part: str) -> dict[str, Any]:
+def space_part(metrics: Mapping[str, Any], part: str) -> dict[str, Any]:
     """Return the figures of one part, such as "retrieval", with their intervals where there are any."""
     intervals = metrics.get("space_intervals") or {}
     prefix = "overlap_" if part == "overlap_retrieval" else ""
