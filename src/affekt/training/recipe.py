@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from affekt.errors import RecipeError, unknown_name
 from affekt.label_words import check_choice
+from affekt.training.recipe_faults import explained
 from affekt.training.recipe_yaml import dump_yaml, load_yaml, with_change
 
 
@@ -331,64 +332,9 @@ def parse_recipe(content: Any, *, source: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(given)
     except ValidationError as fault:
-        lines = _explained(fault)
+        lines = explained(fault, Recipe, _OBJECTIVES)
         count = f"{len(lines)} fault" + ("s" if len(lines) > 1 else "")
         raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {line}" for line in lines)) from None
-
-
-def _explained(fault: ValidationError) -> list[str]:
-    """One line per key; what each member of a union would want is joined."""
-    wanted: dict[str, list[str]] = {}
-    for error in fault.errors():
-        about, what = _explain(error)
-        wanted.setdefault(about, []).append(what)
-    return [f"{about}: {' or '.join(whats)}" if about else whats[0] for about, whats in wanted.items()]
-
-
-_KINDS = {"tuple_type": "input should be a list", "string_type": "input should be text"}
-_SECTION_FAULTS = {"model_type", "model_attributes_type", "dict_type"}
-
-
-def _explain(error: Any) -> tuple[str, str]:
-    """Return which key and value a fault is about, and what would be right."""
-    loc, kind, value = error["loc"], error["type"], error["input"]
-    path = [str(part) for i, part in enumerate(loc) if not _is_tag(i, part, loc[0])]
-    key = ".".join(path)
-    if kind.startswith("union_tag"):
-        seen = value.get("kind") if isinstance(value, dict) else None
-        if seen is None:
-            return f"{key}.kind", f"is missing; one of {', '.join(_OBJECTIVES)}."
-        return f"{key}.kind = {seen!r}", unknown_name("objective", str(seen), _OBJECTIVES)
-    if kind == "missing":
-        return key, "is missing; it is required."
-    if kind == "value_error":
-        return key, f"{error['ctx']['error']}."
-    if kind == "extra_forbidden":
-        return f"{key} = {value!r}", unknown_name("key", path[-1], _section_at(loc[:-1]).model_fields)
-    if kind in _SECTION_FAULTS:
-        return f"{key} = {value!r}", "a section with keys of its own belongs here."
-    message = _KINDS.get(kind) or error["msg"][0].lower() + error["msg"][1:]
-    return f"{key} = {value!r}", f"{message}."
-
-
-def _is_tag(place: int, part: Any, first: Any) -> bool:
-    """Whether a part of a fault's place is no key, but the name of the member of a union."""
-    if place == 1 and first == "objective":
-        return part in _OBJECTIVES
-    return isinstance(part, str) and part.startswith(("tuple[", "literal["))
-
-
-def _section_at(loc: tuple[Any, ...]) -> type[BaseModel]:
-    """The section of the recipe in which a fault is."""
-    model: type[BaseModel] = Recipe
-    for i, part in enumerate(loc):
-        if i == 1 and loc[0] == "objective":
-            model = _OBJECTIVES[part]
-        elif part in model.model_fields:
-            annotation: Any = model.model_fields[part].annotation
-            members = [annotation, *getattr(annotation, "__args__", ())]
-            model = next((m for m in members if isinstance(m, type) and issubclass(m, BaseModel)), model)
-    return model
 
 
 def read_recipe(place: str | Path, changes: tuple[str, ...] = ()) -> Recipe:

@@ -1,0 +1,64 @@
+"""What is said of a recipe's faults: the key, the value seen, what would be right."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from affekt.errors import unknown_name
+
+Members = Mapping[str, type[BaseModel]]  # the sections that `objective` may be, by their kind
+_KINDS = {"tuple_type": "input should be a list", "string_type": "input should be text"}
+_SECTION_FAULTS = {"model_type", "model_attributes_type", "dict_type"}
+
+
+def explained(fault: ValidationError, recipe: type[BaseModel], objectives: Members) -> list[str]:
+    """Return one line per key; what each member of a union would want is joined."""
+    wanted: dict[str, list[str]] = {}
+    for error in fault.errors():
+        about, what = _explain(error, recipe, objectives)
+        wanted.setdefault(about, []).append(what)
+    return [f"{about}: {' or '.join(whats)}" if about else whats[0] for about, whats in wanted.items()]
+
+
+def _explain(error: Any, recipe: type[BaseModel], objectives: Members) -> tuple[str, str]:
+    """Return which key and value a fault is about, and what would be right."""
+    loc, kind, value = error["loc"], error["type"], error["input"]
+    path = [str(part) for i, part in enumerate(loc) if not _is_tag(i, part, loc[0], objectives)]
+    key = ".".join(path)
+    if kind.startswith("union_tag"):
+        seen = value.get("kind") if isinstance(value, dict) else None
+        if seen is None:
+            return f"{key}.kind", f"is missing; one of {', '.join(objectives)}."
+        return f"{key}.kind = {seen!r}", unknown_name("objective", str(seen), objectives)
+    if kind == "missing":
+        return key, "is missing; it is required."
+    if kind == "value_error":
+        return key, f"{error['ctx']['error']}."
+    if kind == "extra_forbidden":
+        section = _section_at(loc[:-1], recipe, objectives)
+        return f"{key} = {value!r}", unknown_name("key", path[-1], section.model_fields)
+    if kind in _SECTION_FAULTS:
+        return f"{key} = {value!r}", "a section with keys of its own belongs here."
+    message = _KINDS.get(kind) or error["msg"][0].lower() + error["msg"][1:]
+    return f"{key} = {value!r}", f"{message}."
+
+
+def _is_tag(place: int, part: Any, first: Any, objectives: Members) -> bool:
+    """Whether a part of a fault's place is no key, but the name of the member of a union."""
+    if place == 1 and first == "objective":
+        return part in objectives
+    return isinstance(part, str) and part.startswith(("tuple[", "literal["))
+
+
+def _section_at(loc: tuple[Any, ...], recipe: type[BaseModel], objectives: Members) -> type[BaseModel]:
+    """The section of the recipe in which a fault is."""
+    model = recipe
+    for i, part in enumerate(loc):
+        if i == 1 and loc[0] == "objective":
+            model = objectives[part]
+        elif part in model.model_fields:
+            annotation: Any = model.model_fields[part].annotation
+            members = [annotation, *getattr(annotation, "__args__", ())]
+            model = next((m for m in members if isinstance(m, type) and issubclass(m, BaseModel)), model)
+    return model
