@@ -20,11 +20,11 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     """Return the seconds of reading and of the step, batch by batch, after three that do not count."""
     import numpy as np
 
-    from affekt import catalog
+    from affekt.data import catalog
+    from affekt.recipe.sections import read_recipe
     from affekt.training.build import build_network, objective_for
     from affekt.training.loop import TrainingRows, epoch_batches
     from affekt.training.optimizer import build_optimizers
-    from affekt.training.recipe import read_recipe
     from objective_cost import step
 
     recipe = read_recipe("goemotions-charbert")

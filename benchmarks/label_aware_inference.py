@@ -24,7 +24,7 @@ DATA = "semeval2018-ec-en"
 
 def load_texts(count: int) -> tuple[str, list[str]]:
     """Return where the texts are from, and at most `count` of them, normalised."""
-    from affekt import catalog
+    from affekt.data import catalog
     from affekt.text import normalize
 
     name = DATA if "AFFEKT_DATA" in os.environ and catalog.find(DATA) else "sample"
@@ -36,13 +36,13 @@ def make_models() -> dict[str, Any]:
     """Return the label-aware model and the two plain ones, with the heads of their recipes."""
     import torch
 
+    from affekt.data.known import DATASETS
+    from affekt.data.label_words import label_words
     from affekt.decisions import Decisions
     from affekt.encoders.transformer import TransformerEncoder
-    from affekt.known import DATASETS
-    from affekt.label_words import label_words
-    from affekt.model import Model
-    from affekt.network import Network, build_head
-    from affekt.training.recipe import read_recipe
+    from affekt.inference.model import Model
+    from affekt.networks.network import Network, build_head
+    from affekt.recipe.sections import read_recipe
 
     labels = DATASETS[DATA].labels
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from affekt import catalog
+from affekt.data import catalog
+from affekt.recipe.sections import Recipe, parse_recipe
 from affekt.training.build import build_network, objective_for
 from affekt.training.loop import TrainingRows, epoch_batches
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients
-from affekt.training.recipe import Recipe, parse_recipe
 from common import options_of, tell
 
 BATCH = 32

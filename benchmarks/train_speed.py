@@ -23,7 +23,7 @@ BATCH, RATE, DROPOUT, SKIPPED = 32, 1e-4, 0.1, 10
 
 
 def load(data: str, rows: int) -> Any:
-    from affekt import catalog
+    from affekt.data import catalog
 
     train = catalog.load(data)["train"]
     return train.select(range(min(rows, len(train))))
@@ -49,10 +49,10 @@ def stock_model(corpus: Any, seed: int) -> Any:
 def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     import torch
 
+    from affekt.recipe.sections import ClassifyLoss, parse_recipe
     from affekt.training.build import build_network
     from affekt.training.loop import Loop, TrainingRows
     from affekt.training.objectives import ClassifyObjective, LogitLoss
-    from affekt.training.recipe import ClassifyLoss, parse_recipe
 
     torch.set_num_threads(2)
     corpus = load(data, steps * BATCH)

@@ -1,6 +1,6 @@
 """Macro-F1 of finished runs on their test set as it is and with typos in 5, 10 and 20 % of the words.
 
-The corruption is that of affekt.corruption, on the texts before they are normalised. Decisions are the plain
+The corruption is that of affekt.text.typos, on the texts before they are normalised. Decisions are the plain
 ones ("fixed": .5, or the likeliest label) and, for several labels, those each run fitted on its clean dev
 split. Runs are compared with the first one on the same rows, and each run with itself on the clean texts, by
 paired bootstrap; `loss_beside_first` is how much more a run loses to the typos than the first does.
@@ -21,8 +21,8 @@ SHARES = (0.05, 0.1, 0.2)
 
 def load_test(folders: list[Path], rows: int | None) -> Any:
     """Return the test corpus of the first run, which must be that of the others too."""
+    from affekt.recipe.sections import read_recipe
     from affekt.training.build import load_splits
-    from affekt.training.recipe import read_recipe
 
     tests = {}
     for folder in folders:
@@ -110,11 +110,13 @@ def main() -> None:
     if len({folder.name for folder in options.runs}) < max(2, len(options.runs)):
         parser.error("name two or more run folders of different names")
     from affekt import load
-    from affekt.corruption import corrupted, words_of
+    from affekt.text.typos import with_typos, words_of
 
     test = load_test(options.runs, options.rows)
     texts = {"clean": test}
-    texts |= {f"{100 * share:g}": corrupted(test, share, options.seed) for share in options.shares}
+    for share in options.shares:
+        misspelt = [with_typos(text, share, seed=options.seed) for text in test.texts]
+        texts[f"{100 * share:g}"] = replace(test, texts=misspelt, name=f"{test.name}-typos-{100 * share:g}")
     decided: dict[str, dict[str, dict[str, np.ndarray]]] = {}  # way → run → level → decisions
     for folder in options.runs:
         model = load(folder)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["made_runs"]
+
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported: nothing is asked for, at once
 
 

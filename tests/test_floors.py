@@ -9,26 +9,14 @@ ROOT = Path(affekt.__file__).parent
 
 FLOORS = {
     0: {"_version", "errors", "files", "hardware"},
-    1: {
-        *(
-            "building",
-            "catalog",
-            "columns",
-            "corpus",
-            "corruption",
-            "exporting",
-            "gathering",
-            "hashtags",
-            "inspection",
-        ),
-        *("known", "label_words", "labels", "originals", "output", "reading", "rows", "samples", "splitting"),
-        *("streaming", "tables", "text"),
-    },
-    2: {"encoders", "heads", "losses", "sampling"},
-    3: {"decisions", "evaluation", "judge", "model", "network", "scoring"},
-    4: {"estimator_data", "estimator_recipe", "estimators", "training", "recipes"},
-    5: {"report", "studies"},
-    6: {"cli", "__main__"},
+    1: {"text", "evaluation", "losses", "sampling"},
+    2: {"data", "encoders", "samples"},
+    3: {"decisions"},
+    4: {"networks", "runs", "recipe", "recipes"},
+    5: {"inference", "report"},
+    6: {"training", "explore"},
+    7: {"studies", "estimators"},
+    8: {"cli", "__main__"},
 }
 
 

@@ -10,17 +10,17 @@ from affekt._version import __version__
 
 if TYPE_CHECKING:
     from affekt import evaluation, losses, text
-    from affekt.corpus import Corpus
+    from affekt.data.corpus import Corpus
     from affekt.estimators import EmotionClassifier, EmotionEmbedder
-    from affekt.model import Model, Prediction, load
+    from affekt.inference.model import Model, Prediction, load
 
 _HOMES = {
-    "Corpus": "affekt.corpus",
+    "Corpus": "affekt.data.corpus",
     "EmotionClassifier": "affekt.estimators",
     "EmotionEmbedder": "affekt.estimators",
-    "Model": "affekt.model",
-    "Prediction": "affekt.model",
-    "load": "affekt.model",
+    "Model": "affekt.inference.model",
+    "Prediction": "affekt.inference.model",
+    "load": "affekt.inference.model",
 }
 _MODULES = {"evaluation", "losses", "text"}
 

@@ -21,11 +21,11 @@ def multi_classifier(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPa
 def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single_label: bool) -> str:
     import torch
 
-    from affekt import catalog
+    from affekt.data import catalog
     from affekt.decisions import Decisions
     from affekt.encoders.transformer import TransformerEncoder
-    from affekt.model import Model
-    from affekt.network import Network, build_head
+    from affekt.inference.model import Model
+    from affekt.networks.network import Network, build_head
 
     labels = catalog.DATASETS["sample"].labels
     encoder = TransformerEncoder.pretrained(tiny("bert"))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from affekt import catalog
 from affekt.cli.evaluate import _say_absent, _show
+from affekt.data import catalog
 from affekt.errors import DataError, ModelError
 
 LABELS = catalog.DATASETS["sample"].labels
@@ -30,7 +30,7 @@ def test_a_known_data_set_is_judged_on_its_test_split(verb, classifier):
 
 
 def test_a_file_is_judged_and_the_figures_are_those_of_the_model(verb, classifier, posts):
-    from affekt.model import load
+    from affekt.inference.model import load
 
     found = json.loads(verb("evaluate", classifier, posts, "--labels", "emotion", "--json"))
     texts, labels = zip(*(line.split(",") for line in posts.read_text().splitlines()[1:]), strict=True)

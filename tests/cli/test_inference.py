@@ -19,8 +19,8 @@ from affekt.cli.inference import bar, default_output, is_file, show_prediction, 
 from affekt.decisions import Decisions
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import DataError, ModelError, UsageError
-from affekt.model import Model, Prediction, load
-from affekt.network import Network, build_head
+from affekt.inference.model import Model, Prediction, load
+from affekt.networks.network import Network, build_head
 
 LABELS = ("joy", "anger", "fear")
 

@@ -7,11 +7,11 @@ import pytest
 
 from affekt.cli.runs import command_line, show_metrics
 from affekt.errors import RecipeError, UsageError
-from affekt.report.pairing import differences, label_differences, pair
-from affekt.report.runfolder import read_run
-from affekt.training.recipe import read_recipe
+from affekt.recipe.sections import read_recipe
+from affekt.runs.compare import differences, label_differences, pair
+from affekt.runs.folder import read_run
 from affekt.training.run import train as run_training
-from report.conftest import EIGHT, SIX, make_run
+from made_runs import EIGHT, SIX, make_run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from affekt import catalog
+from affekt.data import catalog
 from affekt.errors import DataError, UsageError
 
 LABELS = catalog.DATASETS["sample"].labels
@@ -25,7 +25,7 @@ def unloadable(monkeypatch):
     def loaded(name):
         raise AssertionError("the model was opened before the fault was found")
 
-    monkeypatch.setattr("affekt.model.load", loaded)
+    monkeypatch.setattr("affekt.inference.model.load", loaded)
     return "model"
 
 

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import tokenize_words
+from affekt.encoders.vocabulary import tokenize_words
 from affekt.errors import DataError, ModelError, RecipeError, UsageError
 
 TEXTS = [

@@ -5,7 +5,7 @@ from torch import nn
 
 from affekt.encoders.convolutional import WordCnnEncoder
 from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import PAD, UNKNOWN
+from affekt.encoders.vocabulary import PAD, UNKNOWN
 from affekt.errors import ModelError
 
 TEXTS = ["glad glad day", "sad sad day today", "angry angry night", "a day and a night"]

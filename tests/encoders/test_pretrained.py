@@ -16,8 +16,8 @@ from affekt.encoders import pretrained
 from affekt.encoders.pretrained import DEFAULT, KNOWN, known, load_pretrained, locate, quiet_transformers
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError
-from affekt.model import Model
-from affekt.network import Network
+from affekt.inference.model import Model
+from affekt.networks.network import Network
 from tiny import FAMILIES, make_model, save_encoder, wordpiece
 
 WEIGHTS = b"not really weights"

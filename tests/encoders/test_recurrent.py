@@ -7,7 +7,7 @@ from torch import nn
 
 from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import PAD, UNKNOWN
+from affekt.encoders.vocabulary import PAD, UNKNOWN
 from affekt.errors import ModelError, RecipeError
 
 TEXTS = ["glad glad day", "sad sad day today", "angry angry night", "a day and a night"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from affekt.model import load
+from affekt.inference.model import load
 from affekt.training.run import train
 from training.toys import SEVERAL, run_recipe
 

@@ -7,7 +7,7 @@ from affekt.errors import DataError, UsageError
 from affekt.report import compared
 from affekt.report.compared import compare_runs, comparison_figures
 from affekt.report.comparison import write_comparison
-from report.conftest import ATTACK, EIGHT, change_metrics, make_run
+from made_runs import ATTACK, EIGHT, change_metrics, make_run
 from report.pages import read_page
 
 

@@ -8,8 +8,8 @@ import pytest
 from affekt.errors import DataError
 from affekt.report.html import script_hash
 from affekt.report.run import render, write_report
-from affekt.report.runfolder import read_run
-from report.conftest import ATTACK, EIGHT, SIX, change_metrics
+from affekt.runs.folder import read_run
+from made_runs import ATTACK, EIGHT, SIX, change_metrics
 from report.pages import read_page
 
 

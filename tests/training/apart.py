@@ -116,9 +116,9 @@ def train_and_die(
         count: Of the moment.
         say: Hears the log.
     """
+    from affekt.recipe.sections import parse_recipe
+    from affekt.recipe.yaml import load_yaml
     from affekt.training import checkpoint, folder
-    from affekt.training.recipe import parse_recipe
-    from affekt.training.recipe_yaml import load_yaml
     from affekt.training.run import Listener, train
 
     left = [count]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.corpus import Corpus
-from affekt.encoders.charbert import CharBertEncoder
+from affekt.data.corpus import Corpus
+from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.errors import AffektError, DataError, ModelError, RecipeError
-from affekt.heads.classification import ClassificationHead, LinearHead
-from affekt.heads.label_span import LabelSpanHead
+from affekt.networks.heads.classification import ClassificationHead, LinearHead
+from affekt.networks.heads.label_span import LabelSpanHead
+from affekt.recipe.sections import DataSpec, EncoderSpec, Recipe
 from affekt.training.build import (
     build_encoder,
     build_network,
@@ -25,7 +26,6 @@ from affekt.training.build import (
     weighting_texts,
 )
 from affekt.training.objectives import LabelAwareObjective
-from affekt.training.recipe import DataSpec, EncoderSpec, Recipe
 from training.toys import SEVERAL, recipe
 
 Tiny = Callable[[str], str]

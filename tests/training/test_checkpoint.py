@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from affekt.errors import ModelError, UsageError
-from affekt.model import Model
+from affekt.inference.model import Model
+from affekt.recipe.sections import Classify, Recipe, TrainingSpec
 from affekt.training.checkpoint import FILE, Checkpoints, Progress
 from affekt.training.objectives import ClassifyObjective, LogitLoss
 from affekt.training.optimizer import build_optimizers
-from affekt.training.recipe import Classify, Recipe, TrainingSpec
 from affekt.training.run import train
 from training.apart import outcome, train_and_die
 from training.toys import network, run_recipe
@@ -261,7 +261,7 @@ def test_the_time_of_earlier_sittings_counts(halted: tuple[Recipe, Path]) -> Non
 
 
 def test_the_finished_model_predicts(halted: tuple[Recipe, Path]) -> None:
-    from affekt.model import load
+    from affekt.inference.model import load
 
     recipe, out = halted
     train(recipe, out, resume=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from affekt.corpus import Corpus, SkippedRow
+from affekt.data.corpus import Corpus, SkippedRow
 from affekt.decisions import Decisions
 from affekt.errors import UsageError
 from affekt.training.checkpoint import FILE

@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from torch import nn
 
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.bag import TfidfEncoder
-from affekt.model import Model
-from affekt.network import Network
+from affekt.inference.model import Model
+from affekt.networks.network import Network
+from affekt.recipe.sections import Logistic
 from affekt.training.logistic import fit_logistic
-from affekt.training.recipe import Logistic
 
 TEXTS = [
     *("so happy today", "i am happy", "happy happy joy", "what a joy", "joy to you"),

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
-from affekt.network import Network
+from affekt.networks.network import Network
+from affekt.recipe.sections import Classify, Recipe
 from affekt.training import loop as looping
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.loop import Loop, TrainingRows, count_steps, epoch_batches, share_of
 from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, Terms
-from affekt.training.recipe import Classify, Recipe
 from training.toys import network, recipe
 
 WORDS = ["happy", "sad", "angry", "love", "fear", "what", "so", "very"]

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from affekt import losses
 from affekt.errors import RecipeError, UsageError
-from affekt.network import Network
+from affekt.networks.network import Network
+from affekt.recipe.sections import Classify, Logistic, Recipe
 from affekt.training import objectives
 from affekt.training.objectives import (
     Inputs,
@@ -21,7 +22,6 @@ from affekt.training.objectives import (
     build_objective,
     total,
 )
-from affekt.training.recipe import Classify, Logistic, Recipe
 from training.toys import SINGLE, TARGETS, TEXTS, batch_of, network, recipe
 
 

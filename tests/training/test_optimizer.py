@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from affekt.encoders.bag import TfidfEncoder
 from affekt.errors import UsageError
-from affekt.network import Network
+from affekt.networks.network import Network
+from affekt.recipe.sections import Classify, TrainingSpec
 from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, build_objective, total
 from affekt.training.optimizer import (
     RowAdamW,
@@ -20,7 +21,6 @@ from affekt.training.optimizer import (
     set_rates,
     sparse_embeddings,
 )
-from affekt.training.recipe import Classify, TrainingSpec
 from training.toys import TARGETS, batch_of, network, recipe
 
 

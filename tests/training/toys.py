@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from affekt.encoders import Batch, Encoded
-from affekt.heads.classification import ClassificationHead
-from affekt.heads.projection import Projection
-from affekt.network import Network
-from affekt.training.recipe import Recipe, parse_recipe
+from affekt.networks.heads.classification import ClassificationHead
+from affekt.networks.heads.projection import Projection
+from affekt.networks.network import Network
+from affekt.recipe.sections import Recipe, parse_recipe
 
 WORDS = 30
 TEXTS = ["so happy", "very very sad", "angry at all of it", "happy and sad", "what", "love love love it so"]
@@ -79,7 +79,7 @@ def recipe(**sections: Any) -> Recipe:
 
 def sample_files(folder: Path) -> dict[str, Any]:
     """Write a small share of the bundled sample, as many texts of each emotion; return the data section."""
-    from affekt import catalog
+    from affekt.data import catalog
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}

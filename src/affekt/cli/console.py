@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from affekt.rows import SkippedRow
+    from affekt.data.rows import SkippedRow
 
 
 def say(line: str = "") -> None:

@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 @app.command("list")
 def list_datasets(as_json: AsJson = False) -> None:
     """List the known data sets and where they are."""
-    from affekt import catalog
+    from affekt.data import catalog
 
     entries: list[dict[str, Any]] = [
         {
@@ -79,7 +79,7 @@ def inspect_data(
     as_json: AsJson = False,
 ) -> None:
     """Show splits, label counts, text lengths, duplicates, and texts shared between splits."""
-    from affekt import catalog
+    from affekt.data import catalog
     from affekt.errors import UsageError
 
     columns = columns_of(
@@ -117,7 +117,7 @@ def get_dataset(
     ),
 ) -> None:
     """Copy or fetch a known data set into a folder; set AFFEKT_DATA to that folder to use it."""
-    from affekt import catalog, exporting
+    from affekt.data import catalog, exporting
 
     for path in exporting.get(name, out):
         console.result(str(path))

@@ -22,9 +22,9 @@ def demo(
 ) -> None:
     """Train on the bundled sample, write a report, predict three texts."""
     from affekt.cli.runs import command_line, show_metrics
-    from affekt.model import load
+    from affekt.inference.model import load
+    from affekt.recipe.sections import read_recipe
     from affekt.report.run import write_report
-    from affekt.training.recipe import read_recipe
     from affekt.training.run import Listener, train
 
     recipe = read_recipe("demo")

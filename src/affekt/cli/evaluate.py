@@ -48,9 +48,9 @@ def evaluate(
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
     from affekt.errors import DataError
-    from affekt.judge import evaluate_model
-    from affekt.model import load
-    from affekt.report.space import read_split
+    from affekt.explore.space import read_split
+    from affekt.inference.evaluate import evaluate_model
+    from affekt.inference.model import load
 
     columns = columns_of(
         text=text,

@@ -14,7 +14,7 @@ from affekt.cli import console
 from affekt.cli.options import BadRows, TextColumn
 
 if TYPE_CHECKING:
-    from affekt.model import Model, Prediction
+    from affekt.inference.model import Model, Prediction
 
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
@@ -44,8 +44,8 @@ def predict(
 ) -> None:
     """Say which emotions a text holds and how surely, or score every row of a file."""
     from affekt.errors import UsageError
-    from affekt.model import load
-    from affekt.scoring import predict_file
+    from affekt.inference.model import load
+    from affekt.inference.score import predict_file
 
     if is_file(texts):
         path = Path(texts)
@@ -79,8 +79,8 @@ def embed(
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Write a vector for every text of a file."""
-    from affekt.model import load
-    from affekt.scoring import embed_file
+    from affekt.inference.model import load
+    from affekt.inference.score import embed_file
 
     loaded = load(model)
     with console.progress("rows") as tick:
@@ -178,7 +178,7 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         counted = sorted(summary["predicted"].items(), key=lambda item: -item[1])
         shown = [[label or "(none)", f"{n:,}", f"{n / rows:.1%}"] for label, n in counted if n]
         console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
-    from affekt.rows import SkippedRow
+    from affekt.data.rows import SkippedRow
 
     console.say_left_out([SkippedRow(**row) for row in summary["skipped_rows"]], summary["skipped"])
     what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from affekt.columns import Columns
+    from affekt.data.columns import Columns
 
 ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")]
 Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
@@ -40,7 +40,7 @@ def columns_of(
     single: bool | None = None,
 ) -> "Columns":
     """Return what options say of a file's columns; an empty one says nothing."""
-    from affekt.columns import Columns
+    from affekt.data.columns import Columns
 
     return Columns(
         text=text,

@@ -48,9 +48,9 @@ def map_texts(
     seed: Annotated[int, typer.Option(help="Seed of clusters and layout.")] = 0,
 ) -> None:
     """Draw texts in two dimensions: an interactive page and a PNG."""
-    from affekt.model import load
+    from affekt.explore.space import draw_map, read_texts
+    from affekt.inference.model import load
     from affekt.report.html import check_page
-    from affekt.report.space import draw_map, read_texts
 
     check_page(out)
     columns = columns_of(
@@ -89,8 +89,8 @@ def cluster(
     json: Annotated[bool, typer.Option("--json", help="Print the clusters as JSON.")] = False,
 ) -> None:
     """Group texts by their place in the space, and say what each group holds."""
-    from affekt.model import load
-    from affekt.report.space import Grouping, check_table, cluster_corpus, read_texts
+    from affekt.explore.space import Grouping, check_table, cluster_corpus, read_texts
+    from affekt.inference.model import load
 
     check_table(out, data)
     grouping = Grouping(clusters, method, seed)

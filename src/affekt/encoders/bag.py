@@ -17,7 +17,7 @@ from torch.nn import functional
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.saving import Size, read_encoder, read_options, restore, write_encoder
 from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import UNKNOWN, WordVocabulary, pad_rows, starting_matrix, tokenize_words
+from affekt.encoders.vocabulary import UNKNOWN, WordVocabulary, pad_rows, starting_matrix, tokenize_words
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.files import read_json, write_json
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.saving import Share, Size, start_for_relu
+from affekt.encoders.vocabulary import WordVocabulary
 from affekt.encoders.word_encoder import WordEncoder
-from affekt.encoders.words import WordVocabulary
 from affekt.errors import ModelError
 
 

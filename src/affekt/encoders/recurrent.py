@@ -9,8 +9,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.saving import Share, Size
+from affekt.encoders.vocabulary import WordVocabulary
 from affekt.encoders.word_encoder import WordEncoder
-from affekt.encoders.words import WordVocabulary
 
 
 @dataclass(frozen=True)

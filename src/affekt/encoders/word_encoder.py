@@ -12,7 +12,7 @@ from torch import nn
 from affekt.encoders import Batch
 from affekt.encoders.saving import drawn_from, read_encoder, read_options, restore, write_encoder
 from affekt.encoders.vectors import WordVectors
-from affekt.encoders.words import PAD, WordVocabulary, pad_rows, starting_matrix
+from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, starting_matrix
 
 
 class WordEncoder(nn.Module):

@@ -7,9 +7,9 @@ from typing import Any
 
 from affekt.errors import UsageError
 from affekt.report.judged import judged_split, space_by_name
-from affekt.report.pairing import LabelDifference, Pair, differences, label_differences, pair
 from affekt.report.pictures import figures_of
-from affekt.report.runfolder import RunFolder, read_run
+from affekt.runs.compare import LabelDifference, Pair, differences, label_differences, pair
+from affekt.runs.folder import RunFolder, read_run
 
 
 @dataclass(frozen=True, eq=False)

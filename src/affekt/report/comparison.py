@@ -40,9 +40,9 @@ from affekt.report.names import (
     probability_text,
     size_text,
 )
-from affekt.report.pairing import LabelDifference, Pair, disagreements, pair
 from affekt.report.pictures import choice_name, figures_of
-from affekt.report.runfolder import RunFolder
+from affekt.runs.compare import LabelDifference, Pair, disagreements, pair
+from affekt.runs.folder import RunFolder
 
 Named = Mapping[str, RunFolder]
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from affekt.output import format_of
+from affekt.data.writing import format_of
 from affekt.report.canvas import DPI
 
 PAGES = (".html", ".htm")

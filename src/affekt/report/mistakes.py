@@ -9,9 +9,9 @@ from affekt.evaluation.arrays import Floats
 from affekt.report.html import Cell, Column, Markup, Section, bars, facts, join, picture, table, tag
 from affekt.report.names import as_number, count_text, figure_text, held_labels, metric_name, probability_text
 from affekt.report.pictures import BINS
-from affekt.report.runfolder import Predictions, RunFolder
 from affekt.report.sections import Pictures
 from affekt.report.statistics import Mistake, shares, wrongly_given, wrongly_missed
+from affekt.runs.folder import Predictions, RunFolder
 
 MISTAKES = 20
 CONFUSIONS = 6

@@ -6,8 +6,8 @@ from typing import Any
 from affekt.evaluation import calibration
 from affekt.report import figures
 from affekt.report.names import as_interval, metric_name, ordered
-from affekt.report.runfolder import RunFolder
 from affekt.report.statistics import raw_probabilities, shares
+from affekt.runs.folder import RunFolder
 
 BINS = 15
 

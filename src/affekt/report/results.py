@@ -26,8 +26,8 @@ from affekt.report.names import (
     ordered,
 )
 from affekt.report.pictures import choice_name, figures_of, fitted_thresholds
-from affekt.report.runfolder import RunFolder
 from affekt.report.sections import Pictures
+from affekt.runs.folder import RunFolder
 
 _TILES = {
     True: ("accuracy", "f1_macro", "f1_weighted"),

@@ -6,7 +6,7 @@ from affekt.files import written_aside
 from affekt.report import mistakes, results, sections
 from affekt.report.html import asset, contents, join, laid_out, page, tag
 from affekt.report.pictures import draw_all
-from affekt.report.runfolder import RunFolder, read_run
+from affekt.runs.folder import RunFolder, read_run
 
 
 def write_report(run: Path) -> Path:

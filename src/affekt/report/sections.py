@@ -15,7 +15,7 @@ from affekt.report.names import (
     size_text,
 )
 from affekt.report.pictures import label_counts
-from affekt.report.runfolder import RunFolder
+from affekt.runs.folder import RunFolder
 
 Pictures = Mapping[str, Path]
 MOST_SKIPPED = 200  # rows listed; all are counted

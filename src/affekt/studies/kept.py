@@ -8,8 +8,8 @@ from pathlib import Path
 
 from affekt.errors import DataError
 from affekt.files import read_json, write_json
+from affekt.recipe.yaml import load_yaml
 from affekt.report.judged import Metrics, judged_split
-from affekt.training.recipe_yaml import load_yaml
 
 _DROPPED = ("examples",)  # too long to keep beside the tables
 _PROSE = (

@@ -6,9 +6,9 @@ from functools import lru_cache
 from html import unescape
 from html.entities import html5
 
-from affekt.hashtags import segment_hashtag
+from affekt.text.contractions import plain_word
+from affekt.text.hashtags import segment_hashtag
 from affekt.text.passes import replace_entities, settle
-from affekt.text.plain_words import plain_word
 
 _QUOTES = str.maketrans({**dict.fromkeys("‘’‚‛ʼʹ′´`", "'"), **dict.fromkeys("“”„‟«»", '"')})
 # control, format and direction characters, and skin tones, which an emotion model should not see

@@ -7,28 +7,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from affekt import catalog
-from affekt.columns import Columns
-from affekt.corpus import Corpus, read_splits
+from affekt.data import catalog
+from affekt.data.columns import Columns
+from affekt.data.corpus import Corpus, read_splits
+from affekt.data.label_words import label_words
+from affekt.data.splits import stratified_split
+from affekt.data.taxonomies import SENTIMENT, TAXONOMIES
 from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.encoders.characters import CharacterCnnEncoder
-from affekt.encoders.charbert import CharBertEncoder
+from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.convolutional import WordCnnEncoder
 from affekt.encoders.pretrained import known, load_pretrained
 from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.vectors import read_vectors
 from affekt.errors import DataError, RecipeError, unknown_name
-from affekt.heads.classification import set_bias_to_prior
-from affekt.heads.label_span import LabelSpanHead
-from affekt.heads.projection import Projection
-from affekt.label_words import label_words
-from affekt.labels import SENTIMENT, TAXONOMIES
-from affekt.network import Network, build_head
-from affekt.splitting import stratified_split
-from affekt.text import normalize
-from affekt.training.objectives import LogitLoss, Objective, build_objective
-from affekt.training.recipe import (
+from affekt.networks.heads.classification import set_bias_to_prior
+from affekt.networks.heads.label_span import LabelSpanHead
+from affekt.networks.heads.projection import Projection
+from affekt.networks.network import Network, build_head
+from affekt.recipe.sections import (
     ClassifyLoss,
     DataSpec,
     EncoderSpec,
@@ -37,6 +35,8 @@ from affekt.training.recipe import (
     ProjectionSpec,
     Recipe,
 )
+from affekt.text import normalize
+from affekt.training.objectives import LogitLoss, Objective, build_objective
 
 _FITTED: dict[str, Any] = {
     "bilstm": BiLstmEncoder,

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import UsageError
 from affekt.files import written_aside
+from affekt.recipe.sections import Recipe
 from affekt.training.checkpoint import FILE, Checkpoints
-from affekt.training.recipe import Recipe
 
 _LOCK = ".lock"
 _FILES = (

@@ -7,13 +7,13 @@ import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.encoders.bag import TfidfEncoder
-from affekt.heads.classification import LinearHead
-from affekt.judge import takes_unit_vectors
-from affekt.model import Model
-from affekt.network import Network
-from affekt.training.recipe import Logistic
+from affekt.inference.evaluate import takes_unit_vectors
+from affekt.inference.model import Model
+from affekt.networks.heads.classification import LinearHead
+from affekt.networks.network import Network
+from affekt.recipe.sections import Logistic
 
 
 def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:

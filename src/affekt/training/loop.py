@@ -12,13 +12,13 @@ import torch
 from accelerate.utils import gather_object
 
 from affekt import sampling
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
+from affekt.recipe.sections import Recipe
 from affekt.training.checkpoint import Checkpoints, Progress
-from affekt.training.gather import from_leader, join_processes
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
-from affekt.training.recipe import Recipe
+from affekt.training.processes import from_leader, join_processes
 
 SMALLER_IS_BETTER = {
     "loss",

@@ -27,9 +27,8 @@ from affekt.losses import (
     unsupervised_contrastive,
 )
 from affekt.losses.common import unit_rows, without_half
-from affekt.network import Network
-from affekt.training.gather import gathered
-from affekt.training.recipe import (
+from affekt.networks.network import Network
+from affekt.recipe.sections import (
     Classify,
     ClassifyLoss,
     Contrastive,
@@ -38,6 +37,7 @@ from affekt.training.recipe import (
     Retrofit,
     SupervisedContrastive,
 )
+from affekt.training.processes import gathered
 
 _GROUPED = {"intra": intra_group_correlation, "inter": inter_group_correlation}
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from affekt.errors import UsageError
+from affekt.recipe.sections import TrainingSpec
 from affekt.training.objectives import Objective
-from affekt.training.recipe import TrainingSpec
 
 
 class RowAdamW(torch.optim.Optimizer):

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from affekt import evaluation
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.hardware import peak_memory_mb
-from affekt.model import Model
-from affekt.network import Network
+from affekt.inference.model import Model
+from affekt.networks.network import Network
+from affekt.recipe.sections import Recipe, Retrofit
 from affekt.training.build import build_network
 from affekt.training.checkpoint import Progress
-from affekt.training.recipe import Recipe, Retrofit
 
 
 def epoch_line(entry: dict[str, Any]) -> str:

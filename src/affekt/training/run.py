@@ -17,12 +17,12 @@ import numpy as np
 from affekt import decisions as deciding
 from affekt import evaluation
 from affekt._version import __version__
-from affekt.corpus import Corpus
+from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import AffektError, RecipeError, UsageError, unknown_name
 from affekt.files import read_json, write_json
 from affekt.hardware import hardware
-from affekt.judge import (
+from affekt.inference.evaluate import (
     SPACE_PARTS,
     SPACE_RESAMPLES,
     classifier_figures,
@@ -30,8 +30,9 @@ from affekt.judge import (
     space_figures,
     space_rank,
 )
-from affekt.model import Model
-from affekt.network import Network
+from affekt.inference.model import Model
+from affekt.networks.network import Network
+from affekt.recipe.sections import Classify, Logistic, Recipe, read_recipe
 from affekt.training.build import (
     build_network,
     load_splits,
@@ -41,11 +42,11 @@ from affekt.training.build import (
     weighting_texts,
 )
 from affekt.training.checkpoint import FILE, Progress
+from affekt.training.collapse import collapse_warnings, new_rank_warnings
 from affekt.training.folder import RunFolder
-from affekt.training.gather import from_leader, join_processes, leads
 from affekt.training.logistic import fit_logistic
 from affekt.training.loop import Loop, TrainingRows
-from affekt.training.recipe import Classify, Logistic, Recipe, read_recipe
+from affekt.training.processes import from_leader, join_processes, leads
 from affekt.training.record import (
     brief,
     data_digest,
@@ -57,7 +58,6 @@ from affekt.training.record import (
     space_shift,
 )
 from affekt.training.views import view_texts
-from affekt.training.watch import collapse_warnings, new_rank_warnings
 
 Tell = Callable[[str], None]
 

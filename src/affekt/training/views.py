@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from affekt.corpus import Corpus
-from affekt.training.recipe import LabelAware, Recipe
+from affekt.data.corpus import Corpus
+from affekt.recipe.sections import LabelAware, Recipe
 
 
 def view_texts(recipe: Recipe, train: Corpus) -> Callable[[int], dict[str, list[str]]] | None:
@@ -11,7 +11,7 @@ def view_texts(recipe: Recipe, train: Corpus) -> Callable[[int], dict[str, list[
     spec = recipe.objective
     if not isinstance(spec, LabelAware) or spec.views != "synonym":
         return None
-    from affekt.training.synonyms import replace_words
+    from affekt.text.synonyms import replace_words
 
     def views(epoch: int) -> dict[str, list[str]]:
         return {"view": replace_words(train.texts, seed=recipe.training.seed * 1009 + epoch)}

@@ -1,0 +1,1 @@
+"""Files and arrays become corpora: texts with their label matrix."""

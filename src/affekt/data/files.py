@@ -1,0 +1,198 @@
+"""Data files as tables of rows: csv, tsv and jsonl, plain or gzipped, and parquet.
+
+Reading is lazy, and memory holds a few hundred rows at a time.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain, islice
+from pathlib import Path
+
+from affekt.data.rows import Row, Table, distinct
+from affekt.data.tables import open_parquet
+from affekt.errors import DataError
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+_FIELD_LIMIT = 1 << 24  # characters; a longer field is taken for a quote that is never closed
+_CHUNK = 512
+_PEEK = 100  # rows of a jsonl file whose keys make its columns
+_NOT_TEXT = {
+    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
+    b"\x1f\x8b": "is compressed; add .gz to its name",
+    b"PK\x03\x04": "is a zip archive or a spreadsheet; save it as csv",
+    b"PAR1": "is a parquet file; give it the extension .parquet",
+}
+
+
+def open_table(
+    path: str | Path,
+    *,
+    delimiter: str | None = None,
+    quoted: bool = True,
+    only: Collection[str] | None = None,
+) -> AbstractContextManager[Table]:
+    """Open a csv, tsv, jsonl or parquet file; the text formats may end in .gz.
+
+    Args:
+        path: The file.
+        delimiter: What parts the columns of a csv or tsv file, where it is not "," or a tab.
+        quoted: Whether quotes enclose fields in csv and tsv; if not, they are ordinary characters.
+        only: The columns that are needed; others may be left out of the rows.
+    """
+    path = Path(path)
+    suffix = _format_of(path)
+    if suffix == ".parquet":
+        return open_parquet(path, only)
+    if suffix in (".jsonl", ".ndjson"):
+        return _open_json_lines(path)
+    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else ","), quoted)
+
+
+def _format_of(path: Path) -> str:
+    """Return the extension that says how to read a file, after checking that there is something to read."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file in it ({', '.join(FORMATS)})")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    suffix = "".join(suffixes[-2:-1] if zipped else suffixes[-1:])
+    if suffix not in FORMATS or (zipped and suffix == ".parquet"):
+        raise DataError(
+            f"{path} has no extension that says its format; known are {', '.join(FORMATS)}, "
+            "with .gz after it for compressed text"
+        )
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty")
+    return suffix
+
+
+@contextmanager
+def _open_text(path: Path, newline: str) -> Iterator[Iterator[str]]:
+    """Yield the lines of a UTF-8 file; other bytes become lone surrogates, to be found later by row."""
+    try:
+        file = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
+    except OSError as fault:
+        raise DataError(f"{path} can't be read: {fault.strerror}") from fault
+    with file:
+        _check_start(file, path)
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
+        yield _whole(text, path)
+
+
+def _check_start(file: gzip.GzipFile | io.BufferedReader, path: Path) -> None:
+    try:
+        head = file.peek(4)[:4]
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError(f"{path} is damaged or cut off: {fault}") from fault
+    if not head:
+        raise DataError(f"{path} is empty")
+    for start, remedy in _NOT_TEXT.items():
+        if head.startswith(start):
+            raise DataError(f"{path} {remedy}")
+
+
+def _whole(lines: Iterable[str], path: Path) -> Iterator[str]:
+    try:
+        yield from lines
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError(f"{path} is damaged or cut off: {fault}") from fault
+
+
+# --- csv and tsv
+
+
+@contextmanager
+def _open_delimited(path: Path, delimiter: str, quoted: bool) -> Iterator[Table]:
+    with _open_text(path, newline="") as lines:
+        try:
+            reader = csv.reader(
+                lines,
+                delimiter=delimiter,
+                quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+                strict=True,
+            )
+        except (TypeError, ValueError) as fault:
+            raise DataError(f"{delimiter!r} can't part columns: {fault}") from fault
+        records = (entry for entry in enumerate(_records(reader.__next__), start=1) if entry[1] != [])
+        _, header = next(records, (0, None))
+        if header is None:
+            raise DataError(f"{path} is empty")
+        if isinstance(header, csv.Error):
+            raise DataError(f"{path}: the header can't be read: {_quote_fault(header)}")
+        columns = distinct([cell.strip() for cell in header], str(path))
+        rows = (_delimited_row(number, record, columns) for number, record in records)
+        yield Table(path.name, columns, frozenset(), rows)
+
+
+def _records(read: Callable[[], list[str]]) -> Iterator[list[str] | csv.Error]:
+    """Yield records, or the fault in place of one; blank lines are empty records."""
+    while True:
+        before = csv.field_size_limit(_FIELD_LIMIT)  # shared by the whole process, so it is put back
+        try:
+            chunk = list(islice(_caught(read), _CHUNK))
+        finally:
+            csv.field_size_limit(before)
+        yield from chunk
+        if len(chunk) < _CHUNK:
+            return
+
+
+def _caught(read: Callable[[], list[str]]) -> Iterator[list[str] | csv.Error]:
+    while True:
+        try:
+            yield read()
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            yield fault
+
+
+def _delimited_row(number: int, record: list[str] | csv.Error, columns: tuple[str, ...]) -> Row:
+    if isinstance(record, csv.Error):
+        return Row(number, {}, _quote_fault(record))
+    fault = ""
+    if len(record) != len(columns):
+        fault = f"the row has {len(record)} fields where the header has {len(columns)}"
+    return Row(number, dict(zip(columns, record, strict=False)), fault)
+
+
+def _quote_fault(fault: csv.Error) -> str:
+    reason = str(fault)
+    if "unexpected end" in reason or "field limit" in reason:
+        reason = "a quote opened in this row is never closed"
+    elif "expected after" in reason:
+        reason = "a closing quote is followed by more text"
+    return f"{reason}; if quotes are ordinary characters in this file, read it with quoted=False"
+
+
+# --- jsonl
+
+
+@contextmanager
+def _open_json_lines(path: Path) -> Iterator[Table]:
+    with _open_text(path, newline="\n") as lines:
+        rows = (_json_row(number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
+        first = list(islice(rows, _PEEK))
+        if not first:
+            raise DataError(f"{path} is empty")
+        columns = tuple(dict.fromkeys(name for row in first for name in row.values))
+        lists = {name for row in first for name, value in row.values.items() if isinstance(value, list)}
+        yield Table(path.name, columns, frozenset(lists), chain(first, rows))
+
+
+def _json_row(number: int, line: str) -> Row:
+    try:
+        value = json.loads(line, strict=False)
+    except (ValueError, RecursionError) as fault:
+        return Row(number, {}, f"the line is not JSON ({fault})")
+    if not isinstance(value, dict):
+        return Row(number, {}, f"the line holds a JSON {type(value).__name__} where an object is wanted")
+    return Row(number, value)

@@ -1,0 +1,127 @@
+"""Train, dev and test: as named by files or by a column, or drawn so that labels are spread evenly."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.data.columns import split_named
+from affekt.data.files import FORMATS
+from affekt.errors import DataError
+
+if TYPE_CHECKING:
+    from affekt.data.corpus import Corpus
+
+DEFAULT_SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
+
+
+def split_of(stem: str) -> str:
+    """Return the split a file's name says it is, or "".
+
+    >>> split_of("validation"), split_of("tweets")
+    ('dev', '')
+    """
+    split = split_named(stem)
+    return split if split in ("train", "dev", "test") else ""
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder that are called train, dev or test (or another usual spelling)."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        split = split_of(path.name.split(".")[0])
+        if not split or not any(path.name.lower().endswith((end, f"{end}.gz")) for end in FORMATS):
+            continue
+        if split in found:
+            raise DataError(f"{found[split]} and {path} both say they are the {split} split; name the files")
+        found[split] = path
+    if not found:
+        raise DataError(f"{folder} holds no file called train, dev or test ({', '.join(FORMATS)})")
+    return {split: found[split] for split in DEFAULT_SHARES if split in found}
+
+
+def fold(text: str) -> str:
+    r"""Return a text without what two copies of it may differ in: case and spacing.
+
+    >>> fold("So  HAPPY\n") == fold("so happy")
+    True
+    """
+    return " ".join(text.casefold().split())
+
+
+def stratified_split(corpus: "Corpus", shares: Mapping[str, float], seed: int = 0) -> "dict[str, Corpus]":
+    """Split a corpus so that each split gets its share of every label, and no text is in two splits.
+
+    Iterative stratification after Sechidis et al. 2011: labels are dealt out from the rarest, each text going
+    to the split that lacks its label most. Texts that differ only in case or spacing stay together.
+
+    Args:
+        corpus: Any corpus; with soft targets a text's labels are those of at least half of its raters, else
+            its strongest.
+        shares: How much of the corpus each split gets, as in {"train": 0.8, "dev": 0.1, "test": 0.1}; they
+            sum to 1.
+        seed: Of the draw. Rows keep their order within a split.
+    """
+    values = np.array(list(shares.values()), dtype=np.float64)
+    if not len(values) or (values <= 0).any() or abs(values.sum() - 1) > 1e-6:
+        raise DataError(f"shares must be above 0 and sum to 1, not {dict(shares)}")
+    group = _groups(corpus.texts)
+    dealt = _deal(_group_counts(corpus, group), values, seed)[group]
+    empty = [split for position, split in enumerate(shares) if not (dealt == position).any()]
+    if empty:
+        raise DataError(f"{corpus.name} has too few texts ({len(corpus)}) to give any to {', '.join(empty)}")
+    parts = {}
+    for position, split in enumerate(shares):
+        part = replace(corpus.select(dealt == position), split=split_named(split))
+        parts[part.split] = part if position == 0 else replace(part, skipped=())
+    return parts
+
+
+def _groups(texts: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Return a number per text, the same for texts that must stay together."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(fold(text), len(numbers)) for text in texts], dtype=np.int64)
+
+
+def _group_counts(corpus: "Corpus", group: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return (groups, 1 + k): how many rows each group has, and how many of each label."""
+    labels = corpus.present
+    if corpus.labels:
+        vague = ~labels.any(axis=1) & (corpus.targets.max(axis=1) > 0)
+        labels[vague, corpus.targets[vague].argmax(axis=1)] = True
+    counts = np.zeros((int(group.max(initial=-1)) + 1, 1 + len(corpus.labels)), dtype=np.int64)
+    np.add.at(counts, group, np.column_stack([np.ones(len(group), dtype=np.int64), labels]))
+    return counts
+
+
+def _deal(counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
+    """Return the split of each group.
+
+    Args:
+        counts: (groups, 1 + k) rows and labels of each group; column 0, the rows, is dealt last, and so
+            places the groups without a label.
+        shares: (splits,) what part of everything each split gets.
+        seed: Of the order in which groups of the same size are dealt.
+    """
+    order = np.random.default_rng(seed).permutation(len(counts))
+    order = order[np.argsort(-counts[order, 0], kind="stable")]  # large groups first: they fit worst
+    wanted = (shares[:, None] * counts.sum(axis=0)).tolist()  # (splits, 1 + k), falls as groups are dealt
+    holds = [np.flatnonzero(row).tolist() for row in counts]  # column 0 is in all
+    waiting = [order[counts[order, column] > 0].tolist() for column in range(counts.shape[1])]
+    left = (counts > 0).sum(axis=0)
+    dealt = np.full(len(counts), -1, dtype=np.int64)
+    labels = list(range(1, counts.shape[1]))
+    while any(left[1:]) or left[0]:
+        column = min((label for label in labels if left[label]), key=lambda label: left[label], default=0)
+        for group in waiting[column]:
+            if dealt[group] >= 0:
+                continue
+            split = max(range(len(wanted)), key=lambda s: (wanted[s][column], wanted[s][0]))
+            dealt[group] = split
+            for held in holds[group]:
+                wanted[split][held] -= counts[group, held]
+                left[held] -= 1
+    return dealt

@@ -1,0 +1,123 @@
+"""Texts and labels at hand (lists, arrays, series) as a list of strings and a label matrix."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from affekt.data.columns import is_blank
+from affekt.data.gathering import Targets, in_order, multi_hot
+from affekt.errors import DataError, unknown_name
+
+
+def text_list(texts: Iterable[str]) -> list[str]:
+    """Return texts as a list, after checking that each is one."""
+    if isinstance(texts, str | bytes):
+        raise DataError("texts must be a sequence of strings, not one string; write [text]")
+    rows = [str(text) if isinstance(text, str) else text for text in texts]  # numpy's strings become plain
+    for position, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise DataError(f"texts[{position}] is {type(text).__name__} {text!r:.40}, not a string")
+    return rows
+
+
+def label_matrix(
+    labels: Any, n: int, label_names: Sequence[str] | None, single_label: bool | None
+) -> tuple[Targets, tuple[str, ...], bool]:
+    """Return the (n, k) targets, the k label names, and whether rows have exactly one label.
+
+    Args:
+        labels: One label per text, a list of labels per text, an (n, k) array or frame, or None.
+        n: How many texts there are.
+        label_names: The label space, or None for the columns of a frame, else the labels that occur.
+        single_label: As declared, or None for what the form of `labels` says.
+    """
+    if labels is None:
+        return np.zeros((n, 0), dtype=np.float32), (), False
+    if label_names is None and _is_table(labels):
+        label_names = _column_names(labels)
+    labels = _plain(labels)
+    if len(labels) != n:
+        raise DataError(f"there are {n} texts and {len(labels)} entries of labels; they must be as many")
+    if isinstance(labels, np.ndarray):
+        targets, names, single = _numbers(labels, label_names, single_label)
+    else:
+        targets, names, single = _names(labels, label_names, single_label)
+    _check(targets, single)
+    return targets, names, single
+
+
+def _is_table(labels: Any) -> bool:
+    return len(getattr(labels, "shape", ())) == 2
+
+
+def _column_names(table: Any) -> list[str] | None:
+    """Return what a frame of pandas, polars or pyarrow calls its columns; None for an array."""
+    names = getattr(table, "column_names", getattr(table, "columns", None))
+    return None if names is None else [str(name) for name in names]
+
+
+def _plain(labels: Any) -> Any:
+    """Return a 2-d numeric array or frame as an array, anything else as a list."""
+    if isinstance(labels, str | bytes):
+        raise DataError("labels must be a sequence with one entry per text, not one string")
+    if not hasattr(labels, "__array__") and not isinstance(labels, Sequence):
+        labels = list(labels)
+    if _is_table(labels):
+        try:
+            return np.asarray(labels, dtype=np.float32)
+        except (TypeError, ValueError) as fault:
+            raise DataError(f"a table of labels must hold numbers: {fault}") from fault
+    return labels.tolist() if hasattr(labels, "tolist") else list(labels)
+
+
+def _numbers(
+    targets: Targets, label_names: Sequence[str] | None, single_label: bool | None
+) -> tuple[Targets, tuple[str, ...], bool]:
+    names = tuple(label_names) if label_names is not None else tuple(map(str, range(targets.shape[1])))
+    if len(names) != targets.shape[1]:
+        raise DataError(f"the labels have {targets.shape[1]} columns and there are {len(names)} label names")
+    return targets, names, bool(single_label)
+
+
+def _names(
+    labels: Sequence[Any], label_names: Sequence[str] | None, single_label: bool | None
+) -> tuple[Targets, tuple[str, ...], bool]:
+    kinds = {_is_one(entry) for entry in labels}
+    if len(kinds) > 1:
+        raise DataError("labels hold both single labels and lists of labels; make every entry a list")
+    one_each = kinds == {True}
+    rows = [[entry] if one_each else list(entry) for entry in labels]
+    declared = tuple(map(str, label_names)) if label_names is not None else None
+    named = [[_name(label, row, declared) for label in entry] for row, entry in enumerate(rows)]
+    names = declared or in_order({label for entry in named for label in entry})
+    return multi_hot(named, names), names, one_each if single_label is None else single_label
+
+
+def _is_one(entry: Any) -> bool:
+    return isinstance(entry, str) or not isinstance(entry, Iterable)
+
+
+def _name(label: Any, row: int, names: tuple[str, ...] | None) -> str:
+    """Return a label's name; a whole number counts into the declared names."""
+    if label is None or label != label or (isinstance(label, str) and is_blank(label)):
+        raise DataError(f"labels[{row}] is empty")
+    if isinstance(label, bool | np.bool_) or (isinstance(label, float) and label.is_integer()):
+        label = int(label)
+    name = str(label)
+    if names is None or name in names:
+        return name
+    if isinstance(label, int | np.integer) and 0 <= label < len(names):
+        return names[label]
+    raise DataError(f"labels[{row}] holds an {unknown_name('label', name, names)}")
+
+
+def _check(targets: Targets, single_label: bool) -> None:
+    wrong = ~((targets >= 0) & (targets <= 1)).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(f"labels[{row}] holds {targets[row].tolist()}, which is not all in [0, 1]")
+    off = np.abs(targets.sum(axis=1) - 1) > 1e-3
+    if single_label and off.any():
+        row = int(off.argmax())
+        raise DataError(f"labels[{row}] sums to {targets[row].sum():g} where exactly one label is wanted")

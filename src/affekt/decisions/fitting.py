@@ -1,0 +1,400 @@
+"""From logits to decisions: calibration, thresholds, and how both are fitted on a dev split.
+
+Thresholds per label are what lifts macro-F1 on rare emotions, and what overfits on them: with a dozen dev
+rows of a label, the threshold of best dev F1 says more about those dozen rows than about the label. So each
+threshold here is drawn from two estimates, averaged in logits with the label's own evidence as the weight:
+
+- bagged: the best threshold on each of many resamples of dev, averaged. Honest but unsteady on rare labels.
+- expected: the best threshold if every row held the label with its calibrated probability. The calibration
+  curve has two numbers per label, shrunk towards the curve of all labels together, and how scores spread is
+  known from every dev row, so this hardly depends on which few rows hold the label; but it trusts the curve's
+  shape.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from affekt.data.columns import split_named
+from affekt.errors import DataError, ModelError, UsageError, unknown_name
+from affekt.evaluation import arrays
+from affekt.evaluation.arrays import Bools, Floats
+from affekt.evaluation.intervals import resampled_counts
+
+KINDS = ("none", "temperature", "platt")
+METHODS = ("fixed", "global", "global-jaccard", "per-label")
+RULES = ("argmax", "threshold")
+
+FIXED = 0.5
+EDGE = 1e-6  # thresholds and the probabilities they are fitted on keep this far from 0 and 1
+PRIOR_POSITIVES = 100.0  # dev rows of a label at which its two thresholds weigh the same
+LINE_SPREAD = np.array([0.5, 1.0])  # how far a label's log slope and intercept are expected from all labels'
+GRID = np.arange(-4.6, 4.601, 0.05)  # logits tried as one threshold for all labels: probabilities .01 to .99
+SMOOTHING = 5  # neighbouring grid points averaged, so that one lucky point does not win
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A straight line per label from logits to calibrated logits."""
+
+    kind: str  # "none", "temperature" (one slope, no intercepts) or "platt" (a line per label)
+    slopes: tuple[float, ...]
+    intercepts: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ModelError(unknown_name("calibration", self.kind, KINDS))
+        if len(self.slopes) != len(self.intercepts) or not self.slopes:
+            raise ModelError(
+                f"a calibration needs as many slopes as intercepts, at least one, "
+                f"but has {len(self.slopes)} and {len(self.intercepts)}."
+            )
+        if not (np.isfinite(self.slopes + self.intercepts).all() and min(self.slopes) > 0):
+            raise ModelError("calibration slopes must be positive numbers and intercepts finite ones.")
+
+    @classmethod
+    def none(cls, count: int) -> "Calibration":
+        """Return the calibration of `count` labels that changes nothing."""
+        return cls("none", (1.0,) * count, (0.0,) * count)
+
+    def __call__(self, logits: ArrayLike) -> Floats:
+        """Return (n, k) calibrated logits as float64."""
+        values = arrays.matrix(logits, "logits").astype(np.float64)
+        if values.shape[1] != len(self.slopes):
+            raise DataError(f"logits of {values.shape[1]} labels meet a calibration of {len(self.slopes)}.")
+        return np.asarray(values * self.slopes + self.intercepts)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """How a model's logits become probabilities and labels."""
+
+    rule: (
+        str  # "argmax" (single-label: softmax, largest) or "threshold" (multi-label: sigmoid, strictly above)
+    )
+    thresholds: tuple[float, ...]  # one per label; empty for argmax
+    calibration: Calibration
+    method: str = "fixed"  # how the thresholds came about
+    fitted_on: dict[str, str | int] = field(
+        default_factory=dict
+    )  # split, digest, n; empty where nothing was fitted
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ModelError(unknown_name("decision rule", self.rule, RULES))
+        if self.method not in METHODS:
+            raise ModelError(unknown_name("threshold method", self.method, METHODS))
+        expected = len(self.calibration.slopes) if self.rule == "threshold" else 0
+        if len(self.thresholds) != expected:
+            raise ModelError(
+                f"{self.rule} decisions need {expected} thresholds, but have {len(self.thresholds)}."
+            )
+        if not all(0 < threshold < 1 for threshold in self.thresholds):
+            raise ModelError("thresholds must lie strictly between 0 and 1.")
+
+    @classmethod
+    def unfitted(cls, count: int, *, single_label: bool) -> "Decisions":
+        """Return what holds before anything is fitted: argmax, or .5 for each of `count` labels."""
+        if single_label:
+            return cls("argmax", (), Calibration.none(count))
+        return cls("threshold", (FIXED,) * count, Calibration.none(count))
+
+    def probabilities(self, logits: ArrayLike) -> NDArray[np.float32]:
+        """Return (n, k) calibrated probabilities; (0, k) logits give (0, k)."""
+        if np.ndim(logits) == 2 and not len(np.asarray(logits)):
+            return np.zeros((0, len(self.calibration.slopes)), dtype=np.float32)
+        calibrated = self.calibration(logits)
+        spread = _softmax(calibrated) if self.rule == "argmax" else _sigmoid(calibrated)
+        return spread.astype(np.float32)
+
+    def decide(self, probabilities: ArrayLike) -> Bools:
+        """Return (n, k) decisions: the largest of each row, or all strictly above their thresholds."""
+        values = np.asarray(probabilities, dtype=np.float64)
+        return arrays.decide(values, self.thresholds, single_label=self.rule == "argmax")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists, strings and numbers."""
+        plain = asdict(self)
+        plain["thresholds"] = list(self.thresholds)
+        plain["calibration"] |= {
+            "slopes": list(self.calibration.slopes),
+            "intercepts": list(self.calibration.intercepts),
+        }
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "Decisions":
+        """Return the decisions of `to_json`; ModelError where something is missing or makes no sense."""
+        try:
+            line = plain["calibration"]
+            slopes, intercepts, thresholds = (
+                tuple(float(number) for number in numbers)
+                for numbers in (line["slopes"], line["intercepts"], plain["thresholds"])
+            )
+            calibration = Calibration(line["kind"], slopes, intercepts)
+            return cls(plain["rule"], thresholds, calibration, plain["method"], dict(plain["fitted_on"]))
+        except (KeyError, TypeError, ValueError) as fault:
+            raise ModelError(f"stored decisions cannot be read ({fault!r}); save the model again.") from fault
+
+
+def fit(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    single_label: bool,
+    thresholds: str = "per-label",
+    calibration: str = "temperature",
+    split: str = "dev",
+    digest: str = "",
+) -> Decisions:
+    """Fit calibration, then thresholds on the calibrated probabilities.
+
+    Args:
+        logits: (n, k) of a model that has not learned from these rows.
+        targets: (n, k) in [0, 1].
+        single_label: One label per row: the largest probability decides and `thresholds` is not used.
+        thresholds: "fixed" (.5), "global", "global-jaccard" or "per-label", see `fit_thresholds`.
+        calibration: "none", "temperature" or "platt", see `fit_calibration`.
+        split: Name of the split these rows are; "test" is refused.
+        digest: Hash of the split's data, kept with the decisions.
+    """
+    line = fit_calibration(logits, targets, kind=calibration, single_label=single_label, split=split)
+    fitted_on: dict[str, str | int] = {"split": split, "digest": digest, "n": np.shape(targets)[0]}
+    if single_label:
+        return Decisions("argmax", (), line, "fixed", fitted_on)
+    probabilities = _sigmoid(line(logits)).astype(np.float32)
+    chosen = fit_thresholds(targets, probabilities, method=thresholds, split=split)
+    return Decisions("threshold", chosen, line, thresholds, fitted_on)
+
+
+def fit_calibration(
+    logits: ArrayLike, targets: ArrayLike, *, kind: str, single_label: bool = False, split: str = "dev"
+) -> Calibration:
+    """Fit the lines that make probabilities come true.
+
+    "temperature" divides all logits by one number: softmax for single-label data, otherwise the sigmoids of
+    all labels pooled. "platt" (multi-label) fits slope and intercept per label by logistic regression with a
+    penalty for leaving the line of all labels together, so that a label with few positives stays near it.
+    Slopes are positive: the ranking of rows within a label never changes.
+    """
+    if kind not in KINDS:
+        raise UsageError(unknown_name("calibration", kind, KINDS))
+    values, votes = _dev_rows(logits, targets, "logits", split)
+    count = int(values.shape[1])
+    if kind == "none":
+        return Calibration.none(count)
+    if kind == "temperature":
+        return Calibration(kind, (_temperature_slope(values, votes, single_label),) * count, (0.0,) * count)
+    if single_label:
+        raise UsageError("platt calibration is for multi-label data; use temperature for single-label data.")
+    lines = _platt_lines(values, votes)
+    return Calibration(kind, tuple(lines[:, 0].tolist()), tuple(lines[:, 1].tolist()))
+
+
+def fit_thresholds(
+    targets: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    method: str = "per-label",
+    split: str = "dev",
+    resamples: int = 100,
+    prior_positives: float = PRIOR_POSITIVES,
+    seed: int = 0,
+) -> tuple[float, ...]:
+    """Return one threshold per label, in (0, 1), for the best figures to be expected on other rows.
+
+    Args:
+        targets: (n, k) in [0, 1]; a label holds above .5.
+        probabilities: (n, k), calibrated or not: what the thresholds will be compared with.
+        method: "fixed": .5. "global": one threshold for the best macro-F1. "global-jaccard": one for the best
+            mean Jaccard of rows, at some cost in macro-F1. "per-label", for macro-F1: the weighted mean, in
+            logits, of a bagged and an expected threshold (see the module's docstring). A label with no dev
+            row, or with the same probability everywhere, gets the global threshold.
+        split: Name of the split; "test" is refused.
+        resamples: How many resamples are bagged; 0 takes dev itself.
+        prior_positives: Weight of the expected threshold, in dev rows of the label; with 0, and 0 resamples,
+            each label gets the plain threshold of best dev F1.
+        seed: Of the resamples.
+    """
+    if method not in METHODS:
+        raise UsageError(unknown_name("threshold method", method, METHODS))
+    values, votes = _dev_rows(probabilities, targets, "probabilities", split)
+    count = int(values.shape[1])
+    if method == "fixed":
+        return (FIXED,) * count
+    scores = _logit(arrays.unit_matrix(values, "probabilities"))
+    truth = votes > 0.5
+    shared = _best_on_grid((_jaccard if method == "global-jaccard" else _macro_f1)(scores, truth))
+    chosen = np.full(count, shared)
+    if method == "per-label":
+        own = _per_label_thresholds(scores, truth, resamples, prior_positives, seed)
+        chosen = np.where(np.isfinite(own), own, shared)
+    return tuple(float(limit) for limit in np.clip(_sigmoid(chosen), EDGE, 1 - EDGE))
+
+
+def _dev_rows(values: ArrayLike, targets: ArrayLike, name: str, split: str) -> tuple[Floats, Floats]:
+    if split_named(split) == "test":
+        raise UsageError(
+            "decisions are not fitted on the test split: fit them on dev, so that test stays unseen."
+        )
+    if np.shape(values)[:1] == (0,):
+        raise DataError(f"decisions are fitted on the rows of split {split!r}, but it has none.")
+    numbers, votes = arrays.matrix(values, name).astype(np.float64), arrays.unit_matrix(targets, "targets")
+    arrays.same_shape(votes, numbers, f"targets and {name}")
+    return numbers, votes
+
+
+def _temperature_slope(logits: Floats, votes: Floats, single_label: bool) -> float:
+    from scipy.optimize import minimize_scalar
+
+    def cost(log_slope: float) -> float:
+        scaled = logits * np.exp(log_slope)
+        surprise = (
+            _log_sum_exp(scaled) * votes.sum(axis=1) if single_label else np.logaddexp(0, scaled).sum(axis=1)
+        )
+        return float(
+            (surprise - (votes * scaled).sum(axis=1)).sum() + log_slope**2 / 2
+        )  # the prior: one row's worth
+
+    found = minimize_scalar(cost, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
+
+
+def _platt_lines(logits: Floats, votes: Floats) -> Floats:
+    """Return (k, 2) slopes and intercepts, each label's shrunk towards the line of all labels pooled."""
+    centre = logits.mean()
+    pooled = _fit_line(logits.ravel() - centre, votes.ravel(), np.zeros(2), np.array([1.0, 10.0]))
+    slope = np.exp(pooled[0])
+    expected = _sigmoid(slope * (logits - centre) + pooled[1])
+    weight = np.maximum(expected * (1 - expected), EDGE)
+    centres = (weight * logits).sum(axis=0) / weight.sum(
+        axis=0
+    )  # where a label's scores tell most of its line
+    lines = np.empty((logits.shape[1], 2))
+    for label, own in enumerate(centres):
+        prior = np.array([pooled[0], slope * (own - centre) + pooled[1]])
+        log_slope, height = _fit_line(logits[:, label] - own, votes[:, label], prior, LINE_SPREAD)
+        lines[label] = np.exp(log_slope), height - np.exp(log_slope) * own
+    return lines
+
+
+def _fit_line(scores: Floats, votes: Floats, prior: Floats, spread: Floats) -> Floats:
+    """Return log slope and intercept of a logistic regression with a Gaussian prior on both."""
+    from scipy.optimize import minimize
+
+    def cost(line: Floats) -> tuple[float, Floats]:
+        slope = np.exp(np.clip(line[0], -10, 10))
+        calibrated = slope * scores + line[1]
+        error = _sigmoid(calibrated) - votes
+        away = (line - prior) / spread
+        surprise = (np.logaddexp(0, calibrated) - votes * calibrated).sum() + (away**2).sum() / 2
+        gradient = np.array([slope * (error * scores).sum(), error.sum()]) + away / spread
+        return float(surprise), gradient
+
+    return np.asarray(minimize(cost, prior, jac=True, method="L-BFGS-B").x)
+
+
+def _best_on_grid(figure: Floats) -> float:
+    """Return the logit of GRID at which a figure, smoothed, is best; the nearest to 0 of several."""
+    window = np.ones(SMOOTHING)
+    counted = np.convolve(np.ones(len(GRID)), window, "same")
+    smooth = np.convolve(figure, window, "same") / counted
+    best = np.flatnonzero(smooth >= smooth.max() - 1e-12)
+    return float(GRID[best[np.abs(GRID[best]).argmin()]])
+
+
+def _macro_f1(scores: Floats, truth: Bools) -> Floats:
+    """Return macro-F1 with one threshold for all labels, at every logit of GRID."""
+    f1 = np.zeros((len(GRID), scores.shape[1]))
+    for label in range(scores.shape[1]):
+        every, true = np.sort(scores[:, label]), np.sort(scores[truth[:, label], label])
+        predicted = len(every) - np.searchsorted(every, GRID, side="right")
+        hits = len(true) - np.searchsorted(true, GRID, side="right")
+        f1[:, label] = 2 * hits / np.maximum(predicted + len(true), 1)
+    means: Floats = f1.mean(axis=1)
+    return means
+
+
+def _jaccard(scores: Floats, truth: Bools) -> Floats:
+    """Return the mean Jaccard of rows with one threshold for all labels, at every logit of GRID."""
+    true = truth.sum(axis=1)
+    means = np.zeros(len(GRID))
+    for place, limit in enumerate(GRID):
+        predicted = scores > limit
+        both = (predicted & truth).sum(axis=1)
+        either = predicted.sum(axis=1) + true - both
+        means[place] = np.where(either > 0, both / np.maximum(either, 1), 1.0).mean()  # two empty sets agree
+    return means
+
+
+def _per_label_thresholds(
+    scores: Floats, truth: Bools, resamples: int, prior_positives: float, seed: int
+) -> Floats:
+    """Return (k,) logits; NaN for a label with no positive row or no two different scores."""
+    votes = truth.astype(np.float64)
+    bagged = _best_cuts(scores, votes, lambda: _weights(len(scores), resamples, seed))
+    if not prior_positives:
+        return bagged
+    lines = _platt_lines(scores, votes)
+    promised = _sigmoid(scores * lines[:, 0] + lines[:, 1])
+    expected = _best_cuts(scores, promised, lambda: _weights(len(scores), 0, seed))
+    positives = votes.sum(axis=0)
+    bagged = np.where(np.isfinite(bagged), bagged, expected)
+    own = (positives * bagged + prior_positives * expected) / (positives + prior_positives)
+    return np.where(positives > 0, own, np.nan)
+
+
+def _weights(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Yield the row weights of resamples, or of the rows as they are where there are none."""
+    return resampled_counts(rows, resamples, seed) if resamples else iter([np.ones((1, rows))])
+
+
+def _best_cuts(scores: Floats, outcomes: Floats, weights: Callable[[], Iterator[Floats]]) -> Floats:
+    """Return (k,) logits of best F1, averaged over the (chunk, n) row weights; NaN where there is none.
+
+    Outcomes are true labels, or the probability of each row's being one. A cut lies midway between two
+    neighbouring scores. Weightings under which a label has no positive row are left out of its mean.
+    """
+    cuts = np.full(scores.shape[1], np.nan)
+    for label in range(scores.shape[1]):
+        order = np.argsort(-scores[:, label], kind="stable")
+        falling = scores[order, label]
+        ends = np.flatnonzero(falling[:-1] > falling[1:])  # last of each run of equal scores but the lowest
+        if not len(ends) or not outcomes[:, label].any():
+            continue
+        middles = (falling[ends] + falling[ends + 1]) / 2
+        found = [_best_places(chunk[:, order], outcomes[order, label], ends) for chunk in weights()]
+        places = np.concatenate(found)
+        if len(places):  # with one positive row in dev, a few resamples may all miss it
+            cuts[label] = middles[places].mean()
+    return cuts
+
+
+def _best_places(weights: Floats, outcomes: Floats, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each weighting with any positive row which of `ends` has the best F1."""
+    hits = np.cumsum(weights * outcomes, axis=1)
+    predicted = np.cumsum(weights, axis=1)
+    positives = hits[:, -1]
+    f1 = hits[:, ends] / np.maximum(predicted[:, ends] + positives[:, None], EDGE)
+    return np.asarray(f1.argmax(axis=1)[positives > 0])
+
+
+def _sigmoid(logits: Floats | float) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))))
+
+
+def _logit(probabilities: Floats) -> Floats:
+    kept = np.clip(probabilities, EDGE, 1 - EDGE)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _softmax(logits: Floats) -> Floats:
+    return np.asarray(np.exp(logits - _log_sum_exp(logits)[:, None]))
+
+
+def _log_sum_exp(logits: Floats) -> Floats:
+    top = logits.max(axis=1)
+    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))

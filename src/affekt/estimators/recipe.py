@@ -1,0 +1,83 @@
+"""Recipes from what people write: a name or a dict, and arguments that change it. None changes nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from affekt.errors import UsageError
+from affekt.recipe.sections import Recipe, parse_recipe, read_recipe
+
+RecipeLike = str | Path | Mapping[str, Any] | Recipe
+
+CLASSIFYING = ("classify", "logistic", "label-aware", "supervised-contrastive")  # the last if told so
+
+_PRETRAINED = ("transformer", "charbert")  # kinds of encoders that have a name
+_FITTED = ("bilstm", "word-cnn", "character-cnn", "tfidf", "word-average")  # kinds made from training texts
+
+_SECTIONS = [key for key, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)]
+
+
+def recipe_content(recipe: RecipeLike | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe as nested dicts.
+
+    Raises:
+        RecipeError: When a plain value stands where a section belongs: changes to it would replace it unseen.
+    """
+    if recipe is None:
+        return dict(defaults)
+    if isinstance(recipe, Mapping):
+        content = merged(defaults, recipe)
+        if all(isinstance(content.get(key), Mapping | None) for key in _SECTIONS):
+            return content
+        recipe = parse_recipe(content)
+    if isinstance(recipe, str | Path):
+        recipe = read_recipe(recipe)
+    if not isinstance(recipe, Recipe):
+        raise UsageError(f"recipe is {type(recipe).__name__}; give a name, a path, a dict or a Recipe.")
+    return recipe.model_dump(mode="json")
+
+
+def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a recipe with another encoder: a folder, a name, a kind made from training texts, a section."""
+    if encoder is None:
+        return content
+    if isinstance(encoder, Mapping):
+        return merged(content, {"encoder": encoder})
+    if not isinstance(encoder, str | Path):
+        raise UsageError(f"an encoder is a folder or a name, not {type(encoder).__name__}.")
+    if str(encoder) in _FITTED:
+        return merged(content, {"encoder": {"kind": str(encoder)}})
+    kind = (content.get("encoder") or {}).get("kind")
+    named = {"kind": kind if kind in _PRETRAINED else "transformer", "name": str(encoder), "revision": None}
+    return merged(content, {"encoder": named})
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested dicts with changes; an encoder or objective of another kind replaces all of it."""
+    content = dict(base)
+    for key, value in changes.items():
+        before = content.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping) and _same_kind(key, before, value):
+            content[key] = merged(before, value)
+        else:
+            content[key] = value
+    return content
+
+
+def _same_kind(key: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    plain = {"encoder": "transformer", "objective": "classify"}.get(key)
+    was = before.get("kind", plain)
+    return plain is None or value.get("kind", was) == was
+
+
+def said(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested dicts without what is None, and without sections that then hold nothing."""
+    nested = {key: said(value) if isinstance(value, Mapping) else value for key, value in changes.items()}
+    return {key: value for key, value in nested.items() if value is not None and value != {}}
+
+
+def trains_classifier(objective: Any) -> bool:
+    """Whether the objective section of a recipe trains a head that predicts labels."""
+    return objective.kind in CLASSIFYING[:-1] or getattr(objective, "classification", 0) > 0

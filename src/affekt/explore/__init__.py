@@ -1,0 +1,1 @@
+"""Texts without a question yet: groups, maps and what they hold."""

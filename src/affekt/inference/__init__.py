@@ -1,0 +1,1 @@
+"""A model in use: it predicts, embeds, scores files and is evaluated."""

@@ -1,0 +1,176 @@
+"""How a model does on a corpus: its decisions, its probabilities and its vectors."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from affekt import evaluation
+from affekt.data.corpus import Corpus
+from affekt.decisions import Decisions
+from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
+from affekt.errors import DataError
+from affekt.inference.model import Model
+
+SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval", "space_intervals")
+SPACE_RESAMPLES = 200  # for the intervals of final figures
+
+# Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
+_SPACE_ROWS = 20_000
+_SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
+_RANK_ROWS = 1_000  # of which the effective rank is taken after every epoch
+_NO_AIMS = {"n", "dimension", "clusters", "clusters_found"}  # said beside figures, and nothing to stop by
+
+
+def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
+    """Return flat figures for early stopping and the history: the classifier's, or else the space's."""
+    if model.decisions is None:
+        figures = space_figures(model, dev if dev.single_label else dev.single_rows())
+        flat = {**figures.get("clustering", {}), **figures.get("retrieval", {})}
+        return {name: value for name, value in flat.items() if name not in _NO_AIMS}
+    logits = model.logits(dev.texts)
+    probabilities = model.decisions.probabilities(logits)
+    figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)
+    flat = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
+    return {**flat, "loss": mean_loss(logits, np.asarray(dev.targets), single_label=dev.single_label)}
+
+
+def space_rank(model: Model, corpus: Corpus) -> float:
+    """Return how many directions the vectors of up to 1,000 texts use: the sign by which collapse is seen."""
+    return evaluation.effective_rank(model.embed(_some(corpus, _RANK_ROWS).texts))
+
+
+def _some(corpus: Corpus, rows: int) -> Corpus:
+    """Return at most so many texts, from anywhere in the corpus: files may be sorted by label."""
+    if len(corpus) <= rows:
+        return corpus
+    return corpus.select(np.sort(np.random.default_rng(0).permutation(len(corpus))[:rows]))
+
+
+def takes_unit_vectors(encoder: Any) -> bool:
+    """Whether an encoder's vectors are compared by direction; the bags' lengths carry meaning and stay."""
+    return not isinstance(encoder, TfidfEncoder | WordAverageEncoder)
+
+
+def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) -> float:
+    """Cross-entropy, or binary cross-entropy averaged over labels, from logits."""
+    z = logits.astype(np.float64)
+    if single_label:
+        top = z.max(1, keepdims=True)
+        log_probabilities = z - top - np.log(np.exp(z - top).sum(1, keepdims=True))
+        return float(-(targets * log_probabilities).sum(1).mean())
+    return float((np.logaddexp(0, z) - targets * z).mean())
+
+
+def space_figures(model: Model, corpus: Corpus, *, resamples: int = 0) -> dict[str, Any]:
+    """Clustering and retrieval of a split's vectors.
+
+    Of several labels per text, both look at the rows that have exactly one, as the studies do;
+    "overlap_retrieval" looks at all rows, of which those that share any label are relevant to each other.
+    With resamples, "space_intervals" holds low and high of each figure, those by overlap as overlap_….
+    """
+    if model.network.encoder.dimension > _SPACE_WIDTH:
+        return {}
+    corpus = _some(corpus, _SPACE_ROWS)
+    single = corpus if corpus.single_label else corpus.single_rows()
+    classes = single.class_indices() if len(single) >= 3 else np.zeros(0)
+    sizes = np.unique(classes, return_counts=True)[1]
+    if len(sizes) < 2 or sizes.max() < 2:  # nothing to tell apart, or nothing alike
+        return {}
+    vectors = model.embed(corpus.texts, unit=takes_unit_vectors(model.network.encoder))
+    of_one = vectors if corpus.single_label else vectors[corpus.present.sum(1) == 1]
+    found: dict[str, Any] = {
+        "clustering": evaluation.clustering(of_one, classes, resamples=resamples),
+        "retrieval": evaluation.retrieval(of_one, classes, resamples=resamples),
+    }
+    if not corpus.single_label:
+        found["overlap_retrieval"] = evaluation.retrieval(vectors, corpus.targets, resamples=resamples)
+    if resamples:
+        found["space_intervals"] = {
+            ("overlap_" if part == "overlap_retrieval" else "") + name: {"low": low, "high": high}
+            for part, figures in found.items()
+            for name, (low, high) in figures.pop("intervals").items()
+        }
+    return found
+
+
+def classifier_figures(
+    judged: dict[str, Corpus], logits: dict[str, np.ndarray], plain: Decisions, fitted: Decisions
+) -> dict[str, Any]:
+    """Return figures with intervals per split: as they come, and with the decisions fitted on dev."""
+    figures: dict[str, Any] = {}
+    for name, corpus in judged.items():
+        ways = {"fixed": plain} if corpus.single_label else {"fixed": plain, "fitted": fitted}
+        results = {way: _figures(corpus, logits[name], decisions) for way, decisions in ways.items()}
+        figures[name] = {way: result[0] for way, result in results.items()}
+        if name == "test" or "test" not in judged:
+            figures["per_label"] = {way: result[1] for way, result in results.items()}
+            figures["calibration"] = {
+                when: evaluation.calibration(
+                    corpus.targets, decisions.probabilities(logits[name]), single_label=corpus.single_label
+                )
+                for when, decisions in (("before", plain), ("after", fitted))
+            }
+    return figures
+
+
+def _figures(
+    corpus: Corpus, logits: np.ndarray, decisions: Decisions
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    probabilities = decisions.probabilities(logits)
+    predicted = decisions.decide(probabilities)
+    plain = evaluation.classification(
+        corpus.targets,
+        probabilities,
+        thresholds=decisions.thresholds or 0.5,
+        labels=corpus.labels,
+        single_label=corpus.single_label,
+    )
+    intervals = evaluation.classification_intervals(
+        corpus.targets, predicted, labels=corpus.labels, single_label=corpus.single_label
+    )
+    per_label = intervals.pop("per_label")
+    del plain["per_label"]  # the same without intervals
+    flat = {name: intervals.get(name, {"value": value}) for name, value in plain.items()}
+    return flat, per_label
+
+
+def _decided_alike(corpus: Corpus, model: Model) -> Corpus:
+    """Return the corpus with one label per text, or with several, as the model decides."""
+    if corpus.single_label == model.single_label:
+        return corpus
+    if not model.single_label:
+        return replace(corpus, single_label=False)
+    single = corpus.single_rows()
+    if len(single) < len(corpus):
+        raise DataError(
+            f"{corpus.name}: {len(corpus) - len(single):,} of {len(corpus):,} texts have several labels or "
+            "none, and the model gives each text one; keep the rows with one label."
+        )
+    return single
+
+
+def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
+    """Return the figures of a model on labelled texts, with the decisions it carries.
+
+    The corpus's labels must be the model's; its columns are put in the model's order.
+    """
+    figures: dict[str, Any] = {"data": corpus.name, "split": corpus.split, "n": len(corpus)}
+    if model.decisions is None:
+        return figures | space_figures(model, corpus, resamples=SPACE_RESAMPLES)
+    missing = [label for label in corpus.labels if label not in model.labels]
+    if missing or not corpus.labels:
+        raise DataError(
+            f"{corpus.name}: the model does not know the label{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}."
+        )
+    order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
+    padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
+    aligned = replace(corpus, labels=model.labels, targets=padded[:, order])
+    aligned = _decided_alike(aligned, model)
+    logits = model.logits(aligned.texts)
+    flat, per_label = _figures(aligned, logits, model.decisions)
+    probabilities = model.decisions.probabilities(logits)
+    calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
+    figures |= space_figures(model, corpus, resamples=SPACE_RESAMPLES)
+    return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}

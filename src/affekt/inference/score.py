@@ -1,0 +1,222 @@
+"""A model on every row of a file of any length: what `affekt predict` and `affekt embed` do.
+
+A file is read twice. The first pass only looks: it meets every unusable row and every column before an hour
+of computing is spent, and counts the rows. The second scores windows of rows and writes each to the output.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from affekt.data.rows import OnBadRow, SkippedRow
+from affekt.data.streaming import StreamedRow, stream
+from affekt.data.writing import ROWS, VECTORS, Header, TypeFinder, format_of, rows_to, vectors_to
+from affekt.errors import DataError, UsageError
+from affekt.files import written_aside
+from affekt.inference.model import Model
+
+WINDOW = 2048  # rows in memory at once
+_LISTED = 20  # skipped rows that a summary lists; the others are counted
+
+Tick = Callable[[int, int], None]
+
+
+def predict_file(
+    model: Model,
+    path: str | Path,
+    out: str | Path,
+    *,
+    text: str = "text",
+    on_bad_row: OnBadRow = "fail",
+    tick: Tick | None = None,
+) -> dict[str, Any]:
+    """Score every text of a file, in the order of the file and in bounded memory.
+
+    The output has the columns of the input, then `predicted` (the label; where a text may have several all
+    of its labels, the surest first: a list, in csv and tsv parted by "|"), then a probability for each label
+    as `score_<label>`. Where the input has a column of such a name already, the new one gets "_" after it.
+
+    Args:
+        model: A classifier.
+        path: csv, tsv, jsonl (all three also with .gz) or parquet.
+        out: A file of one of the same kinds; it appears when it is whole, and replaces what was there.
+        text: The column with the texts.
+        on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
+        tick: Hears (rows done, rows in all) after each window.
+
+    Returns:
+        "rows", "skipped" (how many), "skipped_rows" (where and why, the first twenty), "seconds", "out", and
+        "predicted": how many texts got each label, and under "" how many got none.
+
+    Raises:
+        DataError: When the file, its column or a row cannot be used.
+        ModelError: When the model is an encoder without a classifier.
+        UsageError: When the output is of no known kind, is the input, or cannot be written.
+    """
+    decisions = model.deciding()
+    began = time.monotonic()
+    source, target = Path(path), Path(out)
+    kind = _kind_of(target, ROWS, source)
+    survey = _survey(source, text, on_bad_row, typed=kind == ".parquet")
+    header = _header(model.labels, survey, several=decisions.rule == "threshold")
+    counts: Counter[str] = Counter()
+    with written_aside(target) as aside, rows_to(aside, kind, header) as write:
+        for window in _windows(source, text, survey, tick):
+            probabilities = model.probabilities([row.text for row in window])
+            predicted = _named(model.labels, probabilities, decisions.decide(probabilities))
+            counts.update(label for labels in predicted for label in labels or [""])
+            write([row.columns for row in window], predicted, probabilities)
+    decided = {label: counts[label] for label in (*model.labels, *([""] if counts[""] else []))}
+    return {**survey.summary(), "seconds": _since(began), "out": str(target), "predicted": decided}
+
+
+def embed_file(
+    model: Model,
+    path: str | Path,
+    out: str | Path,
+    *,
+    text: str = "text",
+    on_bad_row: OnBadRow = "fail",
+    projected: bool = False,
+    tick: Tick | None = None,
+) -> dict[str, Any]:
+    """Write a vector of length 1 for every text of a file, in the order of the file and in bounded memory.
+
+    Args:
+        model: Any model.
+        path: csv, tsv, jsonl (all three also with .gz) or parquet.
+        out: A parquet file of id, text and vector (a fixed-size list of float32), or an (n, d) .npy file.
+        text: The column with the texts.
+        on_bad_row: As for `predict_file`. Skipped rows have no vector, so those after them move up.
+        projected: The space the contrastive loss worked in rather than the encoder's own.
+        tick: Hears (rows done, rows in all) after each window.
+
+    Returns:
+        "rows", "dimension", "skipped", "skipped_rows", "seconds" and "out".
+    """
+    began = time.monotonic()
+    source, target = Path(path), Path(out)
+    kind = _kind_of(target, VECTORS, source)
+    dimension = model.embed([], projected=projected).shape[1]
+    survey = _survey(source, text, on_bad_row, typed=False)
+    with written_aside(target) as aside, vectors_to(aside, kind, (survey.rows, dimension)) as write:
+        for window in _windows(source, text, survey, tick):
+            texts = [row.text for row in window]
+            write([row.id for row in window], texts, model.embed(texts, projected=projected))
+    return {**survey.summary(), "dimension": dimension, "seconds": _since(began), "out": str(target)}
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
+
+
+def _kind_of(target: Path, known: Sequence[str], source: Path) -> str:
+    """Return the output's kind, after checking that it may be written where it is meant to go."""
+    kind = format_of(target, known)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target}: is the file to be read; name another one to write.")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target}: is no plain file; name a file to write.")
+    return kind
+
+
+# --- the first pass
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What a file holds: usable rows, columns, their Arrow types if asked for, and rows left out."""
+
+    rows: int
+    columns: tuple[str, ...]
+    types: dict[str, pa.DataType]
+    skipped: "_Tally"
+
+    def summary(self) -> dict[str, Any]:
+        listed = [{"where": row.where, "reason": row.reason} for row in self.skipped]
+        return {"rows": self.rows, "skipped": self.skipped.met, "skipped_rows": listed}
+
+
+class _Tally(list[SkippedRow]):
+    """Skipped rows: all are counted, the first few kept."""
+
+    met = 0
+
+    def append(self, row: SkippedRow) -> None:
+        self.met += 1
+        if self.met <= _LISTED:
+            super().append(row)
+
+
+def _survey(source: Path, text: str, on_bad_row: OnBadRow, *, typed: bool) -> _Survey:
+    finder = TypeFinder(_declared(source) if typed else ())
+    skipped = _Tally()
+    columns: dict[str, None] = {}
+    rows = 0
+    kept = None if on_bad_row == "report" else skipped  # a report lists and counts them itself
+    for window in stream(source, text=text, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=kept):
+        rows += len(window)
+        columns.update(dict.fromkeys(name for row in window for name in row.columns))
+        if typed:
+            finder.add([row.columns for row in window], columns)
+    if not rows:
+        left_out = f" that can be used; {skipped.met:,} were skipped" if skipped else ""
+        raise DataError(f"{source} holds no rows{left_out}.")
+    return _Survey(rows, tuple(columns), finder.types() if typed else {}, skipped)
+
+
+def _declared(source: Path) -> Iterable[pa.Field]:
+    """Return the schema of a parquet file; nothing where there is none, which is the reader's to explain."""
+    try:
+        return pq.read_schema(source) if source.suffix.lower() == ".parquet" else ()
+    except (pa.ArrowException, OSError):
+        return ()
+
+
+def _header(labels: Sequence[str], survey: _Survey, *, several: bool) -> Header:
+    taken = set(survey.columns)
+    predicted = _free("predicted", taken)
+    scores = tuple(_free(f"score_{label}", taken) for label in labels)
+    return Header(survey.columns, predicted, scores, several, survey.types)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, and take it."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+# --- the second pass
+
+
+def _windows(source: Path, text: str, survey: _Survey, tick: Tick | None) -> Iterator[list[StreamedRow]]:
+    done = 0
+    for window in stream(source, text=text, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally()):
+        _check_unchanged(source, survey, done + len(window), final=False)
+        yield window
+        done += len(window)
+        if tick is not None:
+            tick(done, survey.rows)
+    _check_unchanged(source, survey, done, final=True)
+
+
+def _check_unchanged(source: Path, survey: _Survey, rows: int, *, final: bool) -> None:
+    if rows > survey.rows or (final and rows < survey.rows):
+        raise DataError(
+            f"{source} had {survey.rows:,} rows at first and now {rows:,}: it changed while being read."
+        )
+
+
+def _named(labels: tuple[str, ...], probabilities: np.ndarray, held: np.ndarray) -> list[list[str]]:
+    """Return the names of the labels that hold for each row, the surest first."""
+    order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
+    return [[labels[i] for i in row if holds[i]] for row, holds in zip(order, held.tolist(), strict=True)]

@@ -1,0 +1,1 @@
+"""Torch modules put together: an encoder with its heads."""

@@ -1,0 +1,76 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from affekt.data import catalog
+from affekt.data.corpus import Corpus
+from affekt.data.exporting import get, write_parquet
+from affekt.errors import DataError
+
+
+def test_hard_labels_are_written_as_lists_and_read_back_the_same(tmp_path):
+    corpus = Corpus.build(["a 🙂", "b\nc", "d"], [["joy", "fear"], [], ["love"]])
+    write_parquet(corpus, tmp_path / "new" / "train.parquet")
+    again = Corpus.read(tmp_path / "new" / "train.parquet")
+    assert again.digest == corpus.digest
+    assert again.ids == corpus.ids
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["train.parquet"]
+
+
+def test_soft_labels_are_written_as_a_column_each_and_read_back_the_same(tmp_path):
+    corpus = Corpus.build(["a", "b"], np.array([[0.25, 0.5], [1.0, 0.0]]), ["joy", "fear"])
+    write_parquet(corpus, tmp_path / "train.parquet")
+    assert Corpus.read(tmp_path / "train.parquet", labels=["joy", "fear"]).digest == corpus.digest
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_DATA", str(tmp_path / "root"))
+    (tmp_path / "root").mkdir()
+    return tmp_path / "root"
+
+
+def test_files_in_the_folder_are_copied_with_all_their_columns(root, tmp_path):
+    (root / "mustard").mkdir()
+    table = pa.table({"id": ["1"], "text": ["a"], "labels": [["sarcastic"]], "speaker": ["SHELDON"]})
+    pq.write_table(table, root / "mustard" / "train.parquet")
+    paths = get("mustard", tmp_path / "out")
+    assert paths == [tmp_path / "out" / "mustard" / "train.parquet"]
+    assert pq.read_table(paths[0]).equals(table)
+    assert get("mustard", root) == [root / "mustard" / "train.parquet"]  # it is there already
+
+
+def test_what_is_got_can_be_loaded_from_the_new_folder(root, tmp_path, monkeypatch):
+    labels = catalog.DATASETS["goemotions-raw"].labels
+    (root / "goemotions-raw").mkdir()
+    header = "text,id,rater_id," + ",".join(labels) + "\n"
+    rows = [
+        f"text {i},{i},{rater}," + ",".join("10"[rater] for _ in labels) + "\n"
+        for i in range(20)
+        for rater in (0, 1)
+    ]
+    (root / "goemotions-raw" / "goemotions_1.csv").write_text(header + "".join(rows))
+    before = catalog.load("goemotions-raw")
+    get("goemotions-raw", tmp_path / "out")
+    monkeypatch.setenv("AFFEKT_DATA", str(tmp_path / "out"))
+    after = catalog.load("goemotions-raw")
+    assert {split: part.digest for split, part in after.items()} == {
+        split: part.digest for split, part in before.items()
+    }
+    assert after["train"].targets[0, 0] == 0.5
+
+
+def test_the_sample_is_written_by_split(root, tmp_path):
+    if not catalog.SAMPLE.exists():
+        pytest.skip("the bundled sample is not installed")
+    paths = get("sample", tmp_path / "out")
+    assert [path.name for path in paths] == ["train.parquet", "dev.parquet", "test.parquet"]
+    assert len(Corpus.read(paths[0], single_label=True)) == len(catalog.load("sample")["train"])
+
+
+def test_vectors_that_are_not_there_cannot_be_got(root, tmp_path):
+    with pytest.raises(DataError, match="get it from https://nlp"):
+        get("glove-twitter-25d", tmp_path / "out")
+    with pytest.raises(DataError, match="unknown data set"):
+        get("glove", tmp_path / "out")

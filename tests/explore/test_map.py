@@ -1,0 +1,121 @@
+import html
+import json
+import re
+
+import numpy as np
+import pytest
+
+from affekt.errors import UsageError
+from affekt.explore.clusters import cluster_names, summarise_clusters
+from affekt.explore.map import LONGEST_TEXT, MOST_CATEGORIES, hover_text, write_map
+from affekt.report.html import asset, script_hash
+from affekt.report.palette import SENTIMENT
+from made_runs import ATTACK
+from report.pages import read_page
+
+N = 60
+
+
+def _write(folder, *, texts=None, colours=None, clusters=None, n=N):
+    rng = np.random.default_rng(0)
+    points, texts = rng.normal(size=(n, 2)), texts or [f"text {i}" for i in range(n)]
+    assigned = [i % 3 for i in range(n)]
+    if clusters is None:
+        clusters = summarise_clusters(texts, points, assigned, ["joy"], np.full((n, 1), 0.25))
+    colours = colours or {
+        "label": [["joy", "anger"][i % 2] for i in range(n)],
+        "cluster": cluster_names(assigned),
+        "sentiment": [["positive", "negative"][i % 2] for i in range(n)],
+    }
+    write_map(points, texts, colours, clusters, folder / "map.html", folder / "map.png", "A map")
+    return points
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("map")
+    _write(folder, texts=[ATTACK, "</script>" + ATTACK] + [f"text {i}" for i in range(2, N)])
+    return read_page(folder / "map.html")
+
+
+def _data(page):
+    return json.loads(re.search(r'id="map-data">(.*?)</script>', page.source, re.DOTALL).group(1))
+
+
+def test_the_page_is_well_formed_and_the_picture_beside_it_is_written(page):
+    assert page.faults == []
+    assert [text for level, text in page.headings if level < 3] == ["A map", "Map", "Clusters"]
+    assert sorted(path.name for path in page.path.parent.iterdir()) == ["map.html", "map.png"]
+
+
+def test_the_page_works_offline_and_can_send_nothing(page):
+    assert all("src" not in one for one in page.all("script"))
+    assert page.all("link") == []
+    (policy,) = [one["content"] for one in page.all("meta") if "http-equiv" in one]
+    assert policy.startswith("default-src 'none'")
+    assert script_hash(asset("map.js")) in policy
+    assert "'unsafe-inline'" not in policy.split("script-src")[1]
+    assert "showSendToCloud: false" in asset("map.js")
+
+
+def test_every_point_is_there_once_with_a_code_for_each_colouring(page):
+    data = _data(page)
+    assert len(data["x"]) == len(data["y"]) == len(data["texts"]) == N
+    assert [one["name"] for one in data["colourings"]] == ["label", "cluster", "sentiment"]
+    for colouring in data["colourings"]:
+        named = [colouring["categories"][code]["name"] for code in colouring["codes"]]
+        assert len(named) == N
+    assert named[:2] == ["positive", "negative"]
+
+
+def test_sentiment_is_red_and_blue(page):
+    categories = {one["name"]: one["colour"] for one in _data(page)["colourings"][2]["categories"]}
+    assert categories == {name: SENTIMENT[name] for name in ("negative", "positive")}
+
+
+def test_there_is_a_button_for_each_colouring_and_the_first_is_chosen(page):
+    buttons = [one for one in page.all("button") if "data-colouring" in one]
+    assert [one["aria-pressed"] for one in buttons] == ["true", "false", "false"]
+
+
+def test_texts_are_escaped_where_the_chart_and_where_the_page_shows_them(page):
+    assert _data(page)["texts"][0] == hover_text(ATTACK)
+    assert "<script>alert" not in page.source
+    assert "</script>" + ATTACK not in page.source
+
+
+def test_cards_say_what_clusters_hold(page):
+    for said in ("cluster 1", "20 texts, 33.3%", "joy", "25.0%"):
+        assert said in page.texts, said
+
+
+def test_hover_texts_are_cut_wrapped_and_escaped():
+    shown = hover_text("<b>word</b> " * 60)
+    lines = [html.unescape(line) for line in shown.split("<br>")]
+    assert "<b>" not in shown
+    assert max(map(len, lines)) <= 56
+    assert len(" ".join(lines)) <= LONGEST_TEXT
+    assert lines[-1].endswith("…")
+    assert hover_text("short") == "short"
+    assert hover_text(" \n ") == "(empty)"
+
+
+def test_too_many_categories_leave_the_rarest_as_other(tmp_path):
+    _write(tmp_path, n=200, colours={"label": [f"l{min(i, 99)}" for i in range(200)]}, clusters=[])
+    (colouring,) = _data(read_page(tmp_path / "map.html"))["colourings"]
+    assert len(colouring["categories"]) == MOST_CATEGORIES
+    assert colouring["categories"][0]["name"] == "l99"
+    assert "other" in [one["name"] for one in colouring["categories"]]
+
+
+def test_a_map_of_nothing_to_colour_by_or_of_lengths_that_differ_is_refused(tmp_path):
+    for colours, said in (({}, "something to colour by"), ({"label": ["joy"]}, "1 categories of label")):
+        with pytest.raises(UsageError, match=said):
+            write_map(np.zeros((2, 2)), ["a", "b"], colours, [], tmp_path / "a.html", tmp_path / "a.png", "t")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_map_of_one_text_is_a_map(tmp_path):
+    _write(tmp_path, n=1, colours={"label": [""]}, clusters=[])
+    (colouring,) = _data(read_page(tmp_path / "map.html"))["colourings"]
+    assert [one["name"] for one in colouring["categories"]] == ["none"]
