@@ -9,6 +9,7 @@ paired bootstrap; `loss_beside_first` is how much more a run loses to the typos 
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
