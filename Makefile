@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test test-all lint types unit clean
 
 demo: $(VENV)/installed
 	$(BIN)/affekt demo --out demo
@@ -19,6 +19,10 @@ types: $(VENV)/installed
 
 unit: $(VENV)/installed
 	$(BIN)/pytest
+
+# Nightly: what `make test` runs, and the tests that take minutes (simulations, long fuzzing).
+test-all: lint types
+	$(BIN)/pytest -m ""
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
