@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from affekt.data.corpus import Corpus, read_splits
+from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.rows import SkippedRow
-from affekt.data.splits import fold, stratified_split
+from affekt.data.splits import fold
 from affekt.errors import DataError
 
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}

@@ -15,7 +15,7 @@ from affekt.data.columns import Columns, split_named
 from affekt.data.files import open_table
 from affekt.data.gathering import Gathered, gather
 from affekt.data.rows import OnBadRow, SkippedRow
-from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified_split
+from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified_rows
 from affekt.data.streaming import StreamedRow, stream
 from affekt.data.tables import frame_table
 from affekt.data.targets import label_matrix, text_list
@@ -257,6 +257,27 @@ class Corpus:
         present = self.present
         chosen = self.select(present.sum(axis=1) == 1)
         return replace(chosen, targets=chosen.present.astype(np.float32), single_label=True)
+
+
+def stratified_split(corpus: Corpus, shares: Mapping[str, float], seed: int = 0) -> dict[str, Corpus]:
+    """Split a corpus so that each split gets its share of every label, and no text is in two splits.
+
+    Args:
+        corpus: Any corpus; with soft targets a text's labels are those of more than half of its raters, else
+            its strongest.
+        shares: How much of the corpus each split gets, as in {"train": 0.8, "dev": 0.1, "test": 0.1}; they
+            sum to 1.
+        seed: Of the draw. Rows keep their order within a split; the first lists the skipped rows.
+    """
+    try:
+        drawn = stratified_rows(corpus.texts, corpus.targets, corpus.present, shares, seed)
+    except DataError as fault:
+        raise DataError(f"{corpus.name}: {fault}") from None
+    parts: dict[str, Corpus] = {}
+    for split, rows in drawn.items():
+        part = replace(corpus.select(rows), split=split_named(split))
+        parts[part.split] = replace(part, skipped=()) if parts else part
+    return parts
 
 
 def read_files(paths: Sequence[Path], columns: Columns, on_bad_row: OnBadRow) -> Gathered:

@@ -1,9 +1,7 @@
 """Train, dev and test: as named by files or by a column, or drawn so that labels are spread evenly."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +10,7 @@ from affekt.data.columns import split_named
 from affekt.data.files import FORMATS
 from affekt.errors import DataError
 
-if TYPE_CHECKING:
-    from affekt.data.corpus import Corpus
+Rows = npt.NDArray[np.int64]  # positions of texts, or a number for each text
 
 DEFAULT_SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
@@ -52,52 +49,53 @@ def fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def stratified_split(corpus: "Corpus", shares: Mapping[str, float], seed: int = 0) -> "dict[str, Corpus]":
-    """Split a corpus so that each split gets its share of every label, and no text is in two splits.
+def stratified_rows(
+    texts: Sequence[str],
+    targets: npt.NDArray[np.float32],
+    present: npt.NDArray[np.bool_],
+    shares: Mapping[str, float],
+    seed: int = 0,
+) -> dict[str, Rows]:
+    """Return which rows go to which split: each gets its share of every label, no text is in two splits.
 
     Iterative stratification after Sechidis et al. 2011: labels are dealt out from the rarest, each text going
     to the split that lacks its label most. Texts that differ only in case or spacing stay together.
 
     Args:
-        corpus: Any corpus; with soft targets a text's labels are those of at least half of its raters, else
-            its strongest.
-        shares: How much of the corpus each split gets, as in {"train": 0.8, "dev": 0.1, "test": 0.1}; they
+        texts: The n texts.
+        targets: (n, k) values in [0, 1]; a text without a label by `present` counts for its strongest one.
+        present: (n, k) the labels each text has.
+        shares: How much of the texts each split gets, as in {"train": 0.8, "dev": 0.1, "test": 0.1}; they
             sum to 1.
-        seed: Of the draw. Rows keep their order within a split.
+        seed: Of the draw.
+
+    Returns:
+        The positions of each split's rows, in order.
     """
     values = np.array(list(shares.values()), dtype=np.float64)
     if not len(values) or (values <= 0).any() or abs(values.sum() - 1) > 1e-6:
         raise DataError(f"shares must be above 0 and sum to 1, not {dict(shares)}")
-    group = _groups(corpus.texts)
-    dealt = _deal(_group_counts(corpus, group), values, seed)[group]
-    empty = [split for position, split in enumerate(shares) if not (dealt == position).any()]
-    if empty:
-        raise DataError(f"{corpus.name} has too few texts ({len(corpus)}) to give any to {', '.join(empty)}")
-    parts = {}
-    for position, split in enumerate(shares):
-        part = replace(corpus.select(dealt == position), split=split_named(split))
-        parts[part.split] = part if position == 0 else replace(part, skipped=())
-    return parts
-
-
-def _groups(texts: Iterable[str]) -> npt.NDArray[np.int64]:
-    """Return a number per text, the same for texts that must stay together."""
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(fold(text), len(numbers)) for text in texts], dtype=np.int64)
+    group = np.array([numbers.setdefault(fold(text), len(numbers)) for text in texts], dtype=np.int64)
+    dealt = _deal(_group_counts(group, targets, present), values, seed)[group]
+    rows = {split: np.flatnonzero(dealt == position) for position, split in enumerate(shares)}
+    if empty := [split for split, chosen in rows.items() if not len(chosen)]:
+        raise DataError(f"too few texts ({len(texts)}) to give any to {', '.join(empty)}")
+    return rows
 
 
-def _group_counts(corpus: "Corpus", group: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _group_counts(group: Rows, targets: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> Rows:
     """Return (groups, 1 + k): how many rows each group has, and how many of each label."""
-    labels = corpus.present
-    if corpus.labels:
-        vague = ~labels.any(axis=1) & (corpus.targets.max(axis=1) > 0)
-        labels[vague, corpus.targets[vague].argmax(axis=1)] = True
-    counts = np.zeros((int(group.max(initial=-1)) + 1, 1 + len(corpus.labels)), dtype=np.int64)
+    labels = present.copy()
+    if labels.shape[1]:
+        vague = ~labels.any(axis=1) & (targets.max(axis=1) > 0)
+        labels[vague, targets[vague].argmax(axis=1)] = True
+    counts = np.zeros((int(group.max(initial=-1)) + 1, 1 + labels.shape[1]), dtype=np.int64)
     np.add.at(counts, group, np.column_stack([np.ones(len(group), dtype=np.int64), labels]))
     return counts
 
 
-def _deal(counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
+def _deal(counts: Rows, shares: npt.NDArray[np.float64], seed: int) -> Rows:
     """Return the split of each group.
 
     Args:

@@ -9,9 +9,8 @@ import torch
 
 from affekt.data import catalog
 from affekt.data.columns import Columns
-from affekt.data.corpus import Corpus, read_splits
+from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.label_words import label_words
-from affekt.data.splits import stratified_split
 from affekt.data.taxonomies import SENTIMENT, TAXONOMIES
 from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.encoders.characters import CharacterCnnEncoder
