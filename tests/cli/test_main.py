@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -108,7 +109,60 @@ def test_a_table_shows_what_it_is_given_and_takes_no_markup(capsys):
     assert "[red]text" in shown
 
 
-def test_progress_off_a_terminal_is_silent(capsys):
+def test_progress_in_a_log_is_silent_for_a_while(capsys):
     with console.progress("rows") as tick:
         tick(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_progress_in_a_log_says_now_and_then_how_far_it_is_and_how_long_it_will_take(capsys, monkeypatch):
+    clock = iter([0, 10, 31, 40, 3700, 3720])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.progress("rows", every=30) as tick:
+        for done in (100, 310, 400, 37_000, 37_500):
+            tick(done, 100_000)
+    assert capsys.readouterr() == (
+        "",
+        "rows: 310 of 100,000 (0%), about 2 h 46 min left\n"
+        "rows: 37,000 of 100,000 (37%), about 1 h 45 min left\n",
+    )
+
+
+# --- what a terminal could take for orders, and streams that fail
+
+UNWRITTEN = "standard output cannot be written ({}); send it elsewhere, or make room."
+ORDERS = "\x1b[31mred\x1b[0m \x9b2J bell\x07 back\x08 \u202ereversed\r"
+
+
+def test_control_characters_reach_a_terminal_only_as_what_they_are_called(capsys):
+    console.say(ORDERS)
+    console.result(ORDERS)
+    console.result_json({ORDERS: ORDERS})
+    console.table(ORDERS, [ORDERS, "b"], [[ORDERS, "1"]])
+    out, err = capsys.readouterr()
+    assert err == "\\u001b[31mred\\u001b[0m \\u009b2J bell\\u0007 back\\u0008 \\u202ereversed\\u000d\n"
+    assert not set(out) & set("\x1b\x9b\x07\x08\u202e\r")
+    text = out.split("\n", 1)[1]
+    assert json.loads(text[: text.index("}") + 1]) == {ORDERS: ORDERS}
+
+
+def run(*words, **options):
+    command = [sys.executable, "-m", "affekt", *words]
+    return subprocess.run(command, capture_output="stdout" not in options, text=True, check=False, **options)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_standard_output_is_one_line_and_exit_code_2():
+    with open("/dev/full", "w") as full:
+        done = run("data", "list", "--json", stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr == f"affekt: {UNWRITTEN.format('No space left on device')}\n"
+
+
+def test_closed_standard_streams_are_one_line_and_exit_code_2():
+    shell = '"$0" -m affekt data list >&-'
+    done = subprocess.run(["sh", "-c", shell, sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"affekt: {UNWRITTEN.format('Bad file descriptor')}\n"
+    silent = subprocess.run(["sh", "-c", '"$0" -m affekt sing 2>&- <&-', sys.executable], check=False)
+    assert silent.returncode == 2

@@ -1,6 +1,5 @@
 """The command line: one file per verb, each a typed shell over a plain function."""
 
-import io
 import signal
 import sys
 from typing import Annotated
@@ -50,16 +49,26 @@ app.command("reproduce")(runs.reproduce)
 def main() -> None:
     """Run the command line; faults the user can mend are one message and exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends as Ctrl-C does: nothing half-written stays
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a letter the terminal cannot show is no reason to stop
+    console.open_streams()
     try:
-        app()
+        code = _exit_code()
+    except BrokenPipeError:  # the reader of a pipe has gone, as with `affekt … | head`
+        sys.stderr.close()
+        code = 0
+    if code:
+        sys.exit(code)
+
+
+def _exit_code() -> int:
+    try:
+        try:
+            app()
+        finally:
+            console.end_results()
     except AffektError as fault:
-        sys.stderr.write(f"affekt: {fault}\n")
-        sys.exit(2)
+        console.say(f"affekt: {fault}")
+        return 2
     except KeyboardInterrupt:
-        sys.stderr.write("affekt: stopped\n")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone, as with `affekt … | head`
+        console.say("affekt: stopped")
+        return 130
+    return 0

@@ -1,18 +1,62 @@
-"""How verbs talk: lines, tables and progress on a terminal; plain lines in a log; JSON when asked."""
+"""Lines, tables and progress on a terminal; plain lines in a log; JSON when asked.
 
+Whatever comes from a file or a model may hold control characters, with which a terminal can be told to do
+things: none of them leaves this module as it is.
+"""
+
+import errno
+import io
 import json
+import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from affekt.errors import UsageError
 
 if TYPE_CHECKING:
     from affekt.data.rows import SkippedRow
 
+Tick = Callable[[int, int], None]
+
+QUIET = 30.0  # seconds that long work is silent in a log
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class _Closed(io.TextIOBase):
+    """Stands in for a standard stream that was closed before the program started."""
+
+    def write(self, text: str) -> int:
+        """Fail as a write to a closed file does, if there is anything to write."""
+        if not text:
+            return 0
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def readline(self, size: int | None = -1) -> str:
+        """Fail as a read from a closed file does."""
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def open_streams() -> None:
+    """Make standard streams that stop at no letter, and that can be spoken of where they are closed."""
+    sys.stdin, sys.stdout = sys.stdin or _Closed(), sys.stdout or _Closed()
+    sys.stderr = sys.stderr or io.StringIO()  # there is nobody to tell
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a letter the terminal cannot show is no reason to stop
+
+
+def harmless(text: str) -> str:
+    """Return a text with its control characters, those that turn the writing's direction too, as escapes."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # as JSON has them too
+
 
 def say(line: str = "") -> None:
     """Write a line for people to standard error, so that standard output holds results only."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(harmless(line) + "\n")
     sys.stderr.flush()
 
 
@@ -24,9 +68,38 @@ def say_left_out(rows: "Sequence[SkippedRow]", count: int) -> None:
         say(f"{count:,} row{' was' if count == 1 else 's were'} left out")
 
 
-def result(line: str = "") -> None:
-    """Write a line of results to standard output."""
-    sys.stdout.write(line + "\n")
+def result(line: str = "", *, now: bool = False) -> None:
+    """Write a line of results to standard output; `now` lets a waiting reader have it at once."""
+    _write(harmless(line) + "\n")
+    if now:
+        end_results()
+
+
+def _write(text: str) -> None:
+    """Write to standard output."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise _unwritten(fault) from fault
+
+
+def end_results() -> None:
+    """Let all results reach standard output."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise _unwritten(fault) from fault
+
+
+def _unwritten(fault: OSError) -> UsageError:
+    sys.stdout = _Closed()  # what it still holds would fail once more when the program ends
+    return UsageError(
+        f"standard output cannot be written ({fault.strerror}); send it elsewhere, or make room."
+    )
 
 
 def result_json(content: Any) -> None:
@@ -42,19 +115,27 @@ def table(title: str, columns: list[str], rows: Iterable[list[str]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(title=escape(title), box=SIMPLE, title_justify="left", title_style="bold")
+    shown = Table(title=escape(harmless(title)), box=SIMPLE, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
-        shown.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+        shown.add_column(escape(harmless(column)), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        shown.add_row(*[escape(cell) for cell in row])
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(shown)
+        shown.add_row(*[escape(harmless(cell)) for cell in row])
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)
+    with console.capture() as captured:
+        console.print(shown)
+    _write(captured.get())
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Any]:
-    """Give a function (done, of) that moves a progress bar; it does nothing when not on a terminal."""
+def progress(what: str, *, every: float = QUIET) -> Iterator[Tick]:
+    """Give a function (done, of) that moves a progress bar; in a log it writes a line now and then.
+
+    Args:
+        what: What is counted, as in "rows".
+        every: Seconds between two lines of a log.
+    """
     if not sys.stderr.isatty():
-        yield lambda done, of: None
+        yield _logged(what, every)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -63,6 +144,30 @@ def progress(what: str) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _logged(what: str, every: float) -> Tick:
+    """Return a tick that says how far the work is, and how long it will take, no sooner than `every`."""
+    began = spoken = time.monotonic()
+
+    def tick(done: int, of: int) -> None:
+        nonlocal spoken
+        now = time.monotonic()
+        if now - spoken < every or not done:
+            return
+        spoken = now
+        left = (now - began) / done * (of - done)
+        say(f"{what}: {done:,} of {of:,} ({done / max(of, 1):.0%}), about {_duration(left)} left")
+
+    return tick
+
+
+def _duration(seconds: float) -> str:
+    """A length of time as people say it, such as 2 h 5 min."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def figure(name: str, value: Any) -> str:
