@@ -91,6 +91,30 @@ def test_lines_of_input_are_predicted_one_by_one(folder):
     assert run("predict", folder, "-", stdin="so happy\n").stdout.startswith("so happy\n ● ")
 
 
+class Piped:
+    """Standard input that comes in pieces."""
+
+    def __init__(self, *pieces):
+        self.buffer = self
+        self.pieces = [*pieces, b""]
+
+    def read1(self, size):
+        return self.pieces.pop(0)
+
+
+def test_lines_are_answered_as_they_come_and_those_there_together_are_answered_together(monkeypatch):
+    monkeypatch.setattr(
+        sys, "stdin", Piped(b"\xef\xbb\xbfone\r", b"\ntwo\nth", b"ree \xe2\x98", b"\xba\n\n", b"five")
+    )
+    assert list(inference.input_lines()) == [["one", "two"], ["three \u263a"], ["five"]]
+
+
+def test_a_closed_standard_input_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed"):
+        next(inference.input_lines())
+
+
 @pytest.mark.parametrize("words", [("",), (" \n",)])
 def test_an_empty_text_is_a_fault_of_use(folder, words):
     with pytest.raises(UsageError, match="the text is empty"):

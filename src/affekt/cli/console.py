@@ -35,14 +35,10 @@ class _Closed(io.TextIOBase):
             return 0
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
-    def readline(self, size: int | None = -1) -> str:
-        """Fail as a read from a closed file does."""
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-
 
 def open_streams() -> None:
     """Make standard streams that stop at no letter, and that can be spoken of where they are closed."""
-    sys.stdin, sys.stdout = sys.stdin or _Closed(), sys.stdout or _Closed()
+    sys.stdout = sys.stdout or _Closed()
     sys.stderr = sys.stderr or io.StringIO()  # there is nobody to tell
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -68,11 +64,9 @@ def say_left_out(rows: "Sequence[SkippedRow]", count: int) -> None:
         say(f"{count:,} row{' was' if count == 1 else 's were'} left out")
 
 
-def result(line: str = "", *, now: bool = False) -> None:
-    """Write a line of results to standard output; `now` lets a waiting reader have it at once."""
+def result(line: str = "") -> None:
+    """Write a line of results to standard output."""
     _write(harmless(line) + "\n")
-    if now:
-        end_results()
 
 
 def _write(text: str) -> None:
@@ -86,7 +80,7 @@ def _write(text: str) -> None:
 
 
 def end_results() -> None:
-    """Let all results reach standard output."""
+    """Let all results so far reach who reads them."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

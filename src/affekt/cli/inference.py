@@ -1,10 +1,10 @@
 """`affekt predict` and `affekt embed`: a model on a text, on lines of standard input, or on a file."""
 
+import codecs
 import io
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ import typer
 
 from affekt.cli import console
 from affekt.cli.options import BadRows, TextColumn
+from affekt.errors import UsageError
 
 if TYPE_CHECKING:
     from affekt.inference.model import Model, Prediction
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
 _SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet")
 _SHOWN = 8  # labels with a bar; more where more were decided on
-_LINES = 256  # lines of standard input predicted together
+_CHUNK = 2**15  # bytes of standard input at once, a few hundred tweets
 _WIDEST = 30  # cells of a bar
 _EIGHTHS = "▏▎▍▌▋▊▉"
 
@@ -43,7 +44,6 @@ def predict(
     ] = False,
 ) -> None:
     """Say which emotions a text holds and how surely, or score every row of a file."""
-    from affekt.errors import UsageError
     from affekt.inference.model import load
     from affekt.inference.score import predict_file
 
@@ -110,11 +110,22 @@ def default_output(path: Path) -> Path:
     return path.with_name(f"{stem}.predictions{suffix.replace('ndjson', 'jsonl') or '.csv'}")
 
 
-def input_lines() -> Iterator[str]:
-    """Yield the lines of standard input that hold something, bytes that are not UTF-8 replaced."""
-    for line in io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace"):
-        if line.strip():
-            yield line.rstrip("\r\n")
+def input_lines() -> Iterator[list[str]]:
+    """Yield the lines of standard input that hold something, those together that are there together.
+
+    So a line that is typed is answered at once, and a file is read in windows. Bytes that are not UTF-8 are
+    replaced.
+    """
+    if sys.stdin is None:
+        raise UsageError("standard input is closed, so there are no lines to read; give a text or a file.")
+    utf_8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    decoder = io.IncrementalNewlineDecoder(utf_8, translate=True)
+    rest, more = "", True
+    while more:
+        more = bool(chunk := sys.stdin.buffer.read1(_CHUNK))  # type: ignore[union-attr]
+        *lines, rest = (rest + decoder.decode(chunk, final=not more)).split("\n")
+        if window := [line for line in (lines if more else [*lines, rest]) if line.strip()]:
+            yield window
 
 
 # --- what is shown
@@ -125,18 +136,17 @@ def as_plain(prediction: "Prediction") -> dict[str, Any]:
     return {"text": prediction.text, "labels": prediction.labels, "scores": prediction.scores}
 
 
-def show_lines(model: "Model", lines: Iterable[str], *, as_json: bool) -> None:
-    """Print a prediction for each line: as bars, or as an object a line."""
+def show_lines(model: "Model", windows: Iterable[list[str]], *, as_json: bool) -> None:
+    """Print a prediction for each line of each window: as bars, or as an object a line."""
     import json
 
-    several = 1 if sys.stdin.isatty() else _LINES  # who types wants an answer at once
-    texts = iter(lines)
-    while window := list(islice(texts, several)):
+    for window in windows:
         for prediction in model.predict(window):
             if as_json:
                 console.result(json.dumps(as_plain(prediction), ensure_ascii=not _prints("é█")))
             else:
                 show_prediction(prediction)
+        console.end_results()  # who waits for an answer at the other end of a pipe has it now
 
 
 def show_prediction(prediction: "Prediction") -> None:
