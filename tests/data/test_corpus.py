@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from affekt.data.columns import Columns, is_blank
+from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus
+from affekt.data.targets import is_blank
 from affekt.data.taxonomies import EKMAN
 from affekt.errors import DataError
 

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.data import files as reading
-from affekt.data.columns import is_blank
 from affekt.data.corpus import Corpus
-from affekt.data.files import open_table
-from affekt.data.tables import frame_table
+from affekt.data.files import frame_table, open_table
+from affekt.data.targets import is_blank
 from affekt.errors import DataError
 
 ROWS = [

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from affekt.data.corpus import Corpus, read_splits, stratified_split
-from affekt.data.rows import SkippedRow
+from affekt.data.read import SkippedRow
 from affekt.data.splits import fold
 from affekt.errors import DataError
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from affekt.errors import UsageError
 
 if TYPE_CHECKING:
-    from affekt.data.rows import SkippedRow
+    from affekt.data.read import SkippedRow
 
 Tick = Callable[[int, int], None]
 

@@ -188,7 +188,7 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         counted = sorted(summary["predicted"].items(), key=lambda item: -item[1])
         shown = [[label or "(none)", f"{n:,}", f"{n / rows:.1%}"] for label, n in counted if n]
         console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
-    from affekt.data.rows import SkippedRow
+    from affekt.data.read import SkippedRow
 
     console.say_left_out([SkippedRow(**row) for row in summary["skipped_rows"]], summary["skipped"])
     what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"

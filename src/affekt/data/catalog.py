@@ -15,7 +15,7 @@ from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.inspect import inspect
 from affekt.data.known import DATASETS, Dataset, HubPlace
 from affekt.data.layouts import goemotions_raw, jigsaw, rater_columns
-from affekt.data.rows import OnBadRow
+from affekt.data.read import OnBadRow
 from affekt.data.splits import DEFAULT_SHARES, split_files
 from affekt.data.taxonomies import Taxonomy, taxonomy_named
 from affekt.errors import DataError, unknown_name

@@ -1,12 +1,11 @@
 """What the columns of a table mean: which holds the text, which the labels and in what form."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from affekt.data.rows import Row, Table
-from affekt.errors import DataError, unknown_name
+from affekt.data.files import Table
+from affekt.errors import DataError
 
 Form = Literal["none", "one", "delimited", "list", "shares"]
 
@@ -18,9 +17,7 @@ _SPLITS = {
     "development": "dev",
     "testing": "test",
 }
-_BLANK = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # control and format characters, spaces
 _UNCLEAR = "example_very_unclear"
-_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -96,25 +93,6 @@ class Layout:
     positions: Mapping[str, int]  # of each declared name, and of whole numbers that stand for one
 
 
-@dataclass(frozen=True)
-class Example:
-    """A row as read: labels by name, or a share per label column."""
-
-    id: str
-    text: str
-    labels: tuple[str, ...] = ()
-    shares: tuple[float, ...] = ()
-    rater: str = ""
-    split: str = ""
-
-
-class RowFault(Exception):  # noqa: N818 - it never leaves the readers
-    """Something is wrong with a cell, or without a column with a whole row."""
-
-    def __init__(self, reason: str, column: str = "") -> None:
-        super().__init__(f"column {column!r} {reason}" if column else reason)
-
-
 def split_named(name: str) -> str:
     """Return the usual name of a split: "train", "dev" and "test" have several spellings.
 
@@ -137,46 +115,6 @@ def lay_out(table: Table, columns: Columns) -> Layout:
     unclear = columns.unclear or (_UNCLEAR if marked else None)
     names = _declared(columns)
     return Layout(columns, form, single_label, named, unclear, names, _positions(names))
-
-
-def read_row(row: Row, layout: Layout) -> Example:
-    """Return what a row holds, or raise RowFault."""
-    columns, values = layout.columns, row.values
-    return Example(
-        id=_word(values, layout.id) if layout.id else str(row.number),
-        text=_text(values, columns.text),
-        labels=_labels(values, layout),
-        shares=_shares(values, layout),
-        rater=_word(values, columns.rater) if columns.rater else "",
-        split=split_named(_word(values, columns.split_column)) if columns.split_column else "",
-    )
-
-
-def is_marked(value: Any) -> bool:
-    """Whether a cell says yes: true, "True" or 1."""
-    return str(value).strip().lower() in ("true", "1", "1.0")
-
-
-def is_blank(text: str) -> bool:
-    r"""Whether a text shows nothing: only spaces, control and invisible characters.
-
-    >>> is_blank(" \u200b\x00"), is_blank("🙂")
-    (True, False)
-    """
-    return all(unicodedata.category(character) in _BLANK for character in text)
-
-
-def broken_text(text: str) -> str:
-    """Return what keeps a text from being UTF-8, or ""."""
-    if text.isascii():
-        return ""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as fault:
-        code = ord(text[fault.start])
-        odd = f"the byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "half a surrogate pair"
-        return f"holds {odd} at character {fault.start + 1}, which is not UTF-8"
-    return ""
 
 
 # --- matching
@@ -223,107 +161,3 @@ def _positions(names: Sequence[str] | None) -> dict[str, int]:
     numbers = {str(position): position for position in range(len(names))}
     truths = {"False": 0, "True": 1} if len(names) == 2 else {}
     return {**numbers, **truths, **positions}
-
-
-# --- cells
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
-
-
-def _word(values: Mapping[str, Any], column: str) -> str:
-    """Return a short cell (an id, a rater, a split) as text."""
-    value = values.get(column)
-    word = "" if _missing(value) else _as_name(value, column)
-    if not word:
-        raise RowFault("is empty", column)
-    return word
-
-
-def _text(values: Mapping[str, Any], column: str) -> str:
-    value = values.get(column)
-    if _missing(value):
-        raise RowFault("is empty", column)
-    if not isinstance(value, str):
-        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a text is wanted", column)
-    if broken := broken_text(value):
-        raise RowFault(broken, column)
-    if is_blank(value):
-        raise RowFault("is empty", column)
-    return value
-
-
-def _labels(values: Mapping[str, Any], layout: Layout) -> tuple[str, ...]:
-    column = layout.columns.label_column
-    if column is None:
-        return ()
-    found = tuple(
-        dict.fromkeys(_known(name, column, layout) for name in _label_cells(values, column, layout))
-    )
-    if layout.single_label and len(found) != 1:
-        said = "no label" if not found else f"{len(found)} labels ({', '.join(found)})"
-        raise RowFault(f"holds {said} where exactly one is wanted", column)
-    return found
-
-
-def _label_cells(values: Mapping[str, Any], column: str, layout: Layout) -> list[str]:
-    value = values.get(column)
-    if layout.form == "list":
-        if not isinstance(value, list | tuple):
-            kind = "nothing" if _missing(value) else type(value).__name__
-            raise RowFault(f"holds {kind} where a list of labels is wanted ([] for none)", column)
-        return [_as_name(member, column) for member in value]
-    if _missing(value):
-        return []
-    name = _as_name(value, column)
-    if name.startswith("[") and name.endswith("]"):
-        raise RowFault(
-            f"holds a list written as text, {name!r:.40}; part labels by a separator instead", column
-        )
-    cells = name.split(layout.columns.separator) if layout.form == "delimited" else [name]
-    return [cell.strip() for cell in cells if cell.strip()]
-
-
-def _as_name(value: Any, column: str) -> str:
-    """Return a label or an id as text; whole floats lose their point, since gaps turn ints into floats."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, str | int):
-        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a name is wanted", column)
-    name = str(value).strip()
-    if broken := broken_text(name):
-        raise RowFault(broken, column)
-    return name
-
-
-def _known(name: str, column: str, layout: Layout) -> str:
-    if layout.names is None:
-        return name
-    if name not in layout.positions:
-        raise RowFault(f"holds an {unknown_name('label', name, layout.names).rstrip('.')}", column)
-    return layout.names[layout.positions[name]]
-
-
-def _shares(values: Mapping[str, Any], layout: Layout) -> tuple[float, ...]:
-    columns = layout.columns.share_columns
-    shares = tuple(_share(values.get(column), column) for column in columns)
-    if not (columns and layout.single_label):
-        return shares
-    total = sum(shares)
-    if abs(total - 1) > _SUM_TOLERANCE:
-        raise RowFault(f"columns {columns[0]!r} to {columns[-1]!r} sum to {total:g} where one label makes 1")
-    return tuple(share / total for share in shares)
-
-
-def _share(value: Any, column: str) -> float:
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        value = is_marked(value)
-    try:
-        share = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise RowFault(f"holds {value!r:.40}, which is not a number", column) from None
-    if not 0.0 <= share <= 1.0:
-        what = "is not a number" if share != share else "is outside [0, 1]"
-        raise RowFault(f"holds {value!r:.40}, which {what}", column)
-    return share

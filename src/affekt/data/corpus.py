@@ -12,12 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.data.columns import Columns, split_named
-from affekt.data.files import open_table
-from affekt.data.gathering import Gathered, gather
-from affekt.data.rows import OnBadRow, SkippedRow
+from affekt.data.files import frame_table, open_table
+from affekt.data.read import Gathered, OnBadRow, SkippedRow, StreamedRow, gather, stream
 from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified_rows
-from affekt.data.streaming import StreamedRow, stream
-from affekt.data.tables import frame_table
 from affekt.data.targets import label_matrix, text_list
 from affekt.data.taxonomies import Taxonomy, taxonomy_named
 from affekt.errors import DataError

@@ -11,7 +11,7 @@ from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus, stratified_split
 from affekt.data.files import FORMATS, open_table
 from affekt.data.known import DATASETS
-from affekt.data.rows import SkippedRow
+from affekt.data.read import SkippedRow
 from affekt.errors import DataError
 
 _SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from affekt.data.columns import is_blank
 from affekt.data.corpus import Corpus
+from affekt.data.targets import is_blank
 from affekt.errors import DataError
 
 Floats = npt.NDArray[np.float32]

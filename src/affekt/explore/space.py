@@ -11,7 +11,7 @@ import numpy as np
 from affekt.data import catalog
 from affekt.data.columns import Columns, split_named
 from affekt.data.corpus import Corpus
-from affekt.data.rows import OnBadRow
+from affekt.data.read import OnBadRow
 from affekt.data.taxonomies import sentiment_of
 from affekt.data.writing import format_of
 from affekt.errors import DataError, UsageError, unknown_name

@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affekt.data.rows import OnBadRow, SkippedRow
-from affekt.data.streaming import StreamedRow, stream
+from affekt.data.read import OnBadRow, SkippedRow, StreamedRow, stream
 from affekt.data.writing import ROWS, VECTORS, Header, TypeFinder, format_of, rows_to, vectors_to
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside

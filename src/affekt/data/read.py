@@ -1,18 +1,68 @@
-"""From tables to label matrices: rows of one or several files become texts, targets and label names."""
+"""Rows of one or several files as texts, targets and label names, all at once or a batch at a time."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from affekt.data.columns import Columns, Example, Layout, RowFault, is_marked, lay_out, read_row
-from affekt.data.rows import OnBadRow, Row, RowFaults, SkippedRow, Table
-from affekt.errors import DataError
+from affekt.data.columns import Columns, Layout, lay_out
+from affekt.data.files import Row, Table, open_table
+from affekt.data.targets import (
+    Example,
+    RowFault,
+    Targets,
+    broken_text,
+    in_order,
+    is_marked,
+    multi_hot,
+    read_row,
+)
+from affekt.errors import DataError, UsageError
 
-Targets = npt.NDArray[np.float32]
+OnBadRow = Literal["fail", "skip", "report"]
+
+_LISTED = 20  # faults written out in a report; the others are counted
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row that was left out, and why."""
+
+    where: str  # "tweets.csv:17"
+    reason: str
+
+
+class RowFaults:
+    """The rows that can't be used: stop at the first, leave them out, or list them all at the end.
+
+    Those met so far are in `skipped`.
+    """
+
+    def __init__(self, on_bad_row: OnBadRow) -> None:
+        if on_bad_row not in get_args(OnBadRow):
+            raise DataError(f"on_bad_row is {on_bad_row!r}; it can be 'fail', 'skip' or 'report'")
+        self.on_bad_row = on_bad_row
+        self.skipped: list[SkippedRow] = []
+
+    def add(self, where: str, reason: str) -> None:
+        """Note a fault, or raise it if the first one is to stop the reading."""
+        if self.on_bad_row == "fail":
+            raise DataError(f"{where}: {reason} (on_bad_row 'skip' leaves such rows out, 'report' lists all)")
+        self.skipped.append(SkippedRow(where, reason))
+
+    def finish(self) -> None:
+        """Raise one DataError for all faults if they were to be reported."""
+        if self.on_bad_row == "report" and self.skipped:
+            shown = [f"  {row.where}: {row.reason}" for row in self.skipped[:_LISTED]]
+            rest = len(self.skipped) - _LISTED
+            more = [f"  and {rest:,} more"] if rest > 0 else []
+            raise DataError(
+                "\n".join([f"{len(self.skipped):,} row(s) can't be used; mend or skip them:", *shown, *more])
+            )
 
 
 @dataclass(frozen=True)
@@ -137,27 +187,6 @@ def _label_space(examples: Sequence[Example], layout: Layout) -> tuple[str, ...]
     return in_order({label for example in examples for label in example.labels})
 
 
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names sorted, numbers by size.
-
-    >>> in_order(["10", "9"]), in_order(["joy", "10", "9"])
-    (('9', '10'), ('10', '9', 'joy'))
-    """
-    names = list(names)
-    numbers = all(re.fullmatch(r"-?\d+", name) for name in names)
-    return tuple(sorted(sorted(names), key=int) if numbers else sorted(names))
-
-
-def multi_hot(rows: Sequence[Iterable[str]], names: Sequence[str]) -> Targets:
-    """Return the (n, k) matrix of rows of label names."""
-    position = {name: index for index, name in enumerate(names)}
-    targets = np.zeros((len(rows), len(names)), dtype=np.float32)
-    cells = [(row, position[label]) for row, labels in enumerate(rows) for label in labels]
-    if cells:
-        targets[tuple(np.array(cells).T)] = 1.0
-    return targets
-
-
 def _votes(gathered: Gathered) -> Gathered:
     """Gather rows of the same id into one whose targets are the mean over its raters."""
     firsts: dict[str, int] = {}
@@ -175,3 +204,76 @@ def _votes(gathered: Gathered) -> Gathered:
         ids=[gathered.ids[row] for row in rows],
         splits=[gathered.splits[row] for row in rows],
     )
+
+
+# --- a batch at a time
+
+
+class StreamedRow(NamedTuple):
+    """One row: its number in the file, its id, its text, and all its columns as they were."""
+
+    number: int
+    id: str
+    text: str
+    columns: Mapping[str, Any]
+
+
+def stream(
+    path: str | Path,
+    *,
+    text: str | None = None,
+    id: str | None = None,
+    columns: Columns | None = None,
+    batch_size: int = 1024,
+    on_bad_row: OnBadRow = "fail",
+    skipped: list[SkippedRow] | None = None,
+) -> Iterator[list[StreamedRow]]:
+    """Yield the rows of a csv, tsv, jsonl or parquet file in batches, in the order of the file.
+
+    Memory holds one batch, whatever the number of rows; so ids are not checked for repeats. Labels are not
+    read. In columns other than text and id, bytes that are not UTF-8 become U+FFFD.
+
+    Args:
+        path: The file.
+        text: The column with the text; unless said, "text".
+        id: The column with row names; unless said, "id" if there is one, else row numbers.
+        columns: Both, and how a csv file is written, if more needs saying.
+        batch_size: Rows per batch.
+        on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all at
+            the end.
+        skipped: A list to which the rows left out are added as they are met.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch_size = {batch_size!r}: give at least 1 row per batch.")
+    base = columns or Columns()
+    plain = Columns(text=text or base.text, labels=None, id=base.id if id is None else id)
+    faults = RowFaults(on_bad_row)
+    faults.skipped = skipped if skipped is not None else faults.skipped
+    batch: list[StreamedRow] = []
+    with open_table(path, delimiter=base.delimiter, quoted=base.quoted) as table:
+        layout = lay_out(table, plain)
+        for row in table.rows:
+            try:
+                if row.fault:
+                    raise RowFault(row.fault)
+                example = read_row(row, layout)
+            except RowFault as fault:
+                faults.add(f"{table.name}:{row.number}", str(fault))
+                continue
+            batch.append(StreamedRow(row.number, example.id, example.text, _readable(row)))
+            if len(batch) == batch_size:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+    faults.finish()
+
+
+def _readable(row: Row) -> dict[str, Any]:
+    return {column: _mended(value) for column, value in row.values.items()}
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str) and broken_text(value):
+        return re.sub("[\ud800-\udfff]+", "\ufffd", value)
+    return value
