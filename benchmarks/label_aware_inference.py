@@ -41,6 +41,7 @@ def make_models() -> dict[str, Any]:
     from affekt.decisions import Decisions
     from affekt.encoders.transformer import TransformerEncoder
     from affekt.inference.model import Model
+    from affekt.inference.runtimes.torch import TorchRuntime
     from affekt.networks.network import Network, build_head
     from affekt.recipe.sections import read_recipe
 
@@ -55,7 +56,9 @@ def make_models() -> dict[str, Any]:
             spec.name, pooling=pooling, max_length=spec.max_length, label_words=words
         )
         network = Network(encoder, build_head(encoder, len(labels), kind=head.kind, dropout=head.dropout))
-        return Model(network.eval(), labels, False, Decisions.unfitted(len(labels), single_label=False))
+        return Model(
+            TorchRuntime(network.eval()), labels, False, Decisions.unfitted(len(labels), single_label=False)
+        )
 
     return {
         "label-aware": made("semeval-labels", "cls"),
@@ -89,7 +92,7 @@ def ratio_of(taken: dict[str, list[float]], name: str) -> dict[str, Any]:
 
 
 def mean_tokens(model: Any, texts: list[str]) -> float:
-    return float(np.mean([len(row) for row in model.network.encoder.tokenize(texts)]))
+    return float(np.mean([len(row) for row in model.runtime.network.encoder.tokenize(texts)]))
 
 
 def main() -> None:

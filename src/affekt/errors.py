@@ -7,6 +7,8 @@ exits with 2; a traceback for one of these is a bug.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
+
 
 class AffektError(Exception):
     """Something the user can mend."""
@@ -38,3 +40,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown {kind} {name!r}: {hint}Known: {', '.join(names)}."
+
+
+def first_line(fault: Exception) -> str:
+    """Return the first line of what a fault says, or of what kind it is, to be part of a sentence."""
+    said = str(fault).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(fault).__name__

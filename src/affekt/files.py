@@ -11,6 +11,8 @@ from typing import Any
 
 from affekt.errors import UsageError
 
+CARD = "affekt.json"  # what a model's folder says to affekt alone
+
 
 def _beside(path: Path) -> Path:
     """Return a path in the same folder that nothing has yet."""

@@ -25,6 +25,7 @@ def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single
     from affekt.decisions import Decisions
     from affekt.encoders.transformer import TransformerEncoder
     from affekt.inference.model import Model
+    from affekt.inference.runtimes.torch import TorchRuntime
     from affekt.networks.network import Network, build_head
 
     labels = catalog.DATASETS["sample"].labels
@@ -33,7 +34,7 @@ def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single
     network = Network(encoder, build_head(encoder, len(labels), kind="classification")).eval()
     decisions = Decisions.unfitted(len(labels), single_label=single_label)
     folder = places.mktemp("cli") / "model"
-    return str(Model(network, labels, single_label, decisions).save(folder))
+    return str(Model(TorchRuntime(network), labels, single_label, decisions).save(folder))
 
 
 @pytest.fixture

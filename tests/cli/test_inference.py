@@ -20,6 +20,7 @@ from affekt.decisions import Decisions
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.inference.model import Model, Prediction, load
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network, build_head
 
 LABELS = ("joy", "anger", "fear")
@@ -31,7 +32,7 @@ def folder(tiny, tmp_path_factory):
     torch.manual_seed(0)
     encoder = TransformerEncoder.pretrained(tiny("bert"), pooling="mean")
     network = Network(encoder, build_head(encoder, len(LABELS), kind="linear")).eval()
-    model = Model(network, LABELS, True, Decisions.unfitted(len(LABELS), single_label=True))
+    model = Model(TorchRuntime(network), LABELS, True, Decisions.unfitted(len(LABELS), single_label=True))
     return model.save(tmp_path_factory.mktemp("saved") / "model")
 
 

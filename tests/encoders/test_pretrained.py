@@ -17,6 +17,7 @@ from affekt.encoders.pretrained import DEFAULT, KNOWN, known, load_pretrained, l
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
 from tiny import FAMILIES, make_model, save_encoder, wordpiece
 
@@ -87,7 +88,7 @@ def test_a_folder_of_bertweet_is_known_by_its_tokenizer(tiny, tmp_path, family):
 @pytest.mark.parametrize("style", ["affekt", "none"])
 def test_a_saved_model_has_the_style_that_it_was_trained_with(tiny, tmp_path, style):
     encoder = TransformerEncoder.pretrained(tiny("bertweet"))
-    folder = Model(Network(encoder), style=style).save(tmp_path / "model")
+    folder = Model(TorchRuntime(Network(encoder)), style=style).save(tmp_path / "model")
     assert known(str(folder)).style == style
 
 

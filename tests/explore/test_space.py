@@ -24,6 +24,7 @@ from affekt.explore.space import (
     read_texts,
 )
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads.classification import LinearHead
 from affekt.networks.network import Network
 from report.pages import read_page
@@ -50,13 +51,13 @@ class TwoSidedEncoder(nn.Module):
 
 def made(*, classifier=True, thresholds=(0.5, 0.5)):
     if not classifier:
-        return Model(Network(TwoSidedEncoder()).eval())
+        return Model(TorchRuntime(Network(TwoSidedEncoder()).eval()))
     head = LinearHead(2, 2)
     with torch.no_grad():
         head.out.weight.copy_(8 * torch.eye(2))
         head.out.bias.fill_(-4)
     decisions = Decisions("threshold", thresholds, Calibration.none(2))
-    return Model(Network(TwoSidedEncoder(), head).eval(), ("sadness", "joy"), False, decisions)
+    return Model(TorchRuntime(Network(TwoSidedEncoder(), head).eval()), ("sadness", "joy"), False, decisions)
 
 
 def corpus(texts=TEXTS, labels=None):

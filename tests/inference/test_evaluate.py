@@ -20,9 +20,9 @@ from affekt.inference.evaluate import (
     mean_loss,
     space_figures,
     space_rank,
-    takes_unit_vectors,
 )
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads.classification import LinearHead
 from affekt.networks.network import Network
 
@@ -50,14 +50,14 @@ def model(corpus: Corpus, *, head: bool = True, encoder: Any = None) -> Model:
     """A model whose logits are the numbers of the text, less two."""
     network = Network(encoder or Numbers())
     if not head:
-        return Model(network.eval())
+        return Model(TorchRuntime(network.eval()))
     linear = LinearHead(3, 3)
     with torch.no_grad():
         linear.out.weight.copy_(torch.eye(3)[[1, 2, 0]])  # labels stand as anger, fear, joy
         linear.out.bias.fill_(-2.0)
     network.head = linear
     plain = Decisions.unfitted(3, single_label=corpus.single_label)
-    return Model(network.eval(), corpus.labels, corpus.single_label, plain)
+    return Model(TorchRuntime(network.eval()), corpus.labels, corpus.single_label, plain)
 
 
 def single() -> Corpus:
@@ -156,9 +156,9 @@ def test_figures_of_the_space_have_intervals_by_name_where_asked_for() -> None:
 def test_bags_are_judged_as_they_are_and_wide_ones_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = single()
     bag = TfidfEncoder.build([f"{text} {label}" for text, label in zip(TEXTS, ONE, strict=True)], min_count=1)
-    judged = Model(Network(bag).eval())
-    assert not takes_unit_vectors(bag)
-    assert takes_unit_vectors(Numbers())
+    judged = Model(TorchRuntime(Network(bag).eval()))
+    assert not judged.runtime.by_direction
+    assert TorchRuntime(Network(Numbers())).by_direction
     assert space_figures(judged, corpus)["clustering"]["dimension"] == bag.dimension
     monkeypatch.setattr("affekt.inference.evaluate._SPACE_WIDTH", bag.dimension - 1)
     assert space_figures(judged, corpus) == {}

@@ -4,6 +4,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from affekt.encoders.pretrained import DEFAULT
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError, UsageError
 from affekt.inference.model import Model, Prediction, as_texts
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads.classification import LinearHead
 from affekt.networks.heads.projection import Projection
 from affekt.networks.network import Network, build_head
@@ -61,7 +64,9 @@ def counting(
     calibration = calibration or Calibration.none(3)
     thresholds = () if single_label else (0.5, 0.8, 0.7)
     decisions = Decisions("argmax" if single_label else "threshold", thresholds, calibration)
-    return Model(Network(CountingEncoder(), head).eval(), LABELS, single_label, decisions, style)
+    return Model(
+        TorchRuntime(Network(CountingEncoder(), head).eval()), LABELS, single_label, decisions, style
+    )
 
 
 def tiny_classifier(tiny, **options) -> Model:
@@ -72,7 +77,7 @@ def tiny_classifier(tiny, **options) -> Model:
     calibration = Calibration("platt", (0.5, 1.5, 2.0), (0.1, 0.0, -0.3))
     decisions = Decisions("threshold", (0.3, 0.5, 0.6), calibration, "per-label", {"split": "dev", "n": 9})
     about = {"name": "a run", "test": {"f1_macro": 0.5}}
-    return Model(Network(encoder, head).eval(), LABELS, False, decisions, "tweeteval", about)
+    return Model(TorchRuntime(Network(encoder, head).eval()), LABELS, False, decisions, "tweeteval", about)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -103,6 +108,37 @@ def test_a_prediction_has_the_text_its_labels_and_a_score_for_every_label():
     expected = softmax(np.array([[5.0, 1.0, 1.0]]))[0]
     assert list(prediction.scores.values()) == pytest.approx(expected.tolist(), rel=1e-5)
     assert all(type(score) is float for score in prediction.scores.values())
+
+
+def test_the_likeliest_label_of_a_prediction_comes_with_its_probability():
+    [sure] = counting().predict("5")
+    assert sure.top == ("anger", sure.scores["anger"])
+    [undecided] = (
+        counting(single_label=False)
+        .with_decisions(Decisions("threshold", (0.999,) * 3, Calibration.none(3)))
+        .predict("0")
+    )
+    assert undecided.labels == []
+    assert undecided.top == ("joy", undecided.scores["joy"])
+
+
+def test_logits_and_vectors_come_from_one_pass():
+    model = counting(style="tweeteval")
+    texts = ["5 x @me", "0", "1 x x"]
+    expected = model.logits(texts), model.embed(texts), model.embed(texts, unit=False)
+    model.runtime.network.encoder.windows.clear()
+    logits, vectors = model.logits_and_vectors(texts)
+    np.testing.assert_array_equal(logits, expected[0])
+    np.testing.assert_array_equal(vectors, expected[1])
+    assert model.runtime.network.encoder.windows == [["5 x @user", "0", "1 x x"]]
+    np.testing.assert_array_equal(model.logits_and_vectors(texts, unit=False)[1], expected[2])
+    assert [part.shape for part in model.logits_and_vectors([])] == [(0, 3), (0, 3)]
+
+
+def test_using_a_model_imports_no_torch():
+    program = "import sys, affekt.inference.model; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_several_labels_come_the_surest_first_and_there_may_be_none():
@@ -140,7 +176,7 @@ def test_other_decisions_leave_the_model_as_it_is():
     other = model.with_decisions(Decisions("threshold", (0.1,) * 3, Calibration.none(3)))
     assert other.predict("0")[0].labels == ["joy", "sadness", "anger"]
     assert model.predict("0")[0].labels == ["sadness"]
-    assert other.network is model.network
+    assert other.runtime.network is model.runtime.network
 
 
 def test_vectors_have_length_one_unless_asked_and_a_zero_vector_stays_zero():
@@ -148,16 +184,16 @@ def test_vectors_have_length_one_unless_asked_and_a_zero_vector_stays_zero():
     np.testing.assert_allclose(np.linalg.norm(model.embed(["3", "900"]), axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(model.embed("3", unit=False), [[3, 1, 1]])
     with torch.no_grad():
-        model.network.projection = Projection(3, 2, kind="linear")
-        model.network.projection.linear_layers()[0].weight.zero_()
-        model.network.projection.linear_layers()[0].bias.zero_()
+        model.runtime.network.projection = Projection(3, 2, kind="linear")
+        model.runtime.network.projection.linear_layers()[0].weight.zero_()
+        model.runtime.network.projection.linear_layers()[0].bias.zero_()
     np.testing.assert_array_equal(model.embed("3", projected=True), [[0, 0]])
 
 
 def test_vectors_of_the_projection_are_those_it_makes_of_the_encoders():
     model = counting()
-    model.network.projection = Projection(3, 2, kind="linear")
-    layer = model.network.projection.linear_layers()[0]
+    model.runtime.network.projection = Projection(3, 2, kind="linear")
+    layer = model.runtime.network.projection.linear_layers()[0]
     expected = np.array([[4.0, 1.0, 1.0]]) @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
     np.testing.assert_allclose(model.embed("4", unit=False, projected=True), expected, rtol=1e-5)
 
@@ -165,7 +201,7 @@ def test_vectors_of_the_projection_are_those_it_makes_of_the_encoders():
 def test_predicting_drops_nothing_even_after_training(tiny):
     model = tiny_classifier(tiny)
     before = model.logits(TEXTS)
-    model.network.train()
+    model.runtime.network.train()
     np.testing.assert_array_equal(model.logits(TEXTS), before)
 
 
@@ -187,7 +223,7 @@ def test_work_is_done_in_windows_and_batches_of_texts_of_one_length():
     texts = [" ".join("x" * (1 + i % 20)) for i in range(9_000)]
     model = counting()
     model.embed(texts, batch_size=50)
-    encoder = model.network.encoder
+    encoder = model.runtime.network.encoder
     assert max(map(len, encoder.windows)) <= 4096  # never all texts at once
     assert max(map(len, encoder.widths)) == 50
     real = sum(map(sum, encoder.widths))
@@ -198,7 +234,7 @@ def test_work_is_done_in_windows_and_batches_of_texts_of_one_length():
 def test_texts_are_normalised_as_in_training():
     model = counting(style="tweeteval")
     [prediction] = model.predict(["1 @somebody http://t.co/x"])
-    assert model.network.encoder.windows == [["1 @user http"]]
+    assert model.runtime.network.encoder.windows == [["1 @user http"]]
     assert prediction.text == "1 @somebody http://t.co/x"
 
 
@@ -273,7 +309,7 @@ def test_odd_texts_have_predictions(tiny, text):
 # --- an encoder without a classifier ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["predict", "probabilities", "logits"])
+@pytest.mark.parametrize("verb", ["predict", "probabilities", "logits", "logits_and_vectors"])
 @pytest.mark.parametrize("texts", [["love"], []])
 def test_an_encoder_without_a_classifier_cannot_predict(tiny, verb, texts):
     model = affekt.load(tiny("bert"))
@@ -399,7 +435,7 @@ def test_a_folder_with_a_part_cut_short_is_refused(tiny, tmp_path, part):
     encoder = TransformerEncoder.pretrained(tiny("bert"))
     network = Network(encoder, build_head(encoder, 3, kind="linear"), Projection(32, 4))
     decisions = Decisions.unfitted(3, single_label=True)
-    folder = Model(network.eval(), LABELS, True, decisions).save(tmp_path / "model")
+    folder = Model(TorchRuntime(network.eval()), LABELS, True, decisions).save(tmp_path / "model")
     os.truncate(folder / part, 100)
     with pytest.raises(ModelError, match="not a whole model folder"):
         affekt.load(folder)
@@ -459,7 +495,9 @@ def test_a_device_that_is_not_there_is_refused(tiny, device):
 
 def test_an_encoder_opens_by_its_folder_pooled_by_the_mean(tiny):
     model = affekt.load(tiny("bert"))
-    expected = Model(Network(TransformerEncoder.pretrained(tiny("bert"), pooling="mean")).eval())
+    expected = Model(
+        TorchRuntime(Network(TransformerEncoder.pretrained(tiny("bert"), pooling="mean")).eval())
+    )
     np.testing.assert_array_equal(model.embed(TEXTS), expected.embed(TEXTS))
     assert (model.labels, model.decisions, model.style) == ((), None, "none")
 
@@ -469,12 +507,12 @@ def test_an_encoder_of_sentence_transformers_opens_pooled_and_cut_as_it_says(tin
     encoder.save(tmp_path)
     (tmp_path / "encoder.json").unlink()  # what affekt alone reads
     model = affekt.load(tmp_path)
-    assert (model.network.encoder.pooling, model.network.encoder.max_length) == ("cls", 17)
+    assert (model.runtime.network.encoder.pooling, model.runtime.network.encoder.max_length) == ("cls", 17)
 
 
 def test_a_folder_that_ends_in_a_projection_opens_as_it_was_written_or_not_at_all(tiny, tmp_path):
     network = Network(TransformerEncoder.pretrained(tiny("bert")), projection=Projection(32, 5)).eval()
-    folder = Model(network).save(tmp_path / "model", projected=True)
+    folder = Model(TorchRuntime(network)).save(tmp_path / "model", projected=True)
     assert affekt.load(folder).embed(TEXTS, projected=True).shape == (len(TEXTS), 5)
     (folder / "affekt.json").unlink()  # to others, the projection is part of the encoder
     with pytest.raises(ModelError, match="pass through Dense, which affekt would leave out"):

@@ -24,6 +24,7 @@ from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.inference import score as scoring
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.inference.score import embed_file, predict_file
 from affekt.networks.heads.projection import Projection
 from affekt.networks.network import Network, build_head
@@ -53,7 +54,7 @@ def model_of(folder, *, single=False):
     torch.nn.init.normal_(head.out.weight, std=0.5)
     network = Network(encoder, head, Projection(encoder.dimension, kind="linear", out=8, dropout=0.0)).eval()
     decisions = Decisions.unfitted(len(LABELS), single_label=single)
-    return Model(network, LABELS, single, decisions)
+    return Model(TorchRuntime(network), LABELS, single, decisions)
 
 
 @pytest.fixture(scope="module")
@@ -493,7 +494,11 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, monkeypatch, sou
 
 def test_an_encoder_without_a_classifier_says_so(tmp_path, several):
     with pytest.raises(ModelError, match="without a classifier"):
-        predict_file(Model(several.network), write_texts(tmp_path / "in.csv", ["a"]), tmp_path / "out.csv")
+        predict_file(
+            Model(TorchRuntime(several.runtime.network)),
+            write_texts(tmp_path / "in.csv", ["a"]),
+            tmp_path / "out.csv",
+        )
 
 
 # --- vectors
@@ -536,4 +541,9 @@ def test_vectors_of_other_kinds_are_refused(tmp_path, several):
     with pytest.raises(UsageError, match=r"must end in one of \.parquet, \.npy"):
         embed_file(several, source, tmp_path / "out.csv")
     with pytest.raises(ModelError, match="no projection"):
-        embed_file(Model(Network(several.network.encoder)), source, tmp_path / "out.npy", projected=True)
+        embed_file(
+            Model(TorchRuntime(Network(several.runtime.network.encoder))),
+            source,
+            tmp_path / "out.npy",
+            projected=True,
+        )

@@ -20,6 +20,7 @@ from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.vectors import WordVectors
 from affekt.errors import ModelError
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads.projection import Projection
 from affekt.networks.network import Network, build_head
 from tiny import FAMILIES, TEXTS
@@ -44,7 +45,7 @@ def classifier(encoder, *, single_label: bool = False, projection: Projection | 
     options = {"kind": "classification", **head}
     network = Network(encoder, shaken(build_head(encoder, len(LABELS), **options)), projection).eval()
     decisions = Decisions.unfitted(len(LABELS), single_label=single_label)
-    return Model(network, LABELS, single_label, decisions)
+    return Model(TorchRuntime(network), LABELS, single_label, decisions)
 
 
 def opened(tiny, family: str, **options) -> TransformerEncoder:
@@ -136,7 +137,7 @@ def test_a_long_text_is_cut_alike(tiny, tmp_path):
 )
 def test_a_head_that_is_not_the_familys_own_does_not_pretend_to_be(tiny, tmp_path, encoder, head):
     model = classifier(opened(tiny, "bert", **encoder), **head)
-    assert not model.network.opens_in_transformers()
+    assert not model.runtime.network.opens_in_transformers()
     folder = model.save(tmp_path / "model")
     assert "ForSequenceClassification" not in (folder / "config.json").read_text()
 
@@ -152,7 +153,7 @@ def sentence_vectors(folder: Path) -> np.ndarray:
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_encoder_opens_in_sentence_transformer_with_the_same_vectors(tiny, tmp_path, family, pooling):
-    model = Model(Network(opened(tiny, family, pooling=pooling)).eval())
+    model = Model(TorchRuntime(Network(opened(tiny, family, pooling=pooling)).eval()))
     folder = model.save(tmp_path / "model")
     np.testing.assert_allclose(sentence_vectors(folder), model.embed(TEXTS), rtol=1e-5, atol=1e-5)
 
@@ -170,7 +171,7 @@ def test_saved_projected_a_model_gives_sentence_transformer_its_projected_vector
     tiny, tmp_path, kind, pooling
 ):
     projection = shaken(Projection(32, 6, kind=kind))
-    model = Model(Network(opened(tiny, "bert", pooling=pooling), projection=projection).eval())
+    model = Model(TorchRuntime(Network(opened(tiny, "bert", pooling=pooling), projection=projection).eval()))
     expected = model.embed(TEXTS, projected=True)
     assert expected.shape == (4, 6)
     assert not np.allclose(expected, model.embed(TEXTS)[:, :6], atol=1e-2)
@@ -183,7 +184,7 @@ def test_saved_projected_a_model_gives_sentence_transformer_its_projected_vector
 
 
 def test_saved_plainly_a_model_with_a_projection_gives_the_encoders_own_vectors(tiny, tmp_path):
-    model = Model(Network(opened(tiny, "bert"), projection=shaken(Projection(32, 6))).eval())
+    model = Model(TorchRuntime(Network(opened(tiny, "bert"), projection=shaken(Projection(32, 6))).eval()))
     folder = model.save(tmp_path / "model")
     np.testing.assert_allclose(sentence_vectors(folder), model.embed(TEXTS), rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(
@@ -196,7 +197,7 @@ def test_only_a_projection_on_a_transformer_can_be_saved_projected(tiny, tmp_pat
     projected = Network(bag, projection=Projection(bag.dimension, 2))
     for network in (Network(opened(tiny, "bert")), projected):
         with pytest.raises(ModelError, match="no projection on a transformer"):
-            Model(network.eval()).save(tmp_path / "model", projected=True)
+            Model(TorchRuntime(network.eval())).save(tmp_path / "model", projected=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -224,11 +225,11 @@ def test_with_label_words_the_folder_does_not_promise_vectors_it_cannot_give(tin
 def test_every_head_is_saved_and_opened_with_the_same_logits(tiny, tmp_path, family, encoder, head):
     model = classifier(opened(tiny, family, **encoder), **head)
     again = affekt.load(model.save(tmp_path / "model"))
-    assert type(again.network.head) is type(model.network.head)
+    assert type(again.runtime.network.head) is type(model.runtime.network.head)
     np.testing.assert_array_equal(again.logits(TEXTS), model.logits(TEXTS))
-    assert not again.network.training
+    assert not again.runtime.network.training
     if "dropout" in head:
-        assert again.network.head.dropout.p == head["dropout"]
+        assert again.runtime.network.head.dropout.p == head["dropout"]
 
 
 def small_encoder(kind: str, tiny):
@@ -256,7 +257,7 @@ def test_every_kind_of_encoder_is_saved_and_opened_within_a_model(tiny, tmp_path
     projection = shaken(Projection(encoder.dimension, 4, kind="mlp", hidden=5))
     model = classifier(encoder, projection=projection)
     again = affekt.load(model.save(tmp_path / "model"))
-    assert type(again.network.encoder) is type(encoder)
+    assert type(again.runtime.network.encoder) is type(encoder)
     np.testing.assert_array_equal(again.logits(TEXTS), model.logits(TEXTS))
     np.testing.assert_array_equal(again.embed(TEXTS), model.embed(TEXTS))
     np.testing.assert_array_equal(again.embed(TEXTS, projected=True), model.embed(TEXTS, projected=True))

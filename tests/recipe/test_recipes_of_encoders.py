@@ -99,7 +99,7 @@ def assert_survives_its_folder(model, folder, *, has_logits=True):
     """Save and load; predictions and vectors must be the same to the last digits."""
     again = load(model.save(folder))
     vectors = model.embed(TEXTS)
-    assert vectors.shape == (len(TEXTS), model.network.encoder.dimension)
+    assert vectors.shape == (len(TEXTS), model.runtime.network.encoder.dimension)
     assert np.isfinite(vectors).all()
     np.testing.assert_allclose(again.embed(TEXTS), vectors, atol=1e-6)
     # a text alone has the vector it has among others
@@ -145,7 +145,7 @@ def test_training_moves_every_part_of_an_encoder(kind, splits, encoder):
     recipe = recipe_of(encoder(kind))
     before = build_network(recipe, splits["train"])
     model, _ = fit_model(recipe, splits)
-    start, end = before.state_dict(), model.network.state_dict()
+    start, end = before.state_dict(), model.runtime.network.state_dict()
     moved = {name.rsplit(".", 1)[0] for name in end if not torch.equal(start[name], end[name])}
     parts = {name.rsplit(".", 1)[0] for name, value in before.named_parameters() if value.requires_grad}
     assert parts <= moved
@@ -163,17 +163,17 @@ def test_charbert_grown_from_a_plain_encoder_starts_with_its_token_channel(split
 def test_charbert_grows_from_a_folder_that_affekt_trained(splits, encoder, tmp_path):
     """Such a folder has an encoder.json too, but it is a plain encoder's."""
     model, _ = fit_model(recipe_of(encoder("bert")), splits)
-    model.network.encoder.save(tmp_path)
+    model.runtime.network.encoder.save(tmp_path)
     spec = {**encoder("charbert"), "name": str(tmp_path)}
     assert isinstance(build_encoder(recipe_of(spec).encoder, splits["train"], 0), CharBertEncoder)
 
 
 def test_charbert_goes_on_from_a_charbert_folder(splits, encoder, tmp_path):
     model, _ = fit_model(recipe_of(encoder("charbert")), splits)
-    model.network.encoder.save(tmp_path)
+    model.runtime.network.encoder.save(tmp_path)
     spec = {"kind": "charbert", "name": str(tmp_path), "pooling": "mean"}
     again = build_encoder(recipe_of(spec).encoder, splits["train"], 0)
-    for name, value in model.network.encoder.state_dict().items():
+    for name, value in model.runtime.network.encoder.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
 
 

@@ -15,6 +15,7 @@ from affekt.data.corpus import Corpus
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.bag import TfidfEncoder
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
 from affekt.recipe.sections import Logistic
 from affekt.training.logistic import fit_logistic
@@ -58,7 +59,7 @@ def corpus(labels: Any) -> Corpus:
 def fitted(encoder: Any, train: Corpus, **options: Any) -> NDArray[np.float64]:
     """The head's logits on the training texts."""
     head = fit_logistic(encoder, train, Logistic(kind="logistic", **options))
-    model = Model(Network(encoder, head).eval(), train.labels, train.single_label)
+    model = Model(TorchRuntime(Network(encoder, head).eval()), train.labels, train.single_label)
     return model.logits(train.texts).astype(np.float64)
 
 

@@ -63,6 +63,7 @@ class TfidfEncoder(nn.Module):
     """
 
     kind = "tfidf"
+    by_direction = False  # the lengths carry meaning
     idf: torch.Tensor  # (terms,)
     components: torch.Tensor  # (terms, d), only with a reduction
     offset: torch.Tensor  # (d,) what PCA's centring takes off, only with a reduction
@@ -218,6 +219,7 @@ class WordAverageEncoder(nn.Module):
     """
 
     kind = "word-average"
+    by_direction = False  # the lengths carry meaning
     matrix: torch.Tensor  # (words, d); rows 0 (padding) and 1 (unknown) are zero
 
     def __init__(self, vocabulary: WordVocabulary, options: WordAverageOptions, matrix: torch.Tensor) -> None:

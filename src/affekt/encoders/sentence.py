@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from affekt.encoders.pretrained import first_line, hub_answers
-from affekt.errors import ModelError
+from affekt.encoders.pretrained import hub_answers
+from affekt.errors import ModelError, first_line
 from affekt.files import read_json
 
 Json = TypeVar("Json", list[Any], dict[str, Any])

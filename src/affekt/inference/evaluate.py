@@ -8,7 +8,6 @@ import numpy as np
 from affekt import evaluation
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
-from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.errors import DataError
 from affekt.inference.model import Model
 
@@ -47,11 +46,6 @@ def _some(corpus: Corpus, rows: int) -> Corpus:
     return corpus.select(np.sort(np.random.default_rng(0).permutation(len(corpus))[:rows]))
 
 
-def takes_unit_vectors(encoder: Any) -> bool:
-    """Whether an encoder's vectors are compared by direction; the bags' lengths carry meaning and stay."""
-    return not isinstance(encoder, TfidfEncoder | WordAverageEncoder)
-
-
 def mean_loss(logits: np.ndarray, targets: np.ndarray, *, single_label: bool) -> float:
     """Cross-entropy, or binary cross-entropy averaged over labels, from logits."""
     z = logits.astype(np.float64)
@@ -69,7 +63,7 @@ def space_figures(model: Model, corpus: Corpus, *, resamples: int = 0) -> dict[s
     "overlap_retrieval" looks at all rows, of which those that share any label are relevant to each other.
     With resamples, "space_intervals" holds low and high of each figure, those by overlap as overlap_….
     """
-    if model.network.encoder.dimension > _SPACE_WIDTH:
+    if model.runtime.dimension > _SPACE_WIDTH:
         return {}
     corpus = _some(corpus, _SPACE_ROWS)
     single = corpus if corpus.single_label else corpus.single_rows()
@@ -77,7 +71,7 @@ def space_figures(model: Model, corpus: Corpus, *, resamples: int = 0) -> dict[s
     sizes = np.unique(classes, return_counts=True)[1]
     if len(sizes) < 2 or sizes.max() < 2:  # nothing to tell apart, or nothing alike
         return {}
-    vectors = model.embed(corpus.texts, unit=takes_unit_vectors(model.network.encoder))
+    vectors = model.embed(corpus.texts, unit=model.runtime.by_direction)
     of_one = vectors if corpus.single_label else vectors[corpus.present.sum(1) == 1]
     found: dict[str, Any] = {
         "clustering": evaluation.clustering(of_one, classes, resamples=resamples),

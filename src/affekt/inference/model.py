@@ -1,30 +1,21 @@
-"""Model: a trained network in use. `affekt.load(folder)` opens it; it predicts and embeds."""
+"""A model in use, whatever runs it. `affekt.load(folder)` opens it; it predicts and embeds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 
 from affekt._version import __version__
 from affekt.decisions import Decisions
-from affekt.encoders import Batch
-from affekt.encoders.pretrained import CARD, first_line, known, load_pretrained, locate
-from affekt.encoders.sentence import read_sentence_transformer
-from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import ModelError, UsageError
-from affekt.files import folder_written_aside, read_json, write_json
-from affekt.networks.network import Network, load_network
+from affekt.errors import NO_CLASSIFIER, ModelError, UsageError
+from affekt.files import CARD, folder_written_aside, read_json, write_json
+from affekt.inference.runtimes import BATCH_SIZE, Runtime, open_encoder, open_runtime
 from affekt.text import normalize
 
-BATCH_SIZE = 64
-_NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
 FORMAT = 2  # of the card
-_WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
 
 
 @dataclass(frozen=True)
@@ -35,13 +26,18 @@ class Prediction:
     labels: list[str]  # the labels decided on, the surest first; may be empty where several may hold
     scores: dict[str, float]  # a probability for every label, calibrated when the model is
 
+    @property
+    def top(self) -> tuple[str, float]:
+        """The likeliest label with its probability, whether it was decided on or not."""
+        return max(self.scores.items(), key=lambda item: item[1])
+
 
 @dataclass
 class Model:
-    """A trained network with its labels, decisions and normaliser.
+    """What computes, with its labels, decisions and normaliser.
 
     Attributes:
-        network: Encoder, head and projection.
+        runtime: Encoder, head and projection, see `affekt.inference.runtimes`.
         labels: Label names, in the order of the probabilities; empty for an encoder without a classifier.
         single_label: Whether each text has exactly one label.
         decisions: Calibration and thresholds; None for an encoder without a classifier.
@@ -49,7 +45,7 @@ class Model:
         about: Where the model comes from: recipe, data, scores.
     """
 
-    network: Network
+    runtime: Runtime
     labels: tuple[str, ...] = ()
     single_label: bool = False
     decisions: Decisions | None = None
@@ -78,14 +74,12 @@ class Model:
     def deciding(self) -> Decisions:
         """Return the decisions of a classifier; ModelError for an encoder without one."""
         if self.decisions is None:
-            raise ModelError(_NO_CLASSIFIER)
+            raise ModelError(NO_CLASSIFIER)
         return self.decisions
 
     def logits(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """Return (n, k) float32 logits, before calibration."""
-        if self.network.head is None:
-            raise ModelError(_NO_CLASSIFIER)
-        return self._run(texts, batch_size, len(self.labels), self.network)
+        return self.runtime.logits(self._prepared(texts, batch_size), batch_size=batch_size)
 
     def embed(
         self,
@@ -103,44 +97,21 @@ class Model:
             unit: Scale vectors to length 1; a zero vector stays zero.
             projected: Give the space the contrastive loss worked in rather than the encoder's own.
         """
-        projection = self.network.projection if projected else None
-        if projected and projection is None:
-            raise ModelError("this model has no projection; embed without projected=True.")
+        prepared = self._prepared(texts, batch_size)
+        vectors = self.runtime.vectors(prepared, projected=projected, batch_size=batch_size)
+        return _scaled(vectors) if unit else vectors
 
-        def vectors(batch: Batch) -> torch.Tensor:
-            out = self.network.encode(batch).vectors
-            out = projection(out) if projection is not None else out
-            return torch.nn.functional.normalize(out, dim=1) if unit else out
+    def logits_and_vectors(
+        self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE, unit: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `logits` and `embed` give, every text encoded once."""
+        logits, vectors = self.runtime.both(self._prepared(texts, batch_size), batch_size=batch_size)
+        return logits, _scaled(vectors) if unit else vectors
 
-        width = projection.width if projection is not None else self.network.encoder.dimension
-        return self._run(texts, batch_size, width, vectors)
-
-    def _run(
-        self,
-        texts: str | Iterable[str],
-        batch_size: int,
-        width: int,
-        function: Callable[[Batch], torch.Tensor],
-    ) -> np.ndarray:
-        """Apply a function of collated batches to texts, sorted by length within windows."""
+    def _prepared(self, texts: str | Iterable[str], batch_size: int) -> list[str]:
         if batch_size < 1:
             raise UsageError(f"batch_size = {batch_size!r}: give at least 1 text per forward pass.")
-        given = as_texts(texts)
-        prepared = [normalize(text, self.style) for text in given]
-        out = np.zeros((len(given), width), dtype=np.float32)
-        self.network.eval()
-        tensors = chain(self.network.parameters(), self.network.buffers())
-        device = next(tensors, torch.zeros(0)).device
-        with torch.inference_mode():
-            for start in range(0, len(given), _WINDOW):
-                rows = self.network.encoder.tokenize(prepared[start : start + _WINDOW])
-                order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
-                for at in range(0, len(order), batch_size):
-                    chosen = order[at : at + batch_size]
-                    batch = self.network.encoder.collate([rows[i] for i in chosen])
-                    moved = {name: value.to(device) for name, value in batch.items()}
-                    out[[start + i for i in chosen]] = function(moved).float().cpu().numpy()
-        return out
+        return [normalize(text, self.style) for text in as_texts(texts)]
 
     def with_decisions(self, decisions: Decisions) -> "Model":
         """Return the same model deciding otherwise."""
@@ -161,14 +132,13 @@ class Model:
         if path.is_dir() and any(path.iterdir()) and not (path / CARD).exists():
             raise UsageError(f"{path}: holds other files, which saving would replace; name a new folder.")
         with folder_written_aside(path) as aside:
-            network = self.network.save(
+            network = self.runtime.save(
                 aside,
                 self.labels,
                 single_label=self.single_label,
                 calibration=self.decisions.calibration if self.decisions else None,
+                projected=projected,
             )
-            if projected:
-                self.network.end_in_projection(aside)
             card = {
                 "format": FORMAT,
                 "affekt": __version__,
@@ -183,18 +153,19 @@ class Model:
         return path
 
     def to(self, device: str) -> "Model":
-        """Move the network to a device, such as "cuda", and return the model.
+        """Move to a device, such as "cuda", and return the model.
 
         Raises:
             UsageError: When there is no such device here.
         """
-        try:
-            self.network.to(device)
-        except (RuntimeError, AssertionError) as fault:  # the latter where torch is built without it
-            raise UsageError(
-                f"device {device!r} cannot be used: {first_line(fault)}; give cpu, or leave it out."
-            ) from fault
+        self.runtime.to(device)
         return self
+
+
+def _scaled(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors to length 1, in place; a zero vector stays zero."""
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors
 
 
 def as_texts(texts: str | Iterable[str]) -> list[str]:
@@ -235,8 +206,10 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
         model = _open(path)
     else:
         _refuse_what_is_no_model(path, str(folder))
-        model = _open_encoder(str(path) if path.is_dir() else str(folder))
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        runtime, style = open_encoder(str(path) if path.is_dir() else str(folder))
+        model = Model(runtime, style=style)
+    model.runtime.to(device)
+    return model
 
 
 def _refuse_what_is_no_model(path: Path, name: str) -> None:
@@ -251,13 +224,6 @@ def _refuse_what_is_no_model(path: Path, name: str) -> None:
         raise ModelError(f"{path}: no such folder; name the folder that training wrote.")
 
 
-def _open_encoder(name: str) -> Model:
-    """Open an encoder that affekt did not write, pooled as its own files say."""
-    backbone, tokenizer = load_pretrained(name)  # first: it says what is wrong with a name
-    encoder = TransformerEncoder(backbone, tokenizer, **read_sentence_transformer(*locate(name)))
-    return Model(Network(encoder).eval(), style=known(name).style)
-
-
 def _open(path: Path) -> Model:
     try:
         card = read_json(path / CARD)
@@ -267,9 +233,9 @@ def _open(path: Path) -> Model:
                 "open it with the affekt that wrote it, or train it again."
             )
         labels = tuple(card["labels"])
-        network = load_network(path, card["network"], len(labels))
+        runtime = open_runtime(path, card["network"], len(labels))
         decisions = Decisions.from_json(card["decisions"]) if card["decisions"] else None
-        return Model(network, labels, card["single_label"], decisions, card["style"], card["about"])
+        return Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"])
     except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as fault:
         raise ModelError(
             f"{path}: not a whole model folder ({type(fault).__name__}: {fault}); train or copy it again."

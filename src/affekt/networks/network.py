@@ -17,7 +17,7 @@ from affekt.encoders import Batch, Encoded
 from affekt.encoders.kinds import encoder_kind, load_encoder
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import ModelError, unknown_name
+from affekt.errors import NO_CLASSIFIER, ModelError, unknown_name
 from affekt.files import read_json, write_json
 from affekt.networks.heads.classification import ClassificationHead, LinearHead
 from affekt.networks.heads.label_span import LabelSpanHead
@@ -83,9 +83,14 @@ class Network(nn.Module):
 
     def logits(self, encoded: Encoded) -> torch.Tensor:
         """Return logits (n, k) of an encoded batch."""
+        return self.classifier(encoded)  # type: ignore[no-any-return]
+
+    @property
+    def classifier(self) -> Head:
+        """The head; ModelError where there is none."""
         if self.head is None:
-            raise ModelError("this model is an encoder without a classifier; it can embed, not predict.")
-        return self.head(encoded)  # type: ignore[no-any-return]
+            raise ModelError(NO_CLASSIFIER)
+        return self.head
 
     def opens_in_transformers(self) -> bool:
         """Whether transformers' text-classification pipeline gives the same logits from the saved folder."""

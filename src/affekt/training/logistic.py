@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from affekt.data.corpus import Corpus
 from affekt.encoders.bag import TfidfEncoder
-from affekt.inference.evaluate import takes_unit_vectors
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads.classification import LinearHead
 from affekt.networks.network import Network
 from affekt.recipe.sections import Logistic
@@ -22,7 +22,7 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
     targets = np.asarray(train.targets) > 0.5 if not train.single_label else train.class_indices()
     weight = None if spec.class_weights == "none" else "balanced"
     regression = LogisticRegression(C=spec.inverse_regularisation, max_iter=2000, class_weight=weight)
-    unit = takes_unit_vectors(encoder)
+    unit = TorchRuntime(Network(encoder)).by_direction
     head = LinearHead(encoder.dimension, len(train.labels), unit=unit)
     if train.single_label:
         coefficients, intercepts = _softmax(regression.fit(features, targets), len(train.labels))
@@ -37,7 +37,8 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
 def _features(encoder: Any, train: Corpus) -> Any:
     if isinstance(encoder, TfidfEncoder) and encoder.components is None:
         return encoder.sparse(train.texts)
-    return Model(Network(encoder)).embed(train.texts, unit=takes_unit_vectors(encoder))
+    runtime = TorchRuntime(Network(encoder))
+    return Model(runtime).embed(train.texts, unit=runtime.by_direction)
 
 
 def _softmax(fitted: LogisticRegression, k: int) -> tuple[np.ndarray, np.ndarray]:

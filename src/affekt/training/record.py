@@ -10,6 +10,7 @@ from affekt import evaluation
 from affekt.data.corpus import Corpus
 from affekt.hardware import peak_memory_mb
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
 from affekt.recipe.sections import Recipe, Retrofit
 from affekt.training.build import build_network
@@ -89,13 +90,13 @@ def space_shift(
         return None
     held_out = splits.get("test", splits["dev"])
     start = build_network(recipe, texts)
-    before = Model(start, style=model.style).embed(held_out.texts, unit=False)
+    before = Model(TorchRuntime(start), style=model.style).embed(held_out.texts, unit=False)
     return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
 
 
 def example_predictions(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
     """What the model says of the recipe's example texts."""
-    if model.network.head is None:
+    if model.decisions is None:
         return []
     return [{"text": p.text, "scores": p.scores, "labels": p.labels} for p in model.predict(recipe.examples)]
 

@@ -31,6 +31,7 @@ from affekt.inference.evaluate import (
     space_rank,
 )
 from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
 from affekt.recipe.sections import Classify, Logistic, Recipe, read_recipe
 from affekt.training.build import (
@@ -328,7 +329,7 @@ def _judge(recipe: Recipe, network: Network, dev: Corpus | None) -> Callable[[],
 def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
     labels = corpus.labels if network.head is not None else ()
     rule = Decisions.unfitted(len(labels), single_label=corpus.single_label) if labels else None
-    return Model(network, labels, corpus.single_label, rule, style_of(recipe))
+    return Model(TorchRuntime(network), labels, corpus.single_label, rule, style_of(recipe))
 
 
 def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
@@ -336,7 +337,7 @@ def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> 
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
     space = space_figures(model, judged.get("test", judged["dev"]), resamples=SPACE_RESAMPLES)
     figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
-    if model.network.head is None:
+    if model.decisions is None:
         return {"figures": figures, "predictions": {}}, model
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
     dev = judged["dev"]

@@ -35,6 +35,7 @@ class ClassificationHead(nn.Module):
         if activation not in ACTIVATIONS:
             raise UsageError(unknown_name("activation", activation, ACTIVATIONS))
         self.activation = activation
+        self.labels = labels
         self.dense = nn.Linear(dimension, dimension)
         self.dropout = Dropout(dropout)
         self.out = nn.Linear(dimension, labels)
@@ -54,6 +55,7 @@ class LinearHead(nn.Module):
     def __init__(self, dimension: int, labels: int, *, unit: bool = False) -> None:
         super().__init__()
         self.unit = unit
+        self.labels = labels
         self.out = nn.Linear(dimension, labels)
 
     def forward(self, encoded: Encoded) -> torch.Tensor:

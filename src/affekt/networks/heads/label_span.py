@@ -23,6 +23,7 @@ class LabelSpanHead(nn.Module):
     def __init__(self, dimension: int, spans: tuple[tuple[int, int], ...], *, dropout: float = 0.1) -> None:
         super().__init__()
         self.spans = spans
+        self.labels = len(spans)
         self.dense = nn.Linear(dimension, dimension)
         self.dropout = Dropout(dropout)
         self.out = nn.Linear(dimension, 1)

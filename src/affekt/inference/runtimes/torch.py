@@ -1,0 +1,133 @@
+"""The torch runtime: a network in evaluation mode, on a processor or a GPU."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from affekt.decisions import Calibration
+from affekt.encoders import Batch
+from affekt.encoders.pretrained import known, load_pretrained, locate
+from affekt.encoders.sentence import read_sentence_transformer
+from affekt.encoders.transformer import TransformerEncoder
+from affekt.errors import ModelError, UsageError, first_line
+from affekt.inference.runtimes import BATCH_SIZE, Floats
+from affekt.networks.network import Network
+
+_WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
+
+Outputs = tuple[torch.Tensor, ...]
+
+
+class TorchRuntime:
+    """A `Runtime` over a network, which it never trains."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @property
+    def dimension(self) -> int:
+        """Width of the encoder's vectors."""
+        return int(self.network.encoder.dimension)
+
+    @property
+    def by_direction(self) -> bool:
+        """Whether vectors are compared by direction; the lengths of others carry meaning."""
+        return bool(getattr(self.network.encoder, "by_direction", True))
+
+    @property
+    def device(self) -> str:
+        """Where the network's tensors are; "cpu" for a network without any."""
+        tensors = chain(self.network.parameters(), self.network.buffers())
+        return str(next(tensors, torch.zeros(0)).device)
+
+    def logits(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> Floats:
+        """Return (n, k) logits, before calibration."""
+        width = self.network.classifier.labels
+        [logits] = self._run(texts, batch_size, [width], lambda batch: (self.network(batch),))
+        return logits
+
+    def vectors(
+        self, texts: Sequence[str], *, projected: bool = False, batch_size: int = BATCH_SIZE
+    ) -> Floats:
+        """Return (n, d) vectors as the encoder or its projection makes them, of any length."""
+        projection = self.network.projection if projected else None
+        if projected and projection is None:
+            raise ModelError("this model has no projection; embed without projected=True.")
+
+        def vectors(batch: Batch) -> Outputs:
+            found = self.network.encode(batch).vectors
+            return (found if projection is None else projection(found),)
+
+        width = self.dimension if projection is None else projection.width
+        [made] = self._run(texts, batch_size, [width], vectors)
+        return made
+
+    def both(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> tuple[Floats, Floats]:
+        """Return logits and the encoder's vectors, every text encoded once."""
+
+        def outputs(batch: Batch) -> Outputs:
+            encoded = self.network.encode(batch)
+            return self.network.logits(encoded), encoded.vectors
+
+        widths = [self.network.classifier.labels, self.dimension]
+        logits, vectors = self._run(texts, batch_size, widths, outputs)
+        return logits, vectors
+
+    def _run(
+        self,
+        texts: Sequence[str],
+        batch_size: int,
+        widths: Sequence[int],
+        function: Callable[[Batch], Outputs],
+    ) -> list[Floats]:
+        """Apply a function of collated batches to texts, sorted by length within windows."""
+        out = [np.zeros((len(texts), width), dtype=np.float32) for width in widths]
+        encoder, device = self.network.eval().encoder, self.device
+        with torch.inference_mode():
+            for start in range(0, len(texts), _WINDOW):
+                rows = encoder.tokenize(texts[start : start + _WINDOW])
+                order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
+                for at in range(0, len(order), batch_size):
+                    chosen = order[at : at + batch_size]
+                    batch = encoder.collate([rows[i] for i in chosen])
+                    moved = {name: value.to(device) for name, value in batch.items()}
+                    for array, made in zip(out, function(moved), strict=True):
+                        array[[start + i for i in chosen]] = made.float().cpu().numpy()
+        return out
+
+    def to(self, device: str | None) -> Self:
+        """Move the network to a device, by default to a GPU where there is one."""
+        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            self.network.to(place)
+        except (RuntimeError, AssertionError) as fault:  # the latter where torch is built without it
+            raise UsageError(
+                f"device {place!r} cannot be used: {first_line(fault)}; give cpu, or leave it out."
+            ) from fault
+        return self
+
+    def save(
+        self,
+        folder: Path,
+        labels: tuple[str, ...],
+        *,
+        single_label: bool,
+        calibration: Calibration | None,
+        projected: bool,
+    ) -> dict[str, Any]:
+        """Write the weights into an existing folder and return what opening it must know."""
+        description = self.network.save(folder, labels, single_label=single_label, calibration=calibration)
+        if projected:
+            self.network.end_in_projection(folder)
+        return description
+
+
+def open_encoder(name: str) -> tuple[TorchRuntime, str]:
+    """Open an encoder that affekt did not write, pooled and normalised as its own files say."""
+    backbone, tokenizer = load_pretrained(name)  # first: it says what is wrong with a name
+    encoder = TransformerEncoder(backbone, tokenizer, **read_sentence_transformer(*locate(name)))
+    return TorchRuntime(Network(encoder).eval()), known(name).style
