@@ -21,7 +21,7 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     import numpy as np
 
     from affekt.data import catalog
-    from affekt.recipe.sections import read_recipe
+    from affekt.recipe.read import read_recipe
     from affekt.training.build import build_network, objective_for
     from affekt.training.loop import TrainingRows, epoch_batches
     from affekt.training.optimizer import build_optimizers

@@ -43,7 +43,7 @@ def make_models() -> dict[str, Any]:
     from affekt.inference.model import Model
     from affekt.inference.runtimes.torch import TorchRuntime
     from affekt.networks.network import Network, build_head
-    from affekt.recipe.sections import read_recipe
+    from affekt.recipe.read import read_recipe
 
     labels = DATASETS[DATA].labels
 

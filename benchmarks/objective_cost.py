@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from affekt.data import catalog
-from affekt.recipe.sections import Recipe, parse_recipe
+from affekt.recipe.read import parse_recipe
+from affekt.recipe.sections import Recipe
 from affekt.training.build import build_network, objective_for
 from affekt.training.loop import TrainingRows, epoch_batches
 from affekt.training.objectives import Objective, total

@@ -49,7 +49,8 @@ def stock_model(corpus: Any, seed: int) -> Any:
 def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     import torch
 
-    from affekt.recipe.sections import ClassifyLoss, parse_recipe
+    from affekt.recipe.objectives import ClassifyLoss
+    from affekt.recipe.read import parse_recipe
     from affekt.training.build import build_network
     from affekt.training.loop import Loop, TrainingRows
     from affekt.training.objectives import ClassifyObjective, LogitLoss

@@ -7,7 +7,7 @@ import pytest
 
 from affekt.cli.runs import command_line, show_metrics
 from affekt.errors import RecipeError, UsageError
-from affekt.recipe.sections import read_recipe
+from affekt.recipe.read import read_recipe
 from affekt.runs.compare import differences, label_differences, pair
 from affekt.runs.folder import read_run
 from affekt.training.run import train as run_training

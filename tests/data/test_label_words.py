@@ -8,7 +8,7 @@ import pytest
 from affekt.data.known import DATASETS
 from affekt.data.label_words import LABEL_WORDS, check_choice, label_words
 from affekt.errors import RecipeError
-from affekt.recipe.sections import parse_recipe, read_recipe
+from affekt.recipe.read import parse_recipe, read_recipe
 
 EMOTIONS = DATASETS["semeval2018-ec-en"].labels
 TOXIC = DATASETS["jigsaw-toxic-subset"].labels

@@ -15,7 +15,7 @@ from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.pretrained import KNOWN
 from affekt.errors import AffektError, ModelError
 from affekt.inference.model import load
-from affekt.recipe.sections import parse_recipe, read_recipe
+from affekt.recipe.read import parse_recipe, read_recipe
 from affekt.training.build import build_encoder, build_network
 from affekt.training.run import fit_model
 

@@ -11,14 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.errors import RecipeError
-from affekt.recipe.sections import (
-    Classify,
-    LabelAware,
-    Recipe,
-    SupervisedContrastive,
-    parse_recipe,
-    read_recipe,
-)
+from affekt.recipe.objectives import Classify, LabelAware, SupervisedContrastive
+from affekt.recipe.read import parse_recipe, read_recipe
+from affekt.recipe.sections import Recipe
 
 BUNDLED = sorted(
     entry.name.removesuffix(".yaml")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import UsageError
-from affekt.recipe.sections import parse_recipe
+from affekt.recipe.read import parse_recipe
 from affekt.text.synonyms import replace_words, synonym_groups
 from affekt.training.views import view_texts
 

@@ -116,7 +116,7 @@ def train_and_die(
         count: Of the moment.
         say: Hears the log.
     """
-    from affekt.recipe.sections import parse_recipe
+    from affekt.recipe.read import parse_recipe
     from affekt.recipe.yaml import load_yaml
     from affekt.training import checkpoint, folder
     from affekt.training.run import Listener, train

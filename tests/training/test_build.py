@@ -13,7 +13,8 @@ from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.errors import AffektError, DataError, ModelError, RecipeError
 from affekt.networks.heads.classification import ClassificationHead, LinearHead
 from affekt.networks.heads.label_span import LabelSpanHead
-from affekt.recipe.sections import DataSpec, EncoderSpec, Recipe
+from affekt.recipe.parts import EncoderSpec
+from affekt.recipe.sections import DataSpec, Recipe
 from affekt.training.build import (
     build_encoder,
     build_network,

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 from affekt.errors import ModelError, UsageError
 from affekt.inference.model import Model
-from affekt.recipe.sections import Classify, Recipe, TrainingSpec
+from affekt.recipe.objectives import Classify
+from affekt.recipe.sections import Recipe, TrainingSpec
 from affekt.training.checkpoint import FILE, Checkpoints, Progress
 from affekt.training.objectives import ClassifyObjective, LogitLoss
 from affekt.training.optimizer import build_optimizers

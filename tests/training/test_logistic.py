@@ -17,7 +17,7 @@ from affekt.encoders.bag import TfidfEncoder
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
-from affekt.recipe.sections import Logistic
+from affekt.recipe.objectives import Logistic
 from affekt.training.logistic import fit_logistic
 
 TEXTS = [

@@ -13,7 +13,8 @@ from torch import Tensor
 from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.networks.network import Network
-from affekt.recipe.sections import Classify, Recipe
+from affekt.recipe.objectives import Classify
+from affekt.recipe.sections import Recipe
 from affekt.training import loop as looping
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.loop import Loop, TrainingRows, count_steps, epoch_batches, share_of

@@ -10,7 +10,8 @@ from torch.nn import functional
 from affekt import losses
 from affekt.errors import RecipeError, UsageError
 from affekt.networks.network import Network
-from affekt.recipe.sections import Classify, Logistic, Recipe
+from affekt.recipe.objectives import Classify, Logistic
+from affekt.recipe.sections import Recipe
 from affekt.training import objectives
 from affekt.training.objectives import (
     Inputs,

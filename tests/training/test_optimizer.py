@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from affekt.encoders.bag import TfidfEncoder
 from affekt.errors import UsageError
 from affekt.networks.network import Network
-from affekt.recipe.sections import Classify, TrainingSpec
+from affekt.recipe.objectives import Classify
+from affekt.recipe.sections import TrainingSpec
 from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, build_objective, total
 from affekt.training.optimizer import (
     RowAdamW,

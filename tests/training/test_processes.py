@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from affekt.recipe.sections import Classify
+from affekt.recipe.objectives import Classify
 from affekt.training.objectives import LogitLoss, Objective, build_objective, total
 from affekt.training.processes import from_leader, gathered, join_processes, leads, several
 from training.apart import together

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from affekt.errors import DataError, RecipeError, UsageError
-from affekt.recipe.sections import read_recipe
+from affekt.recipe.read import read_recipe
 from affekt.training.checkpoint import FILE
 from affekt.training.folder import RunFolder
 from affekt.training.run import Listener, fit_model, train

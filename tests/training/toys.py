@@ -11,7 +11,8 @@ from affekt.encoders import Batch, Encoded
 from affekt.networks.heads.classification import ClassificationHead
 from affekt.networks.heads.projection import Projection
 from affekt.networks.network import Network
-from affekt.recipe.sections import Recipe, parse_recipe
+from affekt.recipe.read import parse_recipe
+from affekt.recipe.sections import Recipe
 
 WORDS = 30
 TEXTS = ["so happy", "very very sad", "angry at all of it", "happy and sad", "what", "love love love it so"]

@@ -23,7 +23,7 @@ def demo(
     """Train on the bundled sample, write a report, predict three texts."""
     from affekt.cli.runs import command_line, show_metrics
     from affekt.inference.model import load
-    from affekt.recipe.sections import read_recipe
+    from affekt.recipe.read import read_recipe
     from affekt.report.run import write_report
     from affekt.training.run import Listener, train
 

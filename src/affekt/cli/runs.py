@@ -25,7 +25,7 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
 ) -> None:
     """Train what a recipe says into a run folder."""
-    from affekt.recipe.sections import read_recipe
+    from affekt.recipe.read import read_recipe
 
     parsed = read_recipe(recipe, tuple(set_ or ()))  # its faults are said before torch is loaded
     from affekt.training.processes import leads

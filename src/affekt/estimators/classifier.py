@@ -23,16 +23,16 @@ from affekt.encoders.pretrained import DEFAULT
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.estimators.data import InputError, faults_as_values, label_rows, read_labels, read_texts
 from affekt.estimators.recipe import (
-    CLASSIFYING,
     RecipeLike,
     merged,
     recipe_content,
     said,
-    trains_classifier,
     with_encoder,
 )
 from affekt.inference.model import Model, load
-from affekt.recipe.sections import Recipe, parse_recipe
+from affekt.recipe.objectives import OBJECTIVE_SECTIONS
+from affekt.recipe.read import parse_recipe
+from affekt.recipe.sections import Recipe
 from affekt.training.run import Listener, fit_model
 
 Floats = npt.NDArray[np.float32]
@@ -167,14 +167,19 @@ class EmotionClassifier(_PickledAsFolder, ClassifierMixin, BaseEstimator):  # ty
                 "seed": self.seed,
             },
         }))  # fmt: skip
-        objective = content.get("objective", {})
-        if isinstance(objective, Mapping) and objective.get("kind") == "supervised-contrastive":
-            content["objective"] = {"classification": 1.0, **objective}
+        able = {
+            kind: how
+            for kind, section in OBJECTIVE_SECTIONS.items()
+            if (how := section.to_classify) is not None
+        }
+        objective = content.get("objective")
+        if isinstance(objective, Mapping) and objective.get("kind") in able:
+            content["objective"] = {**able[objective["kind"]], **objective}
         recipe = parse_recipe(content, source=type(self).__name__)
-        if not trains_classifier(recipe.objective):
+        if not recipe.objective.classifies:
             raise UsageError(
                 f"objective {recipe.objective.kind!r} trains no classifier; "
-                f"{', '.join(CLASSIFYING)} do, and EmotionEmbedder is for the others."
+                f"{', '.join(able)} do, and EmotionEmbedder is for the others."
             )
         return recipe
 
@@ -301,7 +306,7 @@ class EmotionEmbedder(
         return self
 
     def _corpus(self, texts: list[str], y: Any, recipe: Recipe) -> Corpus:
-        if recipe.objective.kind == "contrastive-unsupervised":
+        if not recipe.objective.needs_labels:
             return Corpus.build(texts, name="texts", split="train")
         return read_labels(y).corpus(texts).require_classes()
 

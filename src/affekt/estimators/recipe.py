@@ -7,11 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from affekt.errors import UsageError
-from affekt.recipe.sections import Recipe, parse_recipe, read_recipe
+from affekt.recipe.read import parse_recipe, read_recipe
+from affekt.recipe.sections import Recipe
 
 RecipeLike = str | Path | Mapping[str, Any] | Recipe
-
-CLASSIFYING = ("classify", "logistic", "label-aware", "supervised-contrastive")  # the last if told so
 
 _PRETRAINED = ("transformer", "charbert")  # kinds of encoders that have a name
 _FITTED = ("bilstm", "word-cnn", "character-cnn", "tfidf", "word-average")  # kinds made from training texts
@@ -67,7 +66,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def _same_kind(key: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    plain = {"encoder": "transformer", "objective": "classify"}.get(key)
+    plain = {"encoder": "transformer", "objective": Recipe.model_fields["objective"].default.kind}.get(key)
     was = before.get("kind", plain)
     return plain is None or value.get("kind", was) == was
 
@@ -76,8 +75,3 @@ def said(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested dicts without what is None, and without sections that then hold nothing."""
     nested = {key: said(value) if isinstance(value, Mapping) else value for key, value in changes.items()}
     return {key: value for key, value in nested.items() if value is not None and value != {}}
-
-
-def trains_classifier(objective: Any) -> bool:
-    """Whether the objective section of a recipe trains a head that predicts labels."""
-    return objective.kind in CLASSIFYING[:-1] or getattr(objective, "classification", 0) > 0

@@ -25,15 +25,9 @@ from affekt.networks.heads.classification import set_bias_to_prior
 from affekt.networks.heads.label_span import LabelSpanHead
 from affekt.networks.heads.projection import Projection
 from affekt.networks.network import Network, build_head
-from affekt.recipe.sections import (
-    ClassifyLoss,
-    DataSpec,
-    EncoderSpec,
-    HeadSpec,
-    LabelAware,
-    ProjectionSpec,
-    Recipe,
-)
+from affekt.recipe.objectives import ClassifyLoss
+from affekt.recipe.parts import EncoderSpec, HeadSpec
+from affekt.recipe.sections import DataSpec, Recipe
 from affekt.text import normalize
 from affekt.training.objectives import LogitLoss, Objective, build_objective
 
@@ -227,11 +221,10 @@ def build_network(recipe: Recipe, train: Corpus) -> Network:
     torch.manual_seed(recipe.training.seed)
     encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.seed)
     objective = recipe.objective
-    classifies = objective.kind in {"classify", "label-aware"} or getattr(objective, "classification", 0) > 0
-    network = _with_head(encoder, recipe.head, train) if classifies else Network(encoder)
-    projection: ProjectionSpec | None = getattr(objective, "projection", None)
-    if projection is not None:
-        network.projection = Projection(encoder.dimension, **projection.model_dump())
+    has_head = objective.classifies and objective.by_gradients
+    network = _with_head(encoder, recipe.head, train) if has_head else Network(encoder)
+    if objective.space is not None:
+        network.projection = Projection(encoder.dimension, **objective.space.model_dump())
     return network
 
 
@@ -263,20 +256,21 @@ def objective_for(
     )
 
     def weighting() -> Network:
-        if not isinstance(spec, LabelAware):
-            raise TypeError("only a label-aware objective has a weighting network")
+        if spec.weighting_network is None:
+            raise TypeError(f"a {spec.kind} objective has no weighting network")
+        encoder_spec, head_spec = spec.weighting_network
         texts = weighting_train or train
-        encoder = _training_encoder(recipe, spec.weighting, texts, recipe.training.seed + 1)
-        return _with_head(encoder, spec.weighting_head, texts)
+        encoder = _training_encoder(recipe, encoder_spec, texts, recipe.training.seed + 1)
+        return _with_head(encoder, head_spec, texts)
 
     return build_objective(spec, network, loss, weighting)
 
 
 def weighting_texts(recipe: Recipe, train: Corpus) -> Corpus | None:
     """The training texts as Ψ reads them, from the raw ones; None unless its normalisation is another."""
-    if not isinstance(recipe.objective, LabelAware):
+    if recipe.objective.weighting_network is None:
         return None
-    style = style_of(recipe, recipe.objective.weighting)
+    style = style_of(recipe, recipe.objective.weighting_network[0])
     return None if style == style_of(recipe) else normalised(train, style)
 
 

@@ -1,5 +1,6 @@
 """Logistic regression on frozen vectors (row C2) or TF-IDF: fitted by scikit-learn, kept as a linear head."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads.classification import LinearHead
 from affekt.networks.network import Network
-from affekt.recipe.sections import Logistic
+from affekt.recipe.objectives import Logistic
 
 
 def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
@@ -68,3 +69,6 @@ def _sigmoids(
         fitted = clone(regression).fit(features, column)
         coefficients[label], intercepts[label] = fitted.coef_[0], fitted.intercept_[0]
     return coefficients, intercepts
+
+
+FITTED: dict[str, Callable[..., LinearHead]] = {"logistic": fit_logistic}  # objectives without gradients

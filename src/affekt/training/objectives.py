@@ -28,7 +28,7 @@ from affekt.losses import (
 )
 from affekt.losses.common import unit_rows, without_half
 from affekt.networks.network import Network
-from affekt.recipe.sections import (
+from affekt.recipe.objectives import (
     Classify,
     ClassifyLoss,
     Contrastive,

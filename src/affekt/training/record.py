@@ -12,7 +12,7 @@ from affekt.hardware import peak_memory_mb
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
-from affekt.recipe.sections import Recipe, Retrofit
+from affekt.recipe.sections import Recipe
 from affekt.training.build import build_network
 from affekt.training.checkpoint import Progress
 
@@ -86,7 +86,7 @@ def space_shift(
 
     The start is made again, from the same seed and the same normalised training texts.
     """
-    if not isinstance(recipe.objective, Retrofit):
+    if not recipe.objective.keeps_space:
         return None
     held_out = splits.get("test", splits["dev"])
     start = build_network(recipe, texts)

@@ -33,7 +33,8 @@ from affekt.inference.evaluate import (
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
-from affekt.recipe.sections import Classify, Logistic, Recipe, read_recipe
+from affekt.recipe.read import read_recipe
+from affekt.recipe.sections import Recipe
 from affekt.training.build import (
     build_network,
     load_splits,
@@ -45,7 +46,7 @@ from affekt.training.build import (
 from affekt.training.checkpoint import FILE, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings
 from affekt.training.folder import RunFolder
-from affekt.training.logistic import fit_logistic
+from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop, TrainingRows
 from affekt.training.processes import from_leader, join_processes, leads
 from affekt.training.record import (
@@ -183,7 +184,7 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
 
 def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Network]:
     """Return the normalised texts and the network, after seeing to what would fail only later."""
-    if recipe.objective.kind != "contrastive-unsupervised":
+    if recipe.objective.needs_labels:
         splits["train"].require_classes()
     texts = normalised(splits["train"], style_of(recipe))
     network = build_network(recipe, texts)
@@ -204,13 +205,13 @@ def _check_calibration(recipe: Recipe, train: Corpus, network: Network) -> None:
 def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network) -> None:
     """Refuse to stop early by a metric that dev will not have."""
     stopping = recipe.training.early_stopping
-    if stopping is None or isinstance(recipe.objective, Logistic):
+    if stopping is None or not recipe.objective.by_gradients:
         return
     if "dev" not in splits:
         raise UsageError("training.early_stopping needs a dev split; give one, or leave early_stopping out.")
     dev, model = splits["dev"], _model(recipe, network, splits["train"])
     few = dev.select(np.arange(min(len(dev), 200)))
-    watched = {"effective_rank"} if _is_contrastive(recipe) else set()
+    watched = {"effective_rank"} if recipe.objective.is_contrastive else set()
     for sample in (few, dev):
         known = set(dev_figures(model, sample)) | watched
         if stopping.metric in known:
@@ -270,8 +271,8 @@ def _fit(
     folder: RunFolder | None = None,
     resume: bool = False,
 ) -> tuple[Progress, Network]:
-    if isinstance(recipe.objective, Logistic):
-        return _fit_logistic(recipe, recipe.objective, texts, splits.get("dev"), network, heard)
+    if not recipe.objective.by_gradients:
+        return _fit_at_once(recipe, texts, splits.get("dev"), network, heard)
     for_weighting = weighting_texts(recipe, splits["train"])
     objective = objective_for(recipe, network, texts, for_weighting)
     others = {"weighting": for_weighting.texts} if for_weighting else {}
@@ -291,12 +292,12 @@ def _fit(
     return progress, network.eval()
 
 
-def _fit_logistic(
-    recipe: Recipe, spec: Logistic, texts: Corpus, dev: Corpus | None, network: Network, heard: Listener
+def _fit_at_once(
+    recipe: Recipe, texts: Corpus, dev: Corpus | None, network: Network, heard: Listener
 ) -> tuple[Progress, Network]:
     """Fit a head on frozen vectors, at once: the history is one entry long and has no training loss."""
     began = time.monotonic()
-    head = fit_logistic(network.encoder, texts, spec)
+    head = FITTED[recipe.objective.kind](network.encoder, texts, recipe.objective)
     seconds = time.monotonic() - began
     fitted = Network(network.encoder, head).eval()
     figures = {} if dev is None else dev_figures(_model(recipe, fitted, dev), dev)
@@ -307,15 +308,11 @@ def _fit_logistic(
     return Progress(epoch=1, step=1, history=history), fitted
 
 
-def _is_contrastive(recipe: Recipe) -> bool:
-    return not isinstance(recipe.objective, Classify | Logistic)
-
-
 def _judge(recipe: Recipe, network: Network, dev: Corpus | None) -> Callable[[], dict[str, float]]:
     """Return what gives the dev figures; with a contrastive term they tell how many directions are in use."""
     if dev is None:
         return dict
-    watched = _is_contrastive(recipe)
+    watched = recipe.objective.is_contrastive
     start = space_rank(_model(recipe, network, dev), dev) if watched else 0.0
 
     def judge() -> dict[str, float]:

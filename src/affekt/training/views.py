@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 from affekt.data.corpus import Corpus
-from affekt.recipe.sections import LabelAware, Recipe
+from affekt.recipe.sections import Recipe
 
 
 def view_texts(recipe: Recipe, train: Corpus) -> Callable[[int], dict[str, list[str]]] | None:
     """Return what makes an epoch's views, or None where the objective needs no changed texts."""
-    spec = recipe.objective
-    if not isinstance(spec, LabelAware) or spec.views != "synonym":
+    if not recipe.objective.changes_texts:
         return None
     from affekt.text.synonyms import replace_words
 

@@ -1,0 +1,87 @@
+"""The parts of a network in a recipe: encoder, head, projection; and what every section of a recipe is."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
+
+from affekt.data.label_words import check_choice
+
+DIGEST = "digest"  # what a dump is for, in its context
+
+
+class Section(BaseModel):
+    """A section of a recipe: frozen, and a key it does not know is a fault.
+
+    Attributes:
+        newer: Keys that came after recipes had been published with their digests. A digest leaves them out
+            where they have their default, so that it stays what it was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    newer: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        content: dict[str, Any] = whole(self)
+        if not isinstance(info.context, Mapping) or info.context.get("for") != DIGEST:
+            return content
+        fields = type(self).model_fields
+        plain = {key for key in self.newer if getattr(self, key) == fields[key].get_default()}
+        return {key: value for key, value in content.items() if key not in plain}
+
+
+class EncoderSpec(Section):
+    """What turns texts into vectors."""
+
+    kind: Literal[
+        "transformer", "charbert", "bilstm", "word-cnn", "character-cnn", "tfidf", "word-average"
+    ] = "transformer"
+    name: str = Field(
+        "all-MiniLM-L6-v2", description="folder, known name or Hub model; for transformer and charbert"
+    )
+    revision: str | None = None
+    pooling: Literal["cls", "mean"] = "cls"
+    max_length: int = Field(128, ge=4)
+    label_words: str | tuple[str, ...] | dict[str, str] | None = Field(
+        None,
+        description="words put before every text: labels (their names), a set such as spanish, "
+        "a list in the order of the labels, or a mapping from each label to its words",
+    )
+    vectors: str | None = Field(None, description="word vectors: a file, or a known data set of vectors")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="further options of this kind of encoder"
+    )
+
+    @field_validator("label_words", mode="before")
+    @classmethod
+    def _can_be_label_words(cls, choice: Any) -> Any:
+        return check_choice(choice)
+
+
+class HeadSpec(Section):
+    """What turns vectors into label logits."""
+
+    kind: Literal["classification", "linear", "label-span"] = "classification"
+    dropout: float = Field(0.3, ge=0, lt=1)
+    activation: Literal["tanh", "relu", "gelu"] | None = Field(
+        None, description="the encoder family's own if left out"
+    )
+    bias: Literal["prior", "zero"] = "prior"
+
+
+class ProjectionSpec(Section):
+    """The space a contrastive loss works in."""
+
+    kind: Literal["linear", "mlp"] = "mlp"
+    out: int = Field(128, ge=1)
+    hidden: int | None = Field(None, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
