@@ -113,5 +113,5 @@ def test_an_unknown_device_is_refused_with_those_that_there_are(device: str) -> 
 
 @pytest.mark.parametrize("seed", [2**31, 2**32, 2**64, -1])
 def test_a_seed_is_one_that_every_generator_takes(seed: int) -> None:
-    with pytest.raises(RecipeError, match="training.seed = "):
+    with pytest.raises(RecipeError, match="training\\.seed = "):
         parse_recipe({"name": "x", "training": {"seed": seed}})
