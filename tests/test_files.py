@@ -2,15 +2,20 @@
 
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from affekt import files
 from affekt.errors import UsageError
-from affekt.files import folder_written_aside, read_json, write_json, written_aside
+from affekt.files import folder_written_aside, read_json, recover, write_json, written_aside
 
 
 def fill(folder, **contents: str) -> None:
@@ -115,6 +120,134 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
     assert target.read_text() == "old"
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        OSError(28, os.strerror(28)),
+        Exception("No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_known_through_every_library(tmp_path, fault):
+    said = r"x: could not be written \(No space left on device\); nothing was left there"
+    for written in (written_aside, folder_written_aside):
+        with pytest.raises(UsageError, match=said), written(tmp_path / "x"):
+            raise fault
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"), [(torch.save, "the disk took only a part of it"), (save_file, "File too large")]
+)
+def test_what_a_full_disk_does_to_weights_is_one_sentence(tmp_path, write, reason):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limit[1]))
+    try:
+        with (
+            pytest.raises(UsageError, match=rf"x: could not be written \({reason}\)"),
+            written_aside(tmp_path / "x") as aside,
+        ):
+            write({"weights": torch.zeros(10_000)}, aside)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert contents(tmp_path) == {}
+
+
+def test_a_fault_that_is_not_the_disks_stays_what_it_is(tmp_path):
+    for written in (written_aside, folder_written_aside):
+        with pytest.raises(RuntimeError, match="unknown"), written(tmp_path / "x"):
+            raise RuntimeError("unknown")
+
+
+# --- what killed processes leave ----------------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from affekt import files
+stock, calls = os.replace, []
+def replace(*arguments):
+    calls.append(arguments)
+    if len(calls) == {rename}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    stock(*arguments)
+files.os.replace = replace
+with files.{written}(Path(sys.argv[1])) as aside:
+    (aside / "weights" if aside.is_dir() else aside).write_text("new")
+"""
+
+
+def killed(written: str, target, *, rename: int) -> None:
+    """Let a process write, and kill it at its first or second renaming."""
+    program = KILLED.format(written=written, rename=rename)
+    ended = subprocess.run([sys.executable, "-c", program, str(target)], check=False)
+    assert ended.returncode == -9
+
+
+def test_what_a_killed_process_left_of_a_file_goes_with_the_next_writing(tmp_path):
+    target = tmp_path / "figures.csv"
+    killed("written_aside", target, rename=1)
+    assert len(list(tmp_path.iterdir())) == 1
+    write_json(target, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.csv"]
+
+
+def test_a_folder_whose_writer_was_killed_between_its_renames_is_put_in_its_place(tmp_path):
+    target = tmp_path / "model"
+    fill(target, weights="old")
+    killed("folder_written_aside", target, rename=2)
+    assert not target.exists()
+    recover(target)
+    assert contents(target) == {"weights": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_next_saving_recovers_too_and_leaves_nothing(tmp_path):
+    target = tmp_path / "model"
+    fill(target, weights="old")
+    killed("folder_written_aside", target, rename=2)
+    with pytest.raises(ZeroDivisionError), folder_written_aside(target):
+        raise ZeroDivisionError
+    assert contents(target) == {"weights": "new"}
+    killed("folder_written_aside", target, rename=1)
+    with folder_written_aside(target) as aside:
+        fill(aside, weights="newest")
+    assert contents(target) == {"weights": "newest"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_where_only_the_old_folder_is_left_it_comes_back(tmp_path):
+    fill(tmp_path / ".model.0123456789ab.old", weights="old")
+    recover(tmp_path / "model")
+    assert contents(tmp_path / "model") == {"weights": "old"}
+
+
+def test_what_somebody_else_is_writing_stays(tmp_path):
+    with written_aside(tmp_path / "x") as aside, folder_written_aside(tmp_path / "y") as folder:
+        recover(tmp_path / "x")
+        recover(tmp_path / "y")
+        assert aside.exists()
+        assert folder.exists()
+        aside.write_text("whole")
+    assert (tmp_path / "x").read_text() == "whole"
+
+
+def test_only_names_made_here_are_taken_for_leftovers(tmp_path):
+    names = [
+        ".x.swp",
+        ".x.0123456789ab.part",
+        ".x.0123456789AB",
+        ".x.old",
+        "x.0123456789ab",
+        ".y.0123456789ab",
+    ]
+    for name in names:
+        (tmp_path / name).write_text("kept")
+    (tmp_path / ".x.aaaaaaaaaaaa").symlink_to(tmp_path / "x.0123456789ab")
+    write_json(tmp_path / "x", {})
+    assert {path.name for path in tmp_path.iterdir()} == {*names, ".x.aaaaaaaaaaaa", "x"}
+
+
 # --- folders ------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +315,30 @@ def test_a_file_is_not_replaced_by_a_folder(tmp_path):
     ):
         fill(aside, weights="new")
     assert contents(tmp_path) == {"model": "kept"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which file is meant")
+def test_what_has_its_name_is_on_the_disk(tmp_path, monkeypatch):
+    """Every file is synced before the rename, and the folder that has the new name after it."""
+    steps, sync, rename = [], os.fsync, os.replace
+
+    def noted_sync(handle):
+        steps.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        sync(handle)
+
+    def noted_rename(source, target):
+        steps.append(f"-> {target.name}")
+        rename(source, target)
+
+    monkeypatch.setattr(files.os, "fsync", noted_sync)
+    monkeypatch.setattr(files.os, "replace", noted_rename)
+    with folder_written_aside(tmp_path / "model") as aside:
+        fill(aside, weights="new")
+    assert steps == ["weights", aside.name, "-> model", tmp_path.name]
+    steps.clear()
+    with written_aside(tmp_path / "x") as aside:
+        aside.write_text("new")
+    assert steps == [aside.name, "-> x", tmp_path.name]
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------

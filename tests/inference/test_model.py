@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -392,6 +393,30 @@ def test_what_json_cannot_hold_leaves_the_old_model(saved):
     assert affekt.load(saved).about == {"name": "a run", "test": {"f1_macro": 0.5}}
 
 
+@pytest.mark.parametrize("ask", [lambda folder: folder, lambda folder: folder.parent])
+def test_a_model_whose_saving_was_killed_between_its_renames_opens_as_the_new_one(saved, ask):
+    model = affekt.load(saved)
+    model.about = {"name": "the new one"}
+    model.save(saved.with_name(".model.0123456789ab"))
+    saved.rename(saved.with_name(".model.0123456789ab.old"))
+    assert affekt.load(ask(saved)).about == {"name": "the new one"}
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("room", [100, 3_000, 20_000])  # for config.json, tokenizer.json, the weights
+def test_a_disk_that_is_full_while_saving_leaves_the_old_model(saved, room):
+    model = affekt.load(saved)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limit[1]))
+    try:
+        with pytest.raises(UsageError, match=r"model: could not be written \(File too large\); nothing was"):
+            model.save(saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert affekt.load(saved).predict(TEXTS) == model.predict(TEXTS)
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
 # --- folders that are no models -----------------------------------------------------------------------------
 
 
@@ -470,6 +495,12 @@ def test_a_file_is_no_model(tmp_path):
 @pytest.mark.parametrize("name", ["./nowhere", "runs/x/model", "~/nowhere/at/all"])
 def test_a_path_that_leads_nowhere_is_not_asked_of_the_hub(name):
     with pytest.raises(ModelError, match="no such folder"):
+        affekt.load(name)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-that-name/model", "a\0b"])
+def test_a_name_that_is_no_path_is_one_sentence(name):
+    with pytest.raises(ModelError, match="no model can be looked for there"):
         affekt.load(name)
 
 

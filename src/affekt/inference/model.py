@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 
 from affekt._version import __version__
 from affekt.decisions import Decisions
-from affekt.errors import NO_CLASSIFIER, ModelError, UsageError
-from affekt.files import CARD, folder_written_aside, read_json, write_json
+from affekt.errors import NO_CLASSIFIER, ModelError, UsageError, first_line
+from affekt.files import CARD, folder_written_aside, read_json, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime, open_encoder, open_runtime
 from affekt.text import normalize
 
@@ -199,9 +199,10 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
     """
     if not isinstance(folder, str | Path):
         raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
-    path = Path(folder).expanduser()
-    if not (path / CARD).exists() and (path / "model" / CARD).exists():
-        path = path / "model"
+    try:
+        path = _found(Path(folder).expanduser())
+    except (OSError, ValueError, RuntimeError) as fault:  # no rights, too long a name, ~nobody
+        raise ModelError(f"{folder}: no model can be looked for there ({first_line(fault)}).") from fault
     if (path / CARD).exists():
         model = _open(path)
     else:
@@ -210,6 +211,15 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
         model = Model(runtime, style=style)
     model.runtime.to(device)
     return model
+
+
+def _found(path: Path) -> Path:
+    """Return the folder of a model from it or its run folder, recovering one whose saving was killed."""
+    for place in (path, path / "model"):
+        if not place.exists():
+            recover(place.resolve())
+    inner = path / "model"
+    return inner if not (path / CARD).exists() and (inner / CARD).exists() else path
 
 
 def _refuse_what_is_no_model(path: Path, name: str) -> None:
