@@ -35,6 +35,16 @@ def bound_kernel_caches() -> None:
     os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
 
 
+def compute_alone_when_forked() -> None:
+    """Let processes forked from this one compute with one thread each, from the next fork on.
+
+    A forked process has no threads but its own, while torch would wait for those its parent had: for ever.
+    """
+    import torch
+
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
 def processor_field(name: str) -> str | None:
     """Return what Linux says of the processor under a name, such as "model name" or "cpu family"."""
     if _CPUINFO.exists():

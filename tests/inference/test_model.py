@@ -323,6 +323,28 @@ def test_a_model_without_a_projection_has_no_projected_vectors(tiny):
         affekt.load(tiny("bert")).embed(TEXTS, projected=True)
 
 
+FORKED = """
+import os, signal, sys
+import affekt, numpy as np, torch
+torch.set_num_threads(2)
+texts = ["so happy today", "i was so sad"] * 200
+model = affekt.load(sys.argv[1])
+expected = model.probabilities(texts)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    again = model.probabilities(texts), affekt.load(sys.argv[1]).probabilities(texts)
+    os._exit(0 if all(np.allclose(one, expected, atol=1e-6) for one in again) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_forked_after_predicting_predicts_too(saved):
+    """As web servers and multiprocessing do; torch alone would wait for the parent's threads for ever."""
+    done = subprocess.run([sys.executable, "-c", FORKED, str(saved)], timeout=120, check=False)
+    assert done.returncode == 0
+
+
 # --- folders ------------------------------------------------------------------------------------------------
 
 

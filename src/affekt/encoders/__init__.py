@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from affekt.hardware import bound_kernel_caches
+from affekt.hardware import bound_kernel_caches, compute_alone_when_forked
 
 bound_kernel_caches()  # here, since every product comes after this import
+compute_alone_when_forked()
 
 Batch = dict[str, torch.Tensor]
 
