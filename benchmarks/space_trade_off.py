@@ -34,8 +34,8 @@ def point_of(folder: Path) -> dict[str, Any]:
 
 def draw(points: list[dict[str, Any]], path: Path) -> None:
     """Draw the figures against Δemb, each point with its λ."""
+    from affekt.evaluation.figures import figure as known
     from affekt.report.canvas import axis_labels, picture, quiet
-    from affekt.report.names import metric_name
     from affekt.report.palette import CATEGORICAL, MARKERS
 
     with picture(path, 7.2, 4.6) as figure:
@@ -43,7 +43,7 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
         shifts = [one["mean_squared_difference"] for one in points]
         for colour, marker, name in zip(CATEGORICAL, MARKERS, DRAWN, strict=False):
             values = [one[name] for one in points]
-            ax.plot(shifts, values, marker=marker, color=colour, label=metric_name(name))
+            ax.plot(shifts, values, marker=marker, color=colour, label=known(name).title)
         for one, shift in zip(points, shifts, strict=True):
             said = "plain" if one["preservation"] is None else f"λ {one['preservation']:g}"
             ax.annotate(said, (shift, one[DRAWN[0]]), (6, -13), textcoords="offset points")

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from affekt.report import names
-from affekt.report.names import as_interval, as_number, figure_text, metric_name, ordered
+from affekt.report.names import as_interval, as_number, figure_text, ordered
 
 
 def test_the_examples_in_the_docstrings_hold():
@@ -26,10 +26,6 @@ def test_an_interval_without_limits_is_its_value():
 )
 def test_figures_have_three_decimals_and_no_false_minus(value, text):
     assert figure_text(value) == text
-
-
-def test_an_unknown_metric_loses_only_its_underscores():
-    assert metric_name("my_own_metric") == "my own metric"
 
 
 def test_main_metrics_come_first_and_the_others_keep_their_order():

@@ -296,6 +296,7 @@ def stopping(metric: str, patience: int = 2, **changes: Any) -> Recipe:
         ("f1_macro", [0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.9], 6, 3),
         ("loss", [1.0, 0.5, 0.6, 0.5, 0.1], 4, 1),  # smaller is better, and no worse is not better
         ("davies_bouldin", [2.0, 3.0, 4.0, 1.0], 3, 0),
+        ("davies_bouldin", [2.0, 0.0, 0.0, 1.0], 3, 0),  # all texts in one place: no groups at all
         ("f1_macro", [math.nan, 0.1, 0.2, 0.1, 0.1], 5, 2),
         ("f1_macro", [0.1, math.nan, math.nan, 0.9], 3, 0),
     ],

@@ -117,6 +117,15 @@ def test_an_unknown_metric_is_refused_before_training_and_leaves_no_folder(
     assert not any(line.startswith("epoch") for line in said)
 
 
+def test_a_figure_of_which_neither_more_nor_less_is_better_is_no_aim(
+    tmp_path: Path, tiny: Tiny, sample: Data
+) -> None:
+    recipe = run_recipe(tiny("bert"), sample, training={"early_stopping": {"metric": "f1_std"}})
+    with pytest.raises(UsageError, match="no aim: f1_std is better neither when higher nor when lower"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("objective", "metric"),
     [

@@ -166,10 +166,10 @@ def _duration(seconds: float) -> str:
 
 def figure(name: str, value: Any) -> str:
     """A figure as it is shown: a count whole, a number, or a value with its interval."""
-    from affekt.report.names import COUNTS
+    from affekt.evaluation.figures import figure as known
 
     content = value if isinstance(value, dict) else {"value": value}
-    return f"{content['value']:,.0f}" if name in COUNTS else interval(content)
+    return f"{content['value']:,.0f}" if known(name).form == "count" else interval(content)
 
 
 def interval(figure: dict[str, float] | None) -> str:

@@ -9,8 +9,6 @@ import typer
 
 from affekt.cli import console
 
-_SHOWN = ("f1_macro", "f1_micro", "accuracy", "jaccard", "precision_macro", "recall_macro")
-
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
@@ -52,7 +50,8 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
-    from affekt.report.judged import SPACE_FIGURES, judged_split, space_figures
+    from affekt.evaluation.figures import MAIN, SPACE
+    from affekt.report.judged import judged_split, space_figures
 
     if as_json:
         console.result_json(metrics)
@@ -60,11 +59,11 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
     judged = judged_split(metrics)
     ways = metrics.get(judged) or {}
     if ways:
-        rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in _SHOWN]
+        rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in MAIN]
         heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
         console.table(heading, ["figure", *(_way(way, metrics) for way in ways)], rows)
     space = space_figures(metrics)
-    rows = [[name, console.figure(name, space[name])] for name in SPACE_FIGURES if name in space]
+    rows = [[name, console.figure(name, space[name])] for name in SPACE if name in space]
     if rows:
         size = f", n = {space['n']['value']:,}" if "n" in space else ""
         console.table(f"the space: {judged}{size}", ["figure", "value"], rows)
@@ -103,12 +102,12 @@ def compare(
 
 
 def _show_spaces(spaces: dict[str, dict[str, Any]]) -> None:
-    from affekt.report.judged import SPACE_FIGURES
+    from affekt.evaluation.figures import SPACE
 
     spaces = {name: space for name, space in spaces.items() if space}
     rows = [
         [name, *(console.figure(name, space[name]) if name in space else "–" for space in spaces.values())]
-        for name in ("n", "dimension", *SPACE_FIGURES)
+        for name in ("n", "dimension", *SPACE)
         if any(name in space for space in spaces.values())
     ]
     if rows:

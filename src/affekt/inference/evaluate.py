@@ -9,6 +9,7 @@ from affekt import evaluation
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import DataError
+from affekt.evaluation.figures import figure
 from affekt.inference.model import Model
 
 SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval", "space_intervals")
@@ -18,7 +19,6 @@ SPACE_RESAMPLES = 200  # for the intervals of final figures
 _SPACE_ROWS = 20_000
 _SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
 _RANK_ROWS = 1_000  # of which the effective rank is taken after every epoch
-_NO_AIMS = {"n", "dimension", "clusters", "clusters_found"}  # said beside figures, and nothing to stop by
 
 
 def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
@@ -26,7 +26,7 @@ def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
     if model.decisions is None:
         figures = space_figures(model, dev if dev.single_label else dev.single_rows())
         flat = {**figures.get("clustering", {}), **figures.get("retrieval", {})}
-        return {name: value for name, value in flat.items() if name not in _NO_AIMS}
+        return {name: value for name, value in flat.items() if figure(name).better}
     logits = model.logits(dev.texts)
     probabilities = model.decisions.probabilities(logits)
     figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)

@@ -2,9 +2,11 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.files import written_aside
 from affekt.report import figures
 from affekt.report.compared import Comparison, Difference
@@ -22,12 +24,8 @@ from affekt.report.html import (
     table,
     tag,
 )
-from affekt.report.judged import SPACE_FIGURES, judged_split, space_figures
+from affekt.report.judged import judged_split, space_figures
 from affekt.report.names import (
-    COUNTS,
-    LOWER_IS_BETTER,
-    MAIN_METRICS,
-    NEITHER_IS_BETTER,
     Interval,
     as_interval,
     as_number,
@@ -35,7 +33,6 @@ from affekt.report.names import (
     duration_text,
     figure_text,
     held_labels,
-    metric_name,
     ordered,
     probability_text,
     size_text,
@@ -144,7 +141,7 @@ def _figures_section(named: Named) -> Section | None:
 
 
 def _space_section(named: Named) -> Section | None:
-    shown = ("n", "dimension", *SPACE_FIGURES)
+    shown = ("n", "dimension", *SPACE)
     found = {name: space_figures(run.metrics) for name, run in named.items()}
     sides = {name: {key: space[key] for key in shown if key in space} for name, space in found.items()}
     sides = {name: side for name, side in sides.items() if side}
@@ -162,10 +159,10 @@ def _space_section(named: Named) -> Section | None:
 
 def _drawn(sides: Mapping[str, Mapping[str, Any]], *, single_label: bool) -> Markup:
     known = dict.fromkeys(key for side in sides.values() for key in side)
-    keys = [key for key in ordered(known, single_label=single_label) if key in MAIN_METRICS][:6]
+    keys = [key for key in ordered(known, single_label=single_label) if key in MAIN][:6]
     rows = {key: {name: as_interval(side.get(key)) for name, side in sides.items()} for key in keys}
     measured = {
-        metric_name(key): {name: value for name, value in row.items() if value is not None}
+        figure(key).title: {name: value for name, value in row.items() if value is not None}
         for key, row in rows.items()
         if any(row.values())
     }
@@ -183,24 +180,18 @@ def _side_by_side(sides: Mapping[str, Mapping[str, Any]], name: str, *, single_l
     for key in ordered(keys, single_label=single_label):
         values = [as_interval(side.get(key)) for side in sides.values()]
         if any(value is not None for value in values):
-            best = _best(values, key)
-            rows.append([metric_name(key), *(_figure(key, value, bold=value == best) for value in values)])
+            best = figure(key).best(value[0] for value in values if value is not None)
+            bold = [value is not None and value[0] == best for value in values]
+            rows.append([figure(key).title, *map(partial(_figure, key), values, bold)])
     return table(
         [Column("Figure"), *(Column(side, numeric=True) for side in sides)], rows, name=f"Figures, {name}"
     )
 
 
-def _best(values: Sequence[Interval | None], key: str) -> Interval | None:
-    known = [value for value in values if value is not None]
-    if key in NEITHER_IS_BETTER or len({value[0] for value in known}) < 2:
-        return None
-    return min(known) if key in LOWER_IS_BETTER else max(known)
-
-
-def _figure(key: str, value: Interval | None, *, bold: bool) -> Cell:
+def _figure(key: str, value: Interval | None, bold: bool) -> Cell:
     if value is None:
         return Cell("–")
-    if key in COUNTS:
+    if figure(key).form == "count":
         return Cell(count_text(value[0]), classes="best" if bold else "")
     span = f"{figure_text(value[1])} to {figure_text(value[2])}" if value[1] != value[2] else ""
     return Cell(
@@ -232,7 +223,7 @@ def _differences(of: Difference, first: str, other: str) -> Markup:
         span = f"{_signed(one['low'])} to {_signed(one['high'])}"
         rows.append(
             [
-                metric_name(metric),
+                figure(metric).title,
                 _signed(one["difference"]),
                 span,
                 figure_text(one["p"]),

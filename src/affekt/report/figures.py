@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.ticker import MaxNLocator
 
+from affekt.evaluation import figures as known
 from affekt.evaluation.arrays import Floats
 from affekt.report.canvas import (
     FAINT,
@@ -26,7 +27,6 @@ from affekt.report.canvas import (
     title,
 )
 from affekt.report.heat import heat_map
-from affekt.report.names import MAIN_METRICS, metric_name
 from affekt.report.palette import (
     BLUE,
     CATEGORICAL,
@@ -117,8 +117,8 @@ def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
 
 def _main(metrics: Mapping[str, list[float]], most: int = 6) -> Mapping[str, list[float]]:
     """Return the metrics worth a line where there are more than can be told apart."""
-    first = [name for name in MAIN_METRICS if name in metrics]
-    rest = [name for name in metrics if name not in MAIN_METRICS]
+    first = [name for name in known.MAIN if name in metrics]
+    rest = [name for name in metrics if name not in known.MAIN]
     return {name: metrics[name] for name in (first + rest)[:most]}
 
 
@@ -131,7 +131,7 @@ def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) 
         ax.plot(
             x,
             values,
-            label=plain(metric_name(name), LONGEST_LABEL),
+            label=plain(known.figure(name).title, LONGEST_LABEL),
             color=CATEGORICAL[i % len(CATEGORICAL)],
             marker=MARKERS[i % len(MARKERS)],
             linestyle=_LINES[i // 2 % len(_LINES)],

@@ -5,22 +5,6 @@ from typing import Any
 
 Metrics = dict[str, Any]
 
-SPACE_FIGURES = (
-    "silhouette",
-    "davies_bouldin",
-    "ami",
-    "ari",
-    "fms",
-    "v_measure",
-    "mrr",
-    "precision_at_1",
-    "map_at_r",
-    "overlap_map_at_r",
-    "overlap_ndcg_at_10",
-    "mean_squared_difference",
-    "mean_cosine",
-)
-
 
 def judged_split(metrics: Metrics) -> str:
     """Return the split that a run's final figures are of: test where it was read, else dev.

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from affekt.evaluation.arrays import Floats
+from affekt.evaluation.figures import figure
 from affekt.report.html import Cell, Column, Markup, Section, bars, facts, join, picture, table, tag
-from affekt.report.names import as_number, count_text, figure_text, held_labels, metric_name, probability_text
+from affekt.report.names import as_number, count_text, figure_text, held_labels, probability_text
 from affekt.report.pictures import BINS
 from affekt.report.sections import Pictures
 from affekt.report.statistics import Mistake, shares, wrongly_given, wrongly_missed
@@ -117,7 +118,7 @@ def _calibration_table(measured: Mapping[str, Any]) -> Markup:
         key for stage in stages.values() for key in stage if as_number(stage[key]) is not None
     )
     rows = [
-        [metric_name(key), *(f"{as_number(stage.get(key)) or 0:.4f}" for stage in stages.values())]
+        [figure(key).title, *(f"{as_number(stage.get(key)) or 0:.4f}" for stage in stages.values())]
         for key in keys
     ]
     columns = [Column("Lower is better"), *(Column(f"{name} calibration", numeric=True) for name in stages)]

@@ -1,94 +1,12 @@
-"""What people call the figures, and how figures, counts and times are written."""
+"""How figures, counts and times are written, and in which order figures stand."""
 
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-NAMES = {
-    "f1_macro": "Macro F1",
-    "f1_micro": "Micro F1",
-    "f1_weighted": "Weighted F1",
-    "f1_std": "F1 spread over labels",
-    "f1": "F1",
-    "accuracy": "Accuracy",
-    "jaccard": "Jaccard",
-    "jaccard_empty_zero": "Jaccard, empty rows 0",
-    "hamming": "Wrong entries (Hamming)",
-    "precision_macro": "Macro precision",
-    "precision_micro": "Micro precision",
-    "recall_macro": "Macro recall",
-    "recall_micro": "Micro recall",
-    "kappa": "Cohen’s kappa",
-    "mcc": "Matthews correlation",
-    "never_predicted": "Labels never predicted",
-    "average_precision_macro": "Macro average precision",
-    "roc_auc_macro": "Macro ROC AUC",
-    "ece": "Calibration error (ECE)",
-    "ece_macro": "Calibration error, mean over labels",
-    "mce": "Largest calibration gap",
-    "brier": "Brier score",
-    "silhouette": "Silhouette",
-    "silhouette_labels": "Silhouette of the true labels",
-    "davies_bouldin": "Davies–Bouldin",
-    "davies_bouldin_labels": "Davies–Bouldin of the true labels",
-    "ami": "Adjusted mutual information",
-    "ari": "Adjusted Rand index",
-    "fms": "Fowlkes–Mallows",
-    "v_measure": "V-measure",
-    "mrr": "Mean reciprocal rank",
-    "precision_at_1": "Precision at 1",
-    "map_at_r": "MAP@R",
-    "ndcg_at_10": "nDCG@10",
-    "overlap_map_at_r": "MAP@R, any shared label",
-    "overlap_ndcg_at_10": "nDCG@10, any shared label",
-    "mean_squared_difference": "Space shift (Δemb)",
-    "mean_cosine": "Cosine to the starting encoder",
-    "effective_rank": "Effective rank",
-    "n": "Rows",
-    "clusters": "Clusters asked for",
-    "clusters_found": "Clusters found",
-    "dimension": "Dimensions",
-}
-
-COUNTS = frozenset({"n", "clusters", "clusters_found", "dimension", "never_predicted"})
-NEITHER_IS_BETTER = frozenset({"f1_std", "n", "clusters", "dimension"})
-
-# with one label per text these only say accuracy again
-SAYS_ACCURACY = frozenset(
-    {"f1_micro", "precision_micro", "recall_micro", "jaccard", "jaccard_empty_zero", "hamming"}
-)
-
-# in this order they head tables and charts
-MAIN_METRICS = (
-    "f1_macro",
-    "f1_micro",
-    "accuracy",
-    "jaccard",
-    "f1_weighted",
-    "precision_macro",
-    "recall_macro",
-)
-
-LOWER_IS_BETTER = frozenset(
-    {
-        "brier",
-        "davies_bouldin",
-        "davies_bouldin_labels",
-        "ece",
-        "ece_macro",
-        "hamming",
-        "mce",
-        "mean_squared_difference",
-        "never_predicted",
-    }
-)
+from affekt.evaluation.figures import MAIN, figure
 
 Interval = tuple[float, float, float]  # value, low, high
-
-
-def metric_name(key: str) -> str:
-    """Return what people call a figure; an unknown key loses its underscores."""
-    return NAMES.get(key, key.replace("_", " "))
 
 
 def held_labels(held: Any, labels: Sequence[str]) -> str:
@@ -105,8 +23,8 @@ def ordered(keys: Iterable[str], *, single_label: bool = False) -> list[str]:
 
     With one label per text, figures that only say accuracy again are left out.
     """
-    told = [key for key in keys if not (single_label and key in SAYS_ACCURACY)]
-    return [key for key in MAIN_METRICS if key in told] + [key for key in told if key not in MAIN_METRICS]
+    told = [key for key in keys if not (single_label and figure(key).says_accuracy)]
+    return [key for key in MAIN if key in told] + [key for key in told if key not in MAIN]
 
 
 def as_number(value: Any) -> float | None:

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from affekt.evaluation import calibration
+from affekt.evaluation.figures import figure
 from affekt.report import figures
-from affekt.report.names import as_interval, metric_name, ordered
+from affekt.report.names import as_interval, ordered
 from affekt.report.statistics import raw_probabilities, shares
 from affekt.runs.folder import RunFolder
 
@@ -66,14 +67,14 @@ def _figures(run: RunFolder, path: Path) -> bool:
     measured = {}
     for key in keys:
         values = {choice_name(name, run): as_interval(choice.get(key)) for name, choice in choices.items()}
-        measured[metric_name(key)] = {name: value for name, value in values.items() if value is not None}
+        measured[figure(key).title] = {name: value for name, value in values.items() if value is not None}
     measured = {name: row for name, row in measured.items() if row}
     theirs: dict[str, dict[str, float]] = {}
     for entry in published:
         whose = str(entry.get("encoder") or "")
         if entry.get("thresholds") and not run.single_label:
             whose = f"{whose}, {entry['thresholds']}"
-        theirs.setdefault(metric_name(entry["metric"]), {})[whose] = entry["value"]
+        theirs.setdefault(figure(entry["metric"]).title, {})[whose] = entry["value"]
     if measured:
         figures.intervals(measured, path, theirs)
     return bool(measured)

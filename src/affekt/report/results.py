@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from affekt.evaluation.figures import HEADLINES, figure
 from affekt.report.html import (
     Cell,
     Column,
@@ -16,23 +17,16 @@ from affekt.report.html import (
 )
 from affekt.report.judged import space_part
 from affekt.report.names import (
-    COUNTS,
     Interval,
     as_interval,
     as_number,
     count_text,
     figure_text,
-    metric_name,
     ordered,
 )
 from affekt.report.pictures import choice_name, figures_of, fitted_thresholds
 from affekt.report.sections import Pictures
 from affekt.runs.folder import RunFolder
-
-_TILES = {
-    True: ("accuracy", "f1_macro", "f1_weighted"),
-    False: ("f1_macro", "f1_micro", "jaccard", "accuracy"),
-}
 
 
 def figures_section(run: RunFolder, pictures: Pictures) -> Section | None:
@@ -69,7 +63,7 @@ def figures_section(run: RunFolder, pictures: Pictures) -> Section | None:
 def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> Markup:
     choice = "fitted" if "fitted" in choices else next(iter(choices))
     tiles = []
-    for key in _TILES[run.single_label]:
+    for key in HEADLINES[run.single_label]:
         value = as_interval(choices[choice].get(key))
         if value is not None:
             more = [
@@ -80,7 +74,7 @@ def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> Markup:
             tiles.append(
                 tag(
                     "li",
-                    tag("span", metric_name(key), class_="name"),
+                    tag("span", figure(key).title, class_="name"),
                     tag("span", figure_text(value[0]), class_="value"),
                     join(more),
                 )
@@ -131,7 +125,7 @@ def _figures_table(
     for key in ordered(known, single_label=run.single_label):
         values = [as_interval(choice.get(key)) for choice in choices.values()]
         if any(value is not None for value in values):
-            row: list[str | Cell] = [metric_name(key), *(_value_cell(key, value) for value in values)]
+            row: list[str | Cell] = [figure(key).title, *(_value_cell(key, value) for value in values)]
             if len(columns) > len(row):
                 row.append(_published_cell(theirs.get(key, [])))
             rows.append(row)
@@ -145,7 +139,7 @@ def _published_cell(said: Sequence[str]) -> Cell:
 def _value_cell(key: str, value: Interval | None) -> Cell:
     if value is None:
         return Cell("–")
-    if key in COUNTS:
+    if figure(key).form == "count":
         return Cell(count_text(value[0]))
     return Cell(join([figure_text(value[0]), " ", tag("span", _range(value), class_="range")]))
 
@@ -253,6 +247,6 @@ def _plain_figures(run: RunFolder, part: Mapping[str, Any], name: str) -> Markup
     for key in keys:
         values = [as_interval(side.get(key)) for side in sides.values()]
         if any(value is not None for value in values):
-            row: list[str | Cell] = [metric_name(key), *(_value_cell(key, value) for value in values)]
+            row: list[str | Cell] = [figure(key).title, *(_value_cell(key, value) for value in values)]
             rows.append(row if len(columns) == len(row) else [*row, _published_cell(theirs[key])])
     return table(columns, rows, name=name)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from affekt.evaluation.figures import figure
 from affekt.report.html import Cell, Column, Markup, Section, facts, join, picture, table, tag
 from affekt.report.names import (
     as_number,
     count_text,
     duration_text,
     figure_text,
-    metric_name,
     ordered,
     size_text,
 )
@@ -143,9 +143,9 @@ def learning_section(run: RunFolder, pictures: Pictures) -> Section | None:
     terms = list(parts) if len(parts) > 1 else []
     names = [
         "Train loss",
-        *map(metric_name, terms),
+        *(figure(key).title for key in terms),
         "Dev loss",
-        *(metric_name(key) for key in keys),
+        *(figure(key).title for key in keys),
         "Learning rate",
         "Time",
     ]

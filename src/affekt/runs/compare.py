@@ -8,14 +8,11 @@ import numpy as np
 from affekt.evaluation import paired_bootstrap
 from affekt.evaluation.arrays import Floats
 from affekt.evaluation.counts import columns, label_figures
+from affekt.evaluation.figures import HEADLINES
 from affekt.evaluation.intervals import percentile_limits, resampled_counts
 from affekt.runs.folder import Predictions, RunFolder
 
 RESAMPLES = 1000
-_METRICS = {
-    True: ("accuracy", "f1_macro", "f1_weighted"),
-    False: ("f1_macro", "f1_micro", "jaccard", "accuracy"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +93,7 @@ def differences(of: Pair) -> dict[str, dict[str, float]]:
             single_label=of.single_label,
             resamples=RESAMPLES,
         )
-        for metric in _METRICS[of.single_label]
+        for metric in HEADLINES[of.single_label]
     }
 
 

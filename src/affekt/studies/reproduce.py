@@ -13,22 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import UsageError
+from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.files import written_aside
-from affekt.report.judged import SPACE_FIGURES, Metrics, judged_split, space_by_name, space_figures
-from affekt.report.names import COUNTS, SAYS_ACCURACY
+from affekt.report.judged import Metrics, judged_split, space_by_name, space_figures
 from affekt.studies.kept import group_of, keep_runs, read_kept
 from affekt.studies.spaces import write_spaces
-
-_CLASSIFIER = (
-    "f1_macro",
-    "f1_micro",
-    "f1_weighted",
-    "jaccard",
-    "accuracy",
-    "precision_macro",
-    "recall_macro",
-    "never_predicted",
-)
 
 
 def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
@@ -145,7 +134,7 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
                 said = [one for one in of_way if one["metric"] == metric]
                 unsaid = [one for one in unsaid if one not in said]
                 lines.append(_line(metric + _where(way, first), figures, said))
-    for metric in SPACE_FIGURES:
+    for metric in SPACE:
         figures = [space_figures(metrics).get(metric) for metrics in runs]
         if all(figures):
             said = [one for one in unsaid if one["metric"] == metric]
@@ -160,8 +149,8 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
 
 def _told(metrics: Metrics, published: list[Any]) -> list[str]:
     """Return the classifier's figures to show; with one label per text some only say accuracy again."""
-    repeated = SAYS_ACCURACY if metrics["data"]["single_label"] else ()
-    own = [metric for metric in _CLASSIFIER if metric not in repeated]
+    single = metrics["data"]["single_label"]
+    own = [key for key in (*MAIN, "never_predicted") if not (single and figure(key).says_accuracy)]
     return list(dict.fromkeys((*own, *(one["metric"] for one in published))))
 
 
@@ -175,7 +164,7 @@ def _line(name: str, figures: list[Any], published: list[Any]) -> str:
     """Write a table's line of one metric; its name may be followed by how was decided."""
 
     def written(value: float) -> str:
-        if name.split()[0] in COUNTS:
+        if figure(name.split()[0]).form == "count":
             return f"{value:.1f}".removesuffix(".0")  # a mean over seeds may be no whole number
         return f"{value:.3f}"
 

@@ -7,23 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from affekt.evaluation.figures import SPACE, figure
 from affekt.files import written_aside
 from affekt.report.judged import Metrics, judged_split, space_by_name
 from affekt.studies.kept import group_of
 
-_SHOWN = {
-    "silhouette": "silhouette",
-    "davies_bouldin": "Davies-Bouldin",
-    "ami": "AMI",
-    "ari": "ARI",
-    "fms": "FMS",
-    "v_measure": "V-measure",
-    "mrr": "MRR",
-    "precision_at_1": "P@1",
-    "map_at_r": "MAP@R",
-    "mean_squared_difference": "Δemb",
-}
-_PLACES = {"mean_squared_difference": 4}
+_SHOWN = [key for key in SPACE if figure(key).short]
 _TOLD = {"retrofit": {"preservation": "λ"}, "label-aware": {"balance": "λ", "temperature": "τ"}}
 _FOOT = (
     "Rows with exactly one label; K-Means with as many clusters as labels; of Davies-Bouldin less is better. "
@@ -57,7 +46,15 @@ def _judged(metrics: Metrics) -> tuple[str, str, int]:
 
 
 def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
-    columns = ["recipe", "row", "encoder", "dimension", "epochs", "seeds", *_SHOWN.values(), "macro-F1"]
+    columns = [
+        "recipe",
+        "row",
+        "encoder",
+        "dimension",
+        "epochs",
+        "seeds",
+        *(figure(key).short for key in (*_SHOWN, "f1_macro")),
+    ]
     lines = [f"| {' | '.join(columns)} |", "|---" * 6 + "|---:" * (len(columns) - 6) + "|"]
     ordered = sorted(groups.values(), key=lambda runs: (-_mean(runs, "ami"), runs[0]["name"]))
     return [*lines, *(f"| {' | '.join(_cells(runs))} |" for runs in ordered)]
@@ -66,7 +63,7 @@ def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
 def _cells(runs: list[Metrics]) -> list[str]:
     first = runs[0]
     seeds = ", ".join(str(metrics["seed"]) for metrics in sorted(runs, key=lambda run: int(run["seed"])))
-    figures = [_shown(_mean(runs, name), _PLACES.get(name, 3)) for name in _SHOWN]
+    figures = [_shown(_mean(runs, key), 4 if figure(key).form == "small" else 3) for key in _SHOWN]
     f1 = statistics.fmean(_macro_f1(metrics) for metrics in runs)
     about = [_name(first), first.get("row"), first["encoder"]["name"]]
     about += [first["clustering"].get("dimension"), first["timing"]["epochs"], seeds]

@@ -14,21 +14,13 @@ from accelerate.utils import gather_object
 from affekt import sampling
 from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
+from affekt.evaluation.figures import figure
 from affekt.recipe.sections import Recipe
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
 from affekt.training.processes import from_leader, join_processes
 
-SMALLER_IS_BETTER = {
-    "loss",
-    "davies_bouldin",
-    "davies_bouldin_labels",
-    "ece",
-    "brier",
-    "hamming",
-    "never_predicted",
-}
 Views = Callable[[int], dict[str, list[str]]]  # epoch → texts of further inputs, made anew
 
 
@@ -273,8 +265,7 @@ class Loop:
                 f"training.early_stopping.metric = {metric!r}: dev has "
                 f"{', '.join(sorted(dev)) or 'no figures'}."
             )
-        sign = -1 if metric in SMALLER_IS_BETTER else 1
-        if progress.best is None or math.isnan(progress.best) or sign * dev[metric] > sign * progress.best:
+        if figure(metric).is_better(dev[metric], progress.best):
             progress.best, progress.waited = dev[metric], 0
             if spec.keep == "best":
                 state = self.objective.network.state_dict()

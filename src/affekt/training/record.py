@@ -8,6 +8,7 @@ import numpy as np
 
 from affekt import evaluation
 from affekt.data.corpus import Corpus
+from affekt.evaluation.figures import BRIEF
 from affekt.hardware import peak_memory_mb
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
@@ -20,8 +21,7 @@ from affekt.training.checkpoint import Progress
 def epoch_line(entry: dict[str, Any]) -> str:
     """One line for a log: the epoch's losses and figures."""
     terms = " ".join(f"{name} {value:.4f}" for name, value in entry["terms"].items())
-    shown = ("f1_macro", "f1_micro", "accuracy", "jaccard", "ami", "map_at_r")
-    dev = " ".join(f"{name} {entry['dev'][name]:.4f}" for name in shown if name in entry["dev"])
+    dev = " ".join(f"{name} {entry['dev'][name]:.4f}" for name in BRIEF if name in entry["dev"])
     loss = "" if entry["dev_loss"] is None else f"loss {entry['dev_loss']:.4f} "
     return f"epoch {entry['epoch']}: train {terms} | dev {loss}{dev} | {entry['seconds']:.0f} s"
 
@@ -105,6 +105,4 @@ def brief(metrics: dict[str, Any]) -> dict[str, float]:
     """The few figures that a model carries with it."""
     test = metrics.get("test") or {}
     best = test.get("fitted") or test.get("fixed") or {}
-    return {
-        name: best[name]["value"] for name in ("f1_macro", "f1_micro", "accuracy", "jaccard") if name in best
-    }
+    return {name: best[name]["value"] for name in BRIEF if name in best}

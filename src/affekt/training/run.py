@@ -20,6 +20,7 @@ from affekt._version import __version__
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import AffektError, RecipeError, UsageError, unknown_name
+from affekt.evaluation.figures import figure
 from affekt.files import read_json, write_json
 from affekt.hardware import hardware
 from affekt.inference.evaluate import (
@@ -209,11 +210,16 @@ def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network)
         return
     if "dev" not in splits:
         raise UsageError("training.early_stopping needs a dev split; give one, or leave early_stopping out.")
+    if figure(stopping.metric).better is None:
+        raise UsageError(
+            f"training.early_stopping.metric is no aim: {stopping.metric} is better neither when higher nor "
+            "when lower; name another dev figure, such as loss."
+        )
     dev, model = splits["dev"], _model(recipe, network, splits["train"])
     few = dev.select(np.arange(min(len(dev), 200)))
     watched = {"effective_rank"} if recipe.objective.is_contrastive else set()
     for sample in (few, dev):
-        known = set(dev_figures(model, sample)) | watched
+        known = {name for name in dev_figures(model, sample) if figure(name).better} | watched
         if stopping.metric in known:
             return
     raise UsageError(f"training.early_stopping.metric: {unknown_name('dev figure', stopping.metric, known)}")
