@@ -54,7 +54,8 @@ def test_a_known_data_set_is_clustered(verb, classifier, tmp_path):
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [row["id"] for row in rows] == dev.ids
     assert sum(one["size"] for one in found) == len(dev)
-    assert {one["name"] for one in found} == {"cluster 1", "cluster 2", "cluster 3"}
+    assert {one["name"] for one in found} == {row["cluster"] for row in rows}
+    assert {one["number"] for one in found} == {0, 1, 2}
     assert set().union(*(one["emotions"] for one in found)) <= set(LABELS)
 
 
@@ -87,7 +88,9 @@ def test_labels_in_columns_of_0_and_1_tell_a_file_s_clusters_and_colour_its_map(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["-o", "out.txt"], r"\.csv, \.jsonl, \.parquet"),
+        (["-o", "out.txt"], r"\.csv, \.tsv, \.jsonl, \.parquet"),
+        (["--seed", -1], "the seed must be from 0 to 4294967295, but is -1"),
+        (["--seed", 2**32], "but is 4294967296"),
         (["--method", "kmean"], "did you mean kmeans"),
         (["--clusters", 1], "at least 2"),
         (["--clusters", 40], "only 12 texts"),
@@ -121,17 +124,26 @@ def test_what_cannot_be_drawn_is_said_before_the_model_is_opened(verb, unloadabl
         verb("map", unloadable, "sample", "--split", "later")
     with pytest.raises(DataError, match="did you mean sample"):
         verb("map", unloadable, "smple")
+    for seed in (-1, 2**32):
+        with pytest.raises(UsageError, match=f"but is {seed}"):
+            verb("map", unloadable, posts, "--seed", seed)
+    cold = tmp_path / "cold.csv"
+    cold.write_text("text,label\nbrr,cold\nicy,cold\n")
+    with pytest.raises(UsageError, match="nothing to colour by sentiment"):
+        verb("map", unloadable, cold, "--labels", "label", "--colour", "sentiment")
 
 
 @pytest.mark.parametrize(("name", "out"), [("map", "map.html"), ("cluster", "groups.csv")])
-def test_rows_without_text_are_left_out_when_asked_and_said(verb, classifier, posts, name, out, monkeypatch):
+def test_a_blank_post_is_left_out_and_said_unless_it_is_to_stop_the_work(
+    verb, classifier, posts, name, out, monkeypatch
+):
     with posts.open("a") as file:
         file.write("x,,joy\ny,,fear\n")
     with pytest.raises(DataError, match=r"posts\.csv:14: column 'text' is empty"):
-        verb(name, classifier, posts, "-o", posts.parent / out)
+        verb(name, classifier, posts, "-o", posts.parent / out, "--on-bad-row", "fail")
     assert not (posts.parent / out).exists()
     told: list[str] = []
     monkeypatch.setattr("affekt.cli.console.say", told.append)
-    verb(name, classifier, posts, "-o", posts.parent / out, "--on-bad-row", "skip")
+    verb(name, classifier, posts, "-o", posts.parent / out)
     assert "2 rows were left out" in told
     assert (posts.parent / out).exists()

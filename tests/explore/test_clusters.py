@@ -19,15 +19,45 @@ VECTORS = np.array([[0, 0], [0.1, 0], [1, 0], [5, 5], [5.1, 5], [7, 5], [50, 50]
 ASSIGNED = np.array([1, 1, 1, 0, 0, 0, -1])
 
 
-def test_numbers_count_from_one_noise_is_noise_and_names_stay():
-    assert cluster_names([0, 2, -1]) == ["cluster 1", "cluster 3", "noise"]
-    assert cluster_names(["calm"]) == ["calm"]
+def test_each_row_has_the_name_of_its_cluster():
+    found = summarise_clusters(TEXTS, VECTORS, ASSIGNED)
+    names = cluster_names(ASSIGNED, found)
+    assert names == ["thank, gift"] * 3 + ["angry, referee"] * 3 + ["noise"]
+
+
+@pytest.mark.parametrize(
+    ("anger", "love", "name"),
+    [
+        (0.9, 0.5, "anger: angry, referee"),
+        (0.6, 0.5, "anger and love: angry, referee"),
+        (0, 0, "angry, referee"),
+    ],
+)
+def test_a_cluster_is_named_by_its_emotions_and_words(anger, love, name):
+    scores = np.tile([anger, love], (7, 1))
+    names = {
+        one.number: one.name
+        for one in summarise_clusters(TEXTS, VECTORS, ASSIGNED, ["anger", "love"], scores)
+    }
+    assert names[0] == name
+
+
+def test_an_emotion_is_not_said_twice_in_a_name_and_no_two_clusters_have_one_name():
+    texts = ["angry words", "angry words again", "odd", "even"]
+    found = summarise_clusters(texts, np.eye(4), [0, 0, 1, 2], ["angry"], np.ones((4, 1)))
+    assert [one.name for one in found] == ["angry: words", "angry", "angry (3)"]
+
+
+def test_a_cluster_without_emotions_and_words_has_a_number():
+    assert [one.name for one in summarise_clusters(["a", "b"], np.eye(2), [1, 1])] == ["cluster 2"]
 
 
 def test_a_summary_holds_size_emotions_typical_texts_and_words():
     scores = np.array([[0.9, 0.1], [0.8, 0.1], [0.7, 0.1], [0.0, 1.0], [0.1, 0.8], [0.005, 0.9], [0.5, 0.5]])
-    found = {one.name: one for one in summarise_clusters(TEXTS, VECTORS, ASSIGNED, ["joy", "anger"], scores)}
-    thanks, anger = found["cluster 2"], found["cluster 1"]
+    found = {
+        one.number: one for one in summarise_clusters(TEXTS, VECTORS, ASSIGNED, ["joy", "anger"], scores)
+    }
+    thanks, anger = found[1], found[0]
     assert (thanks.size, thanks.share) == (3, 3 / 7)
     assert [name for name, _ in thanks.emotions] == ["joy", "anger"]
     assert [share for _, share in thanks.emotions] == pytest.approx([0.8, 0.1])
@@ -38,8 +68,9 @@ def test_a_summary_holds_size_emotions_typical_texts_and_words():
 
 
 def test_the_largest_comes_first_and_noise_last():
-    names = [one.name for one in summarise_clusters(["a"] * 6, np.zeros((6, 2)), [-1, -1, -1, 3, 3, 0])]
-    assert names == ["cluster 4", "cluster 1", "noise"]
+    found = summarise_clusters(["a"] * 6, np.zeros((6, 2)), [-1, -1, -1, 3, 3, 0])
+    assert [one.number for one in found] == [3, 0, -1]
+    assert found[-1].name == "noise"
 
 
 def test_texts_without_labels_have_no_emotions():
@@ -69,12 +100,12 @@ def test_the_order_of_words_is_that_of_their_log_odds_by_a_plain_loop():
     vocabulary = [f"word{i}" for i in range(12)]
     names, texts = [], []
     for _ in range(120):
-        name = str(rng.integers(0, 2))
-        weights = np.arange(1, 13) if name == "0" else np.arange(12, 0, -1)
+        name = int(rng.integers(0, 2))
+        weights = np.arange(1, 13) if name == 0 else np.arange(12, 0, -1)
         texts.append(" ".join(rng.choice(vocabulary, 4, p=weights / weights.sum())))
         names.append(name)
     found = distinctive_words(texts, names)
-    for name in "01":
+    for name in (0, 1):
         standing = {}
         for word in vocabulary:
             table = [[0.5, 0.5], [0.5, 0.5]]  # inside or outside × holding the word or not
@@ -89,4 +120,11 @@ def test_the_order_of_words_is_that_of_their_log_odds_by_a_plain_loop():
 
 def test_function_words_letters_and_words_of_one_text_are_left_out():
     texts = ["you are x #happy 😀", "you're x #happy 😀 once"] + ["we would never"] * 3
-    assert set(distinctive_words(texts, ["a", "a", "b", "b", "b"])["a"]) == {"#happy", "😀"}
+    assert set(distinctive_words(texts, [0, 0, 1, 1, 1])[0]) == {"#happy", "😀"}
+
+
+def test_links_placeholders_numbers_and_what_is_left_of_html_are_no_words():
+    noise = "@USER <user> [NAME] RT https://t.co/aB1 http pic.twitter.com/xyz www.site.org/a?b=1 news.com/x"
+    first = f"cake {noise} &amp; &lt;3 2024 100 @user amp HTTPURL url"
+    texts = [first, f"cake {noise} 2024 user", "rain", "rain", "rain"]
+    assert distinctive_words(texts, [0, 0, 1, 1, 1])[0] == ("cake",)

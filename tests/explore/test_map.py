@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import UsageError
-from affekt.explore.clusters import cluster_names, summarise_clusters
+from affekt.explore.clusters import summarise_clusters
 from affekt.explore.map import LONGEST_TEXT, MOST_CATEGORIES, hover_text, write_map
 from affekt.report.html import asset, script_hash
 from affekt.report.palette import SENTIMENT
@@ -24,7 +24,7 @@ def _write(folder, *, texts=None, colours=None, clusters=None, n=N):
         clusters = summarise_clusters(texts, points, assigned, ["joy"], np.full((n, 1), 0.25))
     colours = colours or {
         "label": [["joy", "anger"][i % 2] for i in range(n)],
-        "cluster": cluster_names(assigned),
+        "cluster": [f"group {i}" for i in assigned],
         "sentiment": [["positive", "negative"][i % 2] for i in range(n)],
     }
     write_map(points, texts, colours, clusters, folder / "map.html", folder / "map.png", "A map")
@@ -85,7 +85,7 @@ def test_texts_are_escaped_where_the_chart_and_where_the_page_shows_them(page):
 
 
 def test_cards_say_what_clusters_hold(page):
-    for said in ("cluster 1", "20 texts, 33.3%", "joy", "25.0%"):
+    for said in ("joy (2)", "20 texts, 33.3%", "joy", "25.0%"):
         assert said in page.texts, said
 
 

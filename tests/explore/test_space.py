@@ -96,6 +96,9 @@ def test_a_limit_draws_rows_in_their_order_the_same_for_a_seed():
     assert drawn.ids != read_texts("sample", limit=20, seed=4).ids
     with pytest.raises(UsageError, match="at least 1"):
         read_texts("sample", limit=0)
+    for seed in (-1, 2**32):
+        with pytest.raises(UsageError, match=f"but is {seed}"):
+            read_texts("sample", seed=seed)
 
 
 # --- grouping
@@ -108,6 +111,8 @@ def test_a_limit_draws_rows_in_their_order_the_same_for_a_seed():
         ({"method": "hdbscan", "clusters": 3}, "leave it out"),
         ({"clusters": 1}, "at least 2"),
         ({"clusters": -4}, "at least 2"),
+        ({"seed": -1}, "the seed must be from 0 to 4294967295, but is -1"),
+        ({"seed": 2**32}, "but is 4294967296"),
     ],
 )
 def test_a_grouping_that_cannot_be_is_refused_when_it_is_made(options, said):
@@ -130,12 +135,18 @@ def test_too_few_texts_for_a_grouping_are_refused(grouping, count, said):
 
 def test_the_number_of_clusters_is_the_one_that_parts_the_points_best():
     rng = np.random.default_rng(0)
-    centres = np.repeat(10 * np.eye(4), 15, axis=0)
+    centres = np.repeat(10 * np.eye(6), 15, axis=0)
     found = cluster_texts(centres + rng.normal(scale=0.1, size=centres.shape), Grouping())
-    groups = found.reshape(4, 15)
+    groups = found.reshape(6, 15)
     assert (groups == groups[:, :1]).all()
-    assert len(set(groups[:, 0].tolist())) == 4
+    assert len(set(groups[:, 0].tolist())) == 6
     assert len(np.unique(cluster_texts(centres + rng.normal(size=centres.shape), Grouping(7)))) == 7
+
+
+def test_there_are_at_least_five_clusters_unless_told():
+    points = np.repeat(10 * np.eye(2), 15, axis=0) + np.random.default_rng(0).normal(scale=0.1, size=(30, 2))
+    assert len(np.unique(cluster_texts(points, Grouping()))) >= 5
+    assert len(np.unique(cluster_texts(points, Grouping(2)))) == 2
 
 
 def test_three_texts_and_texts_all_alike_can_be_clustered():
@@ -154,6 +165,22 @@ def test_hdbscan_leaves_a_lone_text_out():
 # --- clusters of a corpus
 
 
+def test_a_file_s_columns_and_ids_are_kept_and_the_cluster_stands_beside_them(tmp_path):
+    source = tmp_path / "posts.csv"
+    rows = [f'p{i},{text},"a, {i}",{i}' for i, text in enumerate(TEXTS)]
+    source.write_text("id,text,note,cluster\n" + "\n".join([*rows[:3], "blank,,x,9", *rows[3:]]) + "\n")
+    read = read_texts(str(source), on_bad_row="skip")
+    for out in (tmp_path / "out.csv", tmp_path / "out.parquet"):
+        cluster_corpus(made(), read, out, Grouping(2), str(source))
+    found = pc.read_csv(tmp_path / "out.csv").to_pylist()
+    assert [(row["id"], row["note"], row["cluster"]) for row in found] == [
+        (f"p{i}", f"a, {i}", i) for i in range(len(TEXTS))
+    ]
+    assert len({row["cluster_"] for row in found}) == 2
+    named = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["cluster_"] for row in named] == [row["cluster_"] for row in found]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_each_text_s_cluster_is_written_in_the_form_the_name_says(tmp_path, suffix):
     out = tmp_path / f"clusters{suffix}"
@@ -170,7 +197,7 @@ def test_each_text_s_cluster_is_written_in_the_form_the_name_says(tmp_path, suff
     assert [str(row["id"]) for row in rows] == [str(i) for i in range(len(texts))]
     glad = {row["cluster"] for row in rows if "joy" in row["text"]}
     sad = {row["cluster"] for row in rows if "sad" in row["text"]}
-    assert glad | sad == {"cluster 1", "cluster 2"}
+    assert len(glad) == len(sad) == 1
     assert glad != sad
 
 
@@ -198,7 +225,7 @@ def test_an_encoder_without_classifier_clusters_without_emotions(tmp_path):
 
 
 def test_an_output_of_no_known_kind_is_refused_before_the_model_is_asked(tmp_path):
-    with pytest.raises(UsageError, match=r"\.csv, \.jsonl, \.parquet"):
+    with pytest.raises(UsageError, match=r"\.csv, \.tsv, \.jsonl, \.parquet"):
         cluster_corpus(None, corpus(), tmp_path / "out.xlsx", Grouping())
     assert list(tmp_path.iterdir()) == []
 
@@ -261,12 +288,43 @@ def test_the_colour_asked_for_comes_first(tmp_path, colour, first):
     assert set(colourings(page)) == {"predicted emotion", "sentiment", "cluster"}
 
 
-def test_a_colour_that_cannot_be_had_is_refused_before_any_text_is_embedded(tmp_path, monkeypatch):
-    model, labels = made(), [["cold"]] * len(TEXTS)
-    monkeypatch.setattr(model, "embed", lambda texts: pytest.fail("embedded"))
+def test_a_colour_that_cannot_be_had_is_refused_before_any_text_is_encoded(tmp_path, monkeypatch):
+    model, cold = made(), [["cold"]] * len(TEXTS)
+    for name in ("embed", "logits_and_vectors"):
+        monkeypatch.setattr(model, name, lambda texts: pytest.fail("encoded"))
     with pytest.raises(UsageError, match="nothing to colour by sentiment; choose from label, cluster"):
-        draw_map(model, corpus(labels=labels), tmp_path / "map.html", colour="sentiment")
+        draw_map(model, corpus(labels=cold), tmp_path / "map.html", colour="sentiment")
+    model.labels = ("cold", "damp")
+    with pytest.raises(UsageError, match="nothing to colour by sentiment; choose from label, cluster"):
+        draw_map(model, corpus(), tmp_path / "map.html", colour="sentiment")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_map_and_cluster_encode_every_text_once(tmp_path, monkeypatch):
+    met = []
+    stock = TwoSidedEncoder.tokenize
+    monkeypatch.setattr(
+        TwoSidedEncoder, "tokenize", lambda self, texts: met.extend(texts) or stock(self, texts)
+    )
+    draw_map(made(), corpus(), tmp_path / "map.html")
+    assert sorted(met) == sorted(TEXTS)
+    met.clear()
+    cluster_corpus(made(), corpus(), tmp_path / "out.csv", Grouping(2))
+    assert sorted(met) == sorted(TEXTS)
+
+
+def test_a_picture_that_is_no_earlier_map_s_is_not_written_over_unasked(tmp_path):
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    picture.write_bytes(b"a holiday")
+    with pytest.raises(UsageError, match=r"page\.png: is there already, and no map's; .*--picture"):
+        draw_map(None, corpus(), page)
+    assert picture.read_bytes() == b"a holiday"
+    page.write_text("a page of one's own")
+    with pytest.raises(UsageError, match="no map's"):
+        draw_map(None, corpus(), page)
+    _, drawn = draw_map(made(), corpus(), page, picture=tmp_path / "other.png")
+    assert (drawn.name, picture.read_bytes()) == ("other.png", b"a holiday")
+    assert draw_map(made(), corpus(), page)[1] == picture  # now the page is a map, and may be drawn again
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])

@@ -2,7 +2,7 @@ from importlib.resources import files
 
 import pytest
 
-from affekt.report.palette import CATEGORICAL, GREY, MARKERS, SENTIMENT, SYMBOLS, styles
+from affekt.report.palette import CATEGORICAL, EMOTIONS, GREY, MARKERS, SENTIMENT, SYMBOLS, styles
 
 
 def test_thirty_categories_all_look_different():
@@ -25,8 +25,27 @@ def test_what_stands_for_nothing_is_grey_and_takes_no_colour():
     assert looks["cluster 1"] == (CATEGORICAL[0], 0)
 
 
-def test_a_word_that_is_a_sentiment_among_other_labels_gets_an_ordinary_colour():
-    assert styles(["joy", "neutral"])["neutral"][0] in CATEGORICAL
+def test_an_emotion_looks_the_same_whatever_stands_beside_it():
+    assert styles(["anger"])["anger"] == styles(["joy", "fear", "anger", "tuesday"])["anger"]
+    assert styles(["Anger"])["Anger"] == styles(["anger"])["anger"]
+
+
+def test_no_two_emotions_look_alike_and_none_like_what_is_no_emotion():
+    looks = styles([*EMOTIONS, "none", *(f"label {i}" for i in range(8))])
+    assert len(set(looks.values())) == len(looks)
+
+
+def test_families_of_emotions_are_apart_in_colour():
+    firsts = ["joy", "love", "surprise", "sadness", "fear", "anger", "disgust", "neutral"]
+    colours = [_rgb(EMOTIONS[name][0]) for name in firsts]
+    for i, one in enumerate(colours):
+        for other in colours[i + 1 :]:
+            assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 75
+    assert EMOTIONS["annoyance"] != EMOTIONS["anger"]
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def test_each_symbol_has_its_marker():

@@ -36,7 +36,7 @@ def map_texts(
     split_column: SplitColumn = "",
     delimiter: Delimiter = "",
     quotes: Quotes = True,
-    on_bad_row: BadRows = "fail",
+    on_bad_row: BadRows = "skip",
     colour: Annotated[
         Literal["label", "sentiment", "cluster"] | None,
         typer.Option(help="What colours the picture, and the page at first; labels where there are any."),
@@ -46,13 +46,14 @@ def map_texts(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Draw at most this many texts.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of clusters and layout.")] = 0,
+    picture: Annotated[Path | None, typer.Option(help="Where the PNG goes; beside the page.")] = None,
 ) -> None:
     """Draw texts in two dimensions: an interactive page and a PNG."""
-    from affekt.explore.space import draw_map, read_texts
+    from affekt.explore.space import check_map, check_seed, colourings, draw_map, read_texts
     from affekt.inference.model import load
-    from affekt.report.html import check_page
 
-    check_page(out)
+    check_map(out, picture)
+    check_seed(seed)
     columns = columns_of(
         text=text,
         labels=labels,
@@ -64,8 +65,12 @@ def map_texts(
     )
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row, limit=limit, seed=seed)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
-    page, picture = draw_map(load(model), corpus, out, colour=colour, clusters=clusters, seed=seed)
-    console.say(f"page: {page}\npicture: {picture}")
+    if corpus.labels:
+        colourings(corpus, corpus.labels, colour)  # what cannot be had is said before the model is opened
+    page, drawn = draw_map(
+        load(model), corpus, out, colour=colour, clusters=clusters, seed=seed, picture=picture
+    )
+    console.say(f"page: {page}\npicture: {drawn}")
 
 
 def cluster(
@@ -80,9 +85,9 @@ def cluster(
     split_column: SplitColumn = "",
     delimiter: Delimiter = "",
     quotes: Quotes = True,
-    on_bad_row: BadRows = "fail",
+    on_bad_row: BadRows = "skip",
     clusters: Annotated[
-        int | None, typer.Option(help="How many, for kmeans; chosen by silhouette if left out.")
+        int | None, typer.Option(help="How many, for kmeans; 5 to 12, by silhouette, if left out.")
     ] = None,
     method: Annotated[str, typer.Option(help="kmeans or hdbscan.")] = "kmeans",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
@@ -106,7 +111,7 @@ def cluster(
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     grouping.check(len(corpus))
-    summaries = cluster_corpus(load(model), corpus, out, grouping)
+    summaries = cluster_corpus(load(model), corpus, out, grouping, data, columns)
     if json:
         console.result_json(summaries)
     else:

@@ -1,9 +1,10 @@
-"""What the clusters of a space hold: how many texts, which emotions, which texts are typical, which words."""
+"""Clusters of texts in words: how many texts, which emotions, which are typical, what sets them apart."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,29 +14,28 @@ from affekt.evaluation.arrays import Floats
 
 NOISE = "noise"  # what HDBSCAN leaves outside every cluster
 _WORD = re.compile(r"[#@]?[^\W_][\w']*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
+_LINK = re.compile(r"https?\b\S*|www\.\S*|\b[\w-]+(?:\.[\w-]+)*\.(?:com|co|org|net|ly|uk|de)\b\S*|\bt\.co\S*")
+_PLACEHOLDER = re.compile(r"<\w+>|\[\w+\]|@user\b")  # as data sets write a name that they hide
+_LEFTOVERS = frozenset(
+    {
+        *("user", "url", "http", "https", "httpurl", "www", "html", "href", "img", "src"),
+        *("amp", "lt", "gt", "quot", "nbsp", "apos", "rt", "via"),
+    }
+)
+_BESIDE = 0.75  # of the strongest emotion's mean score: then a second one is in the cluster's name
 
 
 @dataclass(frozen=True)
 class ClusterSummary:
     """One cluster in words."""
 
-    name: str
+    number: int  # −1 is what stands outside every cluster
+    name: str  # by its emotions and words; no other cluster has it
     size: int
     share: float  # of all texts
     emotions: tuple[tuple[str, float], ...] = ()  # the dominant ones, each with its mean score in the cluster
     typical: tuple[str, ...] = ()  # the texts nearest the centre
     words: tuple[str, ...] = ()  # those that set it apart
-
-
-def cluster_names(assignments: ArrayLike) -> list[str]:
-    """Return a name for each row's cluster: "cluster 1" for the number 0; −1 is noise; names stay."""
-    return [_name(one) for one in np.asarray(assignments).tolist()]
-
-
-def _name(assigned: int | str) -> str:
-    if isinstance(assigned, str):
-        return assigned
-    return NOISE if assigned < 0 else f"cluster {assigned + 1}"
 
 
 def summarise_clusters(
@@ -50,7 +50,7 @@ def summarise_clusters(
     Args:
         texts: The n texts.
         vectors: (n, d), in the space that was clustered.
-        assignments: (n,) the cluster of each text, numbers or names; −1 or "noise" is no cluster.
+        assignments: (n,) the number of each text's cluster; −1 is no cluster.
         labels: The k emotions, where there are scores.
         scores: (n, k) probabilities or true labels of the texts.
 
@@ -58,34 +58,44 @@ def summarise_clusters(
         DataError: When the lengths differ.
     """
     points = np.asarray(vectors, dtype=np.float64)
-    names = np.asarray(cluster_names(assignments), dtype=object)
+    numbers = np.asarray(assignments, dtype=np.int64)
     held = None if scores is None else np.asarray(scores, dtype=np.float64)
-    _check(len(texts), points, names, labels, held)
-    words = distinctive_words(texts, names.tolist())
-    summaries = []
-    for name, size in Counter(names.tolist()).most_common():
-        rows = np.flatnonzero(names == name)
-        summaries.append(
-            ClusterSummary(
-                name,
-                size,
-                size / len(texts),
-                () if held is None else _dominant(held[rows].mean(axis=0), labels),
-                () if name == NOISE else _typical(texts, points, rows),
-                () if name == NOISE else words[name],
-            )
-        )
-    return sorted(summaries, key=lambda one: one.name == NOISE)
+    _check(len(texts), points, numbers, labels, held)
+    words = distinctive_words(texts, numbers.tolist())
+    summaries: list[ClusterSummary] = []
+    for number, size in Counter(numbers.tolist()).most_common():
+        rows = np.flatnonzero(numbers == number)
+        emotions = () if held is None else _dominant(held[rows].mean(axis=0), labels)
+        own = () if number < 0 else words[number]
+        name = NOISE if number < 0 else _name(number, emotions, own, {one.name for one in summaries})
+        typical = () if number < 0 else _typical(texts, points, rows)
+        summaries.append(ClusterSummary(number, name, size, size / len(texts), emotions, typical, own))
+    return sorted(summaries, key=lambda one: one.number < 0)
+
+
+def cluster_names(assignments: ArrayLike, summaries: Sequence[ClusterSummary]) -> list[str]:
+    """Return the name of each row's cluster."""
+    names: Mapping[int, str] = {one.number: one.name for one in summaries}
+    return [names[number] for number in np.asarray(assignments).tolist()]
+
+
+def _name(number: int, emotions: Sequence[tuple[str, float]], words: Sequence[str], taken: set[str]) -> str:
+    """Return "joy: birthday, cake" for a cluster, or as much of it as there is."""
+    foremost = [name for name, score in emotions[:2] if score >= _BESIDE * emotions[0][1]]
+    told = [name for name in words if name not in foremost]
+    feeling, about = " and ".join(foremost), ", ".join(told[: 2 if foremost else 3])
+    name = ": ".join(part for part in (feeling, about) if part) or f"cluster {number + 1}"
+    return f"{name} ({number + 1})" if name in taken else name
 
 
 def _check(
-    count: int, points: Floats, names: np.ndarray, labels: Sequence[str], scores: Floats | None
+    count: int, points: Floats, numbers: np.ndarray, labels: Sequence[str], scores: Floats | None
 ) -> None:
     shape = None if scores is None else scores.shape
-    if len(points) != count or len(names) != count or (shape is not None and shape != (count, len(labels))):
+    if len(points) != count or len(numbers) != count or (shape is not None and shape != (count, len(labels))):
         raise DataError(
             f"clusters of {count} texts need as many vectors and assignments (there are {len(points)} and "
-            f"{len(names)}) and scores of shape ({count}, {len(labels)}) or none (the shape is {shape})."
+            f"{len(numbers)}) and scores of shape ({count}, {len(labels)}) or none (the shape is {shape})."
         )
 
 
@@ -106,36 +116,39 @@ def _typical(texts: Sequence[str], points: Floats, rows: np.ndarray, most: int =
 
 
 def distinctive_words(
-    texts: Sequence[str], names: Sequence[str], most: int = 10
-) -> dict[str, tuple[str, ...]]:
+    texts: Sequence[str], clusters: Sequence[int], most: int = 10
+) -> dict[int, tuple[str, ...]]:
     """Return for each cluster the words that set it apart from the rest.
 
     With a of the cluster's A texts holding a word, and b of the B others, words are ordered by the log-odds
     ratio log((a / (A − a)) / (b / (B − b))), ½ added to each count, over its standard error. Counting texts
     keeps one text's refrain from being a cluster's word; words of fewer than two of the cluster's texts,
-    English function words and single letters are left out.
+    English function words, single letters, numbers, links and what stands for a hidden name are left out.
     """
-    inside: dict[str, Counter[str]] = {name: Counter() for name in names}
-    for text, name in zip(texts, names, strict=True):
-        inside[name].update(_words(text))
+    inside: dict[int, Counter[str]] = {number: Counter() for number in clusters}
+    for text, number in zip(texts, clusters, strict=True):
+        inside[number].update(_words(text))
     everywhere: Counter[str] = Counter()
     for counted in inside.values():
         everywhere.update(counted)
-    sizes = Counter(names)
+    sizes = Counter(clusters)
     return {
-        name: _apart(counted, everywhere, (sizes[name], len(texts)), most) for name, counted in inside.items()
+        number: _apart(counted, everywhere, (sizes[number], len(texts)), most)
+        for number, counted in inside.items()
     }
 
 
 def _words(text: str) -> set[str]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    found = set(_WORD.findall(text.lower().replace("’", "'")))
+    plain = unescape(text).lower().replace("’", "'")
+    found = set(_WORD.findall(_PLACEHOLDER.sub(" ", _LINK.sub(" ", plain))))
     return {
         word
         for word in found
-        if not (word in ENGLISH_STOP_WORDS or word.split("'")[0] in ENGLISH_STOP_WORDS)
+        if not {word, word.split("'")[0]} & (ENGLISH_STOP_WORDS | _LEFTOVERS)
         and (len(word) > 1 or not word.isalnum() or not word.isascii())
+        and not word.lstrip("#@").isnumeric()
     }
 
 

@@ -64,6 +64,11 @@ def write_map(
         aside.write_text(text, encoding="utf-8")
 
 
+def is_map(page: Path) -> bool:
+    """Whether a file is a map that was written earlier, so that its picture may be replaced with it."""
+    return page.is_file() and b'id="map-data"' in page.read_bytes()
+
+
 def _gathered(categories: Sequence[str]) -> list[str]:
     """Return the categories with the rarest ones gathered under "other" where there are too many."""
     order = figures.by_frequency(categories)

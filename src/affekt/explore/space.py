@@ -1,7 +1,6 @@
 """Texts in a model's space: the map of a corpus, and the clusters of texts."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,25 +10,30 @@ import numpy as np
 from affekt.data import catalog
 from affekt.data.columns import Columns, split_named
 from affekt.data.corpus import Corpus
-from affekt.data.read import OnBadRow
+from affekt.data.read import OnBadRow, stream
 from affekt.data.taxonomies import sentiment_of
-from affekt.data.writing import format_of
+from affekt.data.writing import ROWS, Header, TypeFinder, format_of, rows_to
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.explore.clusters import ClusterSummary, cluster_names, summarise_clusters
-from affekt.explore.map import write_map
+from affekt.explore.map import is_map, write_map
 from affekt.explore.projection import project
 from affekt.files import written_aside
 from affekt.inference.model import Model
 from affekt.report.html import check_page
 
 _SILHOUETTE_ROWS = 5_000  # enough to choose the number of clusters
-_MOST_CLUSTERS = 12
+_LEAST_CLUSTERS, _MOST_CLUSTERS = 5, 12
 _TEXTS_ALONE = Columns(labels=None)
 _FEWEST = {"kmeans": 3, "hdbscan": 10}  # texts; HDBSCAN calls nothing smaller than five a cluster
 METHODS = tuple(_FEWEST)
-TABLES = (".csv", ".jsonl", ".parquet")
 Colour = Literal["label", "sentiment", "cluster"]
+
+
+def check_seed(seed: int) -> None:
+    """Raise UsageError for a seed that no generator takes."""
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"the seed must be from 0 to {2**32 - 1}, but is {seed}.")
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Grouping:
     """How texts are to be grouped; what cannot be done is refused when this is made, before any work.
 
     Attributes:
-        clusters: How many, for kmeans; None for the number with the best silhouette, from 2 to 12.
+        clusters: How many, for kmeans; None for the number with the best silhouette, from 5 to 12 (fewer
+            where there are fewer texts): two big halves say little of what texts are about.
         method: One of `METHODS`.
         seed: Of K-Means.
     """
@@ -53,6 +58,7 @@ class Grouping:
             raise UsageError(
                 f"{self.method} finds the number of clusters itself; leave it out, or use kmeans."
             )
+        check_seed(self.seed)
         if self.clusters is not None and self.clusters < 2:
             raise UsageError(f"clusters must be at least 2, but is {self.clusters}.")
 
@@ -93,6 +99,7 @@ def read_texts(
 
     Labels of a file are read only from columns that are named.
     """
+    check_seed(seed)
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1 text, but is {limit}.")
     corpus = read_split(data, split, columns, on_bad_row)
@@ -105,6 +112,43 @@ def read_texts(
 # --- the map
 
 
+def check_map(page: Path, picture: Path | None = None) -> Path:
+    """Return where a map's picture goes: beside the page unless said.
+
+    Raises:
+        UsageError: When the page has no page's name, or a picture that is no earlier map's would be lost.
+    """
+    check_page(page)
+    beside = page.with_suffix(".png")
+    if picture is None and beside.exists() and not is_map(page):
+        raise UsageError(
+            f"{beside}: is there already, and no map's; name another page, or the picture with --picture."
+        )
+    return picture or beside
+
+
+def colourings(corpus: Corpus, labels: Sequence[str], colour: Colour | None = None) -> list[str]:
+    """Return what a map can be coloured by, the chosen one first.
+
+    Args:
+        corpus: The texts.
+        labels: The model's emotions, which stand for the corpus's labels where it has none.
+        colour: What was chosen.
+
+    Raises:
+        UsageError: When there is no such thing to colour by.
+    """
+    own = "label" if corpus.labels else "predicted emotion"
+    names = [own] if labels else []
+    names += ["sentiment"] if any(map(sentiment_of, labels)) else []
+    names.append("cluster")
+    chosen = own if colour == "label" else colour
+    if chosen is not None and chosen not in names:
+        can = ", ".join("label" if name == own else name for name in names)
+        raise UsageError(f"{corpus.name}: has nothing to colour by {colour}; choose from {can}.")
+    return sorted(names, key=lambda name: name != chosen)
+
+
 def draw_map(
     model: Model,
     corpus: Corpus,
@@ -113,61 +157,58 @@ def draw_map(
     colour: Colour | None = None,
     clusters: int | None = None,
     seed: int = 0,
+    picture: Path | None = None,
 ) -> tuple[Path, Path]:
-    """Write the map of a corpus in a model's space: the page, and a PNG beside it.
+    """Write the map of a corpus in a model's space: the page, and a PNG beside it or where it is said.
 
     The picture is coloured by `colour`, and so is the page until another is chosen: the corpus's labels or
     else what the model decides, their sentiment where it is known, or K-Means clusters; by default the first
     of these that there is. A text with several labels is coloured by the first of them, or the surest.
     """
-    check_page(page)
+    drawn = check_map(page, picture)
     grouping = Grouping(clusters, seed=seed)
-    names, scores, dominant = _emotions(model, corpus)
-    colours = _emotion_colours(corpus, dominant) if names else {}
-    order = _chosen_first([*colours, "cluster"], colour, corpus.name)
-    vectors = model.embed(corpus.texts)
-    count = grouping.clusters or max(2, min(len(names) or 8, _MOST_CLUSTERS))
-    assignments = _grouped(vectors, min(count, len(corpus)), seed)
-    colours["cluster"] = cluster_names(assignments)
-    colours = {name: colours[name] for name in order}
-    summaries = summarise_clusters(corpus.texts, vectors, assignments, names, scores if names else None)
-    picture = page.with_suffix(".png")
-    places = project(vectors, seed=seed)
-    write_map(places, corpus.texts, colours, summaries, page, picture, f"Map of {corpus.name}")
-    return page, picture
+    order = colourings(corpus, corpus.labels or model.labels, colour)
+    found = _encoded(model, corpus)
+    count = grouping.clusters or max(2, min(len(found.labels) or 8, _MOST_CLUSTERS))
+    assignments = _grouped(found.vectors, min(count, len(corpus)), seed)
+    summaries = found.summarised(corpus.texts, assignments)
+    colours = {
+        "label": found.foremost,
+        "predicted emotion": found.foremost,
+        "sentiment": [sentiment_of(name) or "other" for name in found.foremost],
+        "cluster": cluster_names(assignments, summaries),
+    }
+    places = project(found.vectors, seed=seed)
+    chosen = {name: colours[name] for name in order}
+    write_map(places, corpus.texts, chosen, summaries, page, drawn, f"Map of {corpus.name}")
+    return page, drawn
 
 
-def _emotion_colours(corpus: Corpus, dominant: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Colour each text by its foremost emotion, and by that one's sentiment where any is known."""
-    colours = {"label" if corpus.labels else "predicted emotion": dominant}
-    sentiments = [sentiment_of(name) or "other" for name in dominant]
-    if set(sentiments) - {"other"}:
-        colours["sentiment"] = sentiments
-    return colours
+@dataclass(frozen=True)
+class _Encoded:
+    """A corpus's vectors, its or else the model's emotions, each text's scores of them and foremost one."""
+
+    vectors: np.ndarray
+    labels: tuple[str, ...]
+    scores: np.ndarray
+    foremost: list[str]
+
+    def summarised(self, texts: Sequence[str], assignments: np.ndarray) -> list[ClusterSummary]:
+        scores = self.scores if self.labels else None
+        return summarise_clusters(texts, self.vectors, assignments, self.labels, scores)
 
 
-def _chosen_first(names: list[str], colour: Colour | None, corpus: str) -> list[str]:
-    """Put the chosen colouring before the others."""
-    if colour is None:
-        return names
-    own = {"predicted emotion": "label"}  # what the model decides stands for labels
-    chosen = [name for name in names if own.get(name, name) == colour]
-    if not chosen:
-        can = ", ".join(own.get(name, name) for name in names)
-        raise UsageError(f"{corpus}: has nothing to colour by {colour}; choose from {can}.")
-    return [*chosen, *(name for name in names if name not in chosen)]
-
-
-def _emotions(model: Model, corpus: Corpus) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
-    """The emotions' names, each text's scores and foremost one: of the corpus, else of the model, or none."""
+def _encoded(model: Model, corpus: Corpus) -> _Encoded:
+    """Encode every text once."""
     if corpus.labels:
         scores = np.asarray(corpus.targets)
-        return corpus.labels, scores, _foremost(corpus.labels, scores)
+        return _Encoded(model.embed(corpus.texts), corpus.labels, scores, _foremost(corpus.labels, scores))
     if model.decisions is None:
-        return (), np.zeros((len(corpus), 0)), []
-    scores = model.probabilities(corpus.texts)
+        return _Encoded(model.embed(corpus.texts), (), np.zeros((len(corpus), 0)), [])
+    logits, vectors = model.logits_and_vectors(corpus.texts)
+    scores = model.decisions.probabilities(logits)
     decided = np.where(model.decisions.decide(scores), scores, 0.0)
-    return model.labels, scores, _foremost(model.labels, decided)
+    return _Encoded(vectors, model.labels, scores, _foremost(model.labels, decided))
 
 
 def _foremost(names: Sequence[str], scores: np.ndarray) -> list[str]:
@@ -195,7 +236,7 @@ def largest_first(assignments: np.ndarray) -> np.ndarray:
 def cluster_texts(vectors: np.ndarray, grouping: Grouping) -> np.ndarray:
     """Return the cluster of each vector; −1 where HDBSCAN leaves it out.
 
-    Without a number, K-Means is tried with 2 to 12 clusters and the best silhouette is kept.
+    Without a number, K-Means is tried with 5 to 12 clusters and the best silhouette is kept.
     """
     grouping.check(len(vectors))
     if grouping.method == "hdbscan":
@@ -209,52 +250,77 @@ def cluster_texts(vectors: np.ndarray, grouping: Grouping) -> np.ndarray:
 def _best_number(vectors: np.ndarray, seed: int) -> int:
     sample = np.random.default_rng(seed).permutation(len(vectors))[:_SILHOUETTE_ROWS]
     points = vectors[sample].astype(np.float64)
-    tried = range(2, min(_MOST_CLUSTERS, len(points) - 1) + 1)
+    most = min(_MOST_CLUSTERS, len(points) - 1)
+    tried = range(min(_LEAST_CLUSTERS, most), most + 1)
     return max(tried, key=lambda count: silhouette(points, k_means(points, count, seed), seed))
 
 
 def check_table(out: Path, source: str) -> str:
-    """Return which of `TABLES` an output is; refuse another ending, and the file that is to be read."""
-    kind = format_of(out, TABLES)
+    """Return which kind of table an output is; refuse another ending, and the file that is to be read."""
+    kind = format_of(out, ROWS)
     if out.exists() and Path(source).exists() and out.samefile(source):
         raise UsageError(f"{out}: is the file to be read; name another one to write.")
     return kind
 
 
-def cluster_corpus(model: Model, corpus: Corpus, out: Path, grouping: Grouping) -> list[dict[str, Any]]:
-    """Group a corpus's texts, write id, text and cluster of each, and return what each cluster holds.
+def cluster_corpus(
+    model: Model,
+    corpus: Corpus,
+    out: Path,
+    grouping: Grouping,
+    source: str = "",
+    columns: Columns | None = None,
+) -> list[dict[str, Any]]:
+    """Group a corpus's texts, write the cluster of each, and return what each cluster holds.
+
+    Args:
+        model: Whose space the texts are grouped in.
+        corpus: The texts.
+        out: The table to write: the columns of the file that the texts come from, then the cluster; else id,
+            text and cluster.
+        grouping: How texts are grouped.
+        source: The file; empty where the texts come from none.
+        columns: Which columns of the file hold what.
 
     Returns:
-        For each cluster, the largest first: "name", "size", "share", "emotions" (name → mean score of the
-        strongest; of the corpus's labels or else the model's), "typical" texts and distinctive "words".
+        For each cluster, the largest first: "number", "name", "size", "share", "emotions" (name → mean score
+        of the strongest; of the corpus's labels or else the model's), "typical" texts and distinctive
+        "words".
     """
-    kind = format_of(out, TABLES)
+    kind = format_of(out, ROWS)
     grouping.check(len(corpus))
-    vectors = model.embed(corpus.texts)
-    assignments = cluster_texts(vectors, grouping)
-    names, scores, _ = _emotions(model, corpus)
-    summaries = summarise_clusters(corpus.texts, vectors, assignments, names, scores if names else None)
-    columns = {"id": corpus.ids, "text": corpus.texts, "cluster": cluster_names(assignments)}
-    _write_table(out, kind, columns)
-    return [_plain(summary) for summary in summaries]
+    found = _encoded(model, corpus)
+    assignments = cluster_texts(found.vectors, grouping)
+    summaries = found.summarised(corpus.texts, assignments)
+    named = dict(zip(corpus.ids, cluster_names(assignments, summaries), strict=True))
+    _write_table(out, kind, _source_rows(corpus, source, columns), named)
+    return [{**asdict(replace(one, emotions=())), "emotions": dict(one.emotions)} for one in summaries]
 
 
-def _write_table(path: Path, kind: str, columns: dict[str, list[str]]) -> None:
-    import pyarrow as pa
-    import pyarrow.csv as pc
-    import pyarrow.parquet as pq
-
-    table = pa.table(columns)
-    with written_aside(path) as aside:
-        if kind == ".parquet":
-            pq.write_table(table, aside)
-        elif kind == ".csv":
-            pc.write_csv(table, aside)
-        else:
-            lines = [json.dumps(row, ensure_ascii=False) for row in table.to_pylist()]
-            aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+def _source_rows(corpus: Corpus, source: str, columns: Columns | None) -> dict[str, Mapping[str, Any]]:
+    """Return each text's row as its file has it, by id; only id and text where there is no file."""
+    if not Path(source).is_file():
+        return {name: {"id": name, "text": text} for name, text in zip(corpus.ids, corpus.texts, strict=True)}
+    wanted = set(corpus.ids)
+    rows: dict[str, Mapping[str, Any]] = {}
+    for window in stream(source, columns=columns, on_bad_row="skip"):
+        for row in window:
+            if row.id in wanted:
+                rows.setdefault(row.id, row.columns)  # a repeated id is left out of the corpus too
+    return rows
 
 
-def _plain(summary: ClusterSummary) -> dict[str, Any]:
-    """Return a summary as JSON has it."""
-    return {**asdict(replace(summary, emotions=())), "emotions": dict(summary.emotions)}
+def _write_table(
+    out: Path, kind: str, rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, str]
+) -> None:
+    """Write rows with the cluster of each, in a column of its own name where the file has a "cluster"."""
+    columns = tuple(dict.fromkeys(name for row in rows.values() for name in row))
+    finder = TypeFinder()
+    if kind == ".parquet":
+        finder.add(list(rows.values()), columns)
+    name = "cluster"
+    while name in columns:
+        name += "_"
+    header = Header(columns, name, (), several=False, types=finder.types())
+    with written_aside(out) as aside, rows_to(aside, kind, header) as write:
+        write(list(rows.values()), [[named[one]] for one in rows], np.zeros((len(rows), 0), dtype=np.float32))
