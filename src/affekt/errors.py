@@ -4,7 +4,8 @@ Each message is one sentence that says what was seen, where, and what to do. The
 exits with 2; a traceback for one of these is a bug.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
@@ -46,3 +47,15 @@ def first_line(fault: Exception) -> str:
     """Return the first line of what a fault says, or of what kind it is, to be part of a sentence."""
     said = str(fault).strip()
     return said.splitlines()[0].rstrip(".") if said else type(fault).__name__
+
+
+@contextmanager
+def not_whole(place: object, what: str) -> Iterator[None]:
+    """Say of any fault in the block that what lies at a place is damaged: such files raise a dozen kinds."""
+    try:
+        yield
+    except AffektError:
+        raise
+    except Exception as fault:
+        said = f"{type(fault).__name__}: {first_line(fault)}"
+        raise ModelError(f"{place}: not a whole {what} ({said}); train or copy it again.") from fault

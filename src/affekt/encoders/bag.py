@@ -18,7 +18,7 @@ from affekt.encoders import Batch, Encoded
 from affekt.encoders.saving import Size, read_encoder, read_options, restore, write_encoder
 from affekt.encoders.vectors import WordVectors
 from affekt.encoders.vocabulary import UNKNOWN, WordVocabulary, pad_rows, starting_matrix, tokenize_words
-from affekt.errors import DataError, ModelError, UsageError
+from affekt.errors import DataError, UsageError, not_whole
 from affekt.files import read_json, write_json
 
 
@@ -151,15 +151,14 @@ class TfidfEncoder(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> "TfidfEncoder":
         """Read an encoder that `save` wrote, set to evaluation."""
-        options, tensors = read_encoder(folder, cls.kind, TfidfOptions)
-        try:
+        with not_whole(folder, "TF-IDF encoder"):
+            options, tensors = read_encoder(folder, cls.kind, TfidfOptions)
             terms = read_json(folder / "vocab.json")
-            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-            encoder = cls(terms, options, **arrays)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"{folder}: cannot read a TF-IDF encoder: {error}.") from error
-        restore(encoder, tensors, folder)
-        return encoder
+            if not 0 < tensors["idf"].min() <= tensors["idf"].max() < 100:  # 1 − log of a share of the texts
+                raise ValueError("the weights of its terms are none")
+            encoder = cls(terms, options, **{name: tensor.numpy() for name, tensor in tensors.items()})
+            restore(encoder, tensors, folder)
+            return encoder
 
 
 def _vectorizer(options: TfidfOptions, terms: Sequence[str] | None = None) -> Any:
@@ -276,8 +275,9 @@ class WordAverageEncoder(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> "WordAverageEncoder":
         """Read an encoder that `save` wrote, set to evaluation."""
-        options, tensors = read_encoder(folder, cls.kind, WordAverageOptions)
-        vocabulary = WordVocabulary.load(folder)
-        encoder = cls(vocabulary, options, torch.zeros(len(vocabulary), tensors["matrix"].shape[1]))
-        restore(encoder, tensors, folder)
-        return encoder
+        with not_whole(folder, "word-average encoder"):
+            options, tensors = read_encoder(folder, cls.kind, WordAverageOptions)
+            vocabulary = WordVocabulary.load(folder)
+            encoder = cls(vocabulary, options, torch.zeros(len(vocabulary), tensors["matrix"].shape[1]))
+            restore(encoder, tensors, folder)
+            return encoder

@@ -28,7 +28,7 @@ from affekt.encoders.saving import (
     start_for_relu,
     write_encoder,
 )
-from affekt.errors import ModelError
+from affekt.errors import ModelError, not_whole
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 # 26 letters, 10 digits, 33 others: every mark of ASCII, and the new line.
@@ -193,7 +193,8 @@ class CharacterCnnEncoder(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> "CharacterCnnEncoder":
         """Read an encoder that `save` wrote, set to evaluation."""
-        options, tensors = read_encoder(folder, cls.kind, CharacterCnnOptions)
-        encoder = cls(options)
-        restore(encoder, tensors, folder)
-        return encoder
+        with not_whole(folder, "character-cnn encoder"):
+            options, tensors = read_encoder(folder, cls.kind, CharacterCnnOptions)
+            encoder = cls(options)
+            restore(encoder, tensors, folder)
+            return encoder

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.saving import Share, Size, start_for_relu
+from affekt.encoders.saving import Depth, Share, Size, start_for_relu
 from affekt.encoders.vocabulary import WordVocabulary
 from affekt.encoders.word_encoder import WordEncoder
 from affekt.errors import ModelError
@@ -29,7 +29,7 @@ class WordCnnOptions:
     """
 
     filters: Size = 128
-    blocks: Size = 5
+    blocks: Depth = 5
     kernel: Size = 5
     pool: Size = 2
     dropout: Share = 0.2

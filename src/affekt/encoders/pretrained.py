@@ -210,6 +210,8 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     """
     from transformers import AutoModel
 
+    from affekt.encoders.saving import check_numbers
+
     place, pinned = locate(name, revision)
     if not Path(place).is_dir() and "/" not in place:
         raise ModelError(
@@ -232,9 +234,22 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     except Exception as fault:  # a damaged folder raises a dozen kinds, tokenizers a bare Exception
         raise ModelError(_not_found(name, place, fault)) from fault
     _check_weights(name, found)
+    check_numbers(backbone.state_dict(), f"encoder {name!r}")
+    check_vocabulary(tokenizer, backbone, f"encoder {name!r}")
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None  # a head of its own makes what the pooler would
     return backbone.float(), tokenizer
+
+
+def check_vocabulary(tokenizer: Any, backbone: Any, place: str) -> None:
+    """Raise ModelError for a tokenizer with pieces that have no row in the embedding."""
+    rows = backbone.get_input_embeddings().num_embeddings
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if largest >= rows:
+        raise ModelError(
+            f"{place}: its tokenizer counts pieces up to {largest} and its embedding has {rows} rows; fetch "
+            "or save both again."
+        )
 
 
 def _check_weights(name: str, found: Mapping[str, Any]) -> None:

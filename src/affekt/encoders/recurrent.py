@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.saving import Share, Size
+from affekt.encoders.saving import Depth, Share, Size
 from affekt.encoders.vocabulary import WordVocabulary
 from affekt.encoders.word_encoder import WordEncoder
 
@@ -29,7 +29,7 @@ class BiLstmOptions:
     """
 
     hidden: Size = 256
-    layers: Size = 2
+    layers: Depth = 2
     dropout: Share = 0.7
     pooling: Literal["last", "max", "mean"] = "last"
     max_length: Size = 128

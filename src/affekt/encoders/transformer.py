@@ -3,12 +3,11 @@
 Layers of BERT's shape run through `fast.py`; other families through their own forward pass.
 """
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,10 +15,21 @@ from torch import nn
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
 from affekt.encoders.pretrained import load_pretrained, quiet_transformers
+from affekt.encoders.saving import Size, read_saved_options
 from affekt.encoders.sentence import write_sentence_transformer
-from affekt.errors import UsageError, unknown_name
+from affekt.errors import UsageError, not_whole, unknown_name
+from affekt.files import read_json, write_json
 
 POOLINGS = ("cls", "mean")
+
+
+@dataclass(frozen=True)
+class TransformerOptions:
+    """How a `TransformerEncoder` reads texts."""
+
+    pooling: Literal["cls", "mean"]
+    max_length: Size
+    label_words: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -227,13 +237,14 @@ class TransformerEncoder(nn.Module):
             write_sentence_transformer(
                 folder, dimension=self.dimension, pooling=self.pooling, max_length=self.max_length
             )
-        options = {"pooling": self.pooling, "max_length": self.max_length, "label_words": None}
-        if self.prefix:
-            options["label_words"] = list(self.prefix.words)
-        (folder / "encoder.json").write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+        words = list(self.prefix.words) if self.prefix else None
+        options = {"pooling": self.pooling, "max_length": self.max_length, "label_words": words}
+        write_json(folder / "encoder.json", options)
 
     @classmethod
     def load(cls, folder: Path) -> "TransformerEncoder":
         """Open what `save` wrote."""
-        options = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-        return cls.pretrained(str(folder), **options)
+        path = folder / "encoder.json"
+        with not_whole(path, "transformer encoder"):
+            options = read_saved_options(path, "transformer", TransformerOptions, read_json(path))
+            return cls.pretrained(str(folder), **asdict(options))

@@ -13,6 +13,7 @@ from affekt.encoders import Batch
 from affekt.encoders.saving import drawn_from, read_encoder, read_options, restore, write_encoder
 from affekt.encoders.vectors import WordVectors
 from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, starting_matrix
+from affekt.errors import not_whole
 
 
 class WordEncoder(nn.Module):
@@ -74,7 +75,8 @@ class WordEncoder(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read an encoder that `save` wrote, set to evaluation."""
-        options, tensors = read_encoder(folder, cls.kind, cls.Options)
-        encoder = cls(WordVocabulary.load(folder), options)
-        restore(encoder, tensors, folder)
-        return encoder
+        with not_whole(folder, f"{cls.kind} encoder"):
+            options, tensors = read_encoder(folder, cls.kind, cls.Options)
+            encoder = cls(WordVocabulary.load(folder), options)
+            restore(encoder, tensors, folder)
+            return encoder

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 
 from affekt._version import __version__
 from affekt.decisions import Decisions
-from affekt.errors import NO_CLASSIFIER, ModelError, UsageError, first_line
+from affekt.errors import NO_CLASSIFIER, ModelError, UsageError, first_line, not_whole, unknown_name
 from affekt.files import CARD, folder_written_aside, read_json, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime, open_encoder, open_runtime
-from affekt.text import normalize
+from affekt.text import STYLES, normalize
 
 FORMAT = 2  # of the card
 
@@ -235,18 +234,28 @@ def _refuse_what_is_no_model(path: Path, name: str) -> None:
 
 
 def _open(path: Path) -> Model:
-    try:
+    with not_whole(path, "model folder"):
         card = read_json(path / CARD)
         if card["format"] != FORMAT:
             raise ModelError(
                 f"{path}: {CARD} has format {card['format']}, and this affekt reads {FORMAT}; "
                 "open it with the affekt that wrote it, or train it again."
             )
+        _check_card(path / CARD, card)
         labels = tuple(card["labels"])
         runtime = open_runtime(path, card["network"], len(labels))
         decisions = Decisions.from_json(card["decisions"]) if card["decisions"] else None
         return Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"])
-    except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as fault:
-        raise ModelError(
-            f"{path}: not a whole model folder ({type(fault).__name__}: {fault}); train or copy it again."
-        ) from fault
+
+
+def _check_card(path: Path, card: dict[str, Any]) -> None:
+    """Raise ModelError for labels, task or normaliser that no model has."""
+    labels = card["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ModelError(f"{path}: labels are {labels!r}, not a list of names; train or copy it again.")
+    if len(set(labels)) < len(labels):
+        raise ModelError(f"{path}: a label stands twice among {', '.join(labels)}; train or copy it again.")
+    if card["style"] not in STYLES:
+        raise ModelError(f"{path}: {unknown_name('style', card['style'], STYLES)}")
+    if not isinstance(card["single_label"], bool) or not isinstance(card["about"], dict):
+        raise ModelError(f"{path}: does not say whether texts have one label; train or copy it again.")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from affekt.decisions import Calibration
 from affekt.encoders import Batch, Encoded
 from affekt.encoders.kinds import encoder_kind, load_encoder
+from affekt.encoders.saving import read_tensors, restore
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import NO_CLASSIFIER, ModelError, unknown_name
@@ -202,17 +203,16 @@ def load_network(folder: Path, description: dict[str, Any], labels: int) -> Netw
     encoder = load_encoder(description["encoder"], folder)
     network = Network(encoder)
     if description.get("head"):
-        network.head = _load_head(folder, encoder, description["head"], labels)
+        network.head = build_head(encoder, labels, **description["head"])
+        _load_part(network.head, folder / "head.safetensors")
     if description.get("projection"):
         network.projection = Projection(encoder.dimension, dropout=0.0, **description["projection"])
-        network.projection.load_state_dict(load_file(folder / "projection.safetensors"))
+        _load_part(network.projection, folder / "projection.safetensors")
     return network.eval()
 
 
-def _load_head(folder: Path, encoder: Any, options: dict[str, Any], labels: int) -> Head:
-    head = build_head(encoder, labels, **options)
-    head.load_state_dict(load_file(folder / "head.safetensors"))
-    return head
+def _load_part(module: nn.Module, path: Path) -> None:
+    restore(module, read_tensors(path), path)
 
 
 def build_head(encoder: Any, labels: int, *, kind: str, **options: Any) -> Head:

@@ -5,13 +5,14 @@ published checkpoint's state dict (`load_published`), or from a folder that `sav
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from transformers import PretrainedConfig
 
@@ -28,18 +29,26 @@ from affekt.encoders.charbert.network import (
     FAMILIES,
     CharBert,
     Shape,
-    check_weights,
     from_published,
     grow,
 )
 from affekt.encoders.fast import use_fast_dropout
-from affekt.encoders.pretrained import load_pretrained, load_tokenizer
-from affekt.errors import AffektError, ModelError, UsageError, first_line, unknown_name
+from affekt.encoders.pretrained import check_vocabulary, load_pretrained, load_tokenizer
+from affekt.encoders.saving import Size, read_saved_options, read_tensors, restore
+from affekt.errors import ModelError, UsageError, not_whole, unknown_name
 from affekt.files import read_json, write_json, written_aside
 
 POOLINGS = ("cls", "mean")
 FORMAT = 1
 FUSION_RATE = 0.1  # of the encoder's rate, for a fusion that starts at zero
+
+
+@dataclass(frozen=True)
+class CharBertOptions:
+    """How a `CharBertEncoder` reads texts."""
+
+    max_length: Size = 128
+    pooling: Literal["mean", "cls"] = "mean"
 
 
 class CharBertEncoder(nn.Module):
@@ -233,23 +242,16 @@ class CharBertEncoder(nn.Module):
     def load(cls, folder: Path) -> "CharBertEncoder":
         """Open what `save` wrote, set to evaluation."""
         folder = Path(folder)
-        try:
+        with not_whole(folder, "CharBERT encoder"):
             description = read_json(folder / "encoder.json")
             network = _empty_network(description)
             vocabulary = CharacterVocabulary.from_json(description["vocabulary"])
-            max_length, pooling = description["max_length"], description["pooling"]
-            tensors = load_file(folder / "encoder.safetensors")
+            reading = {name: description[name] for name in ("max_length", "pooling")}
+            options = read_saved_options(folder / "encoder.json", "charbert", CharBertOptions, reading)
+            restore(network, read_tensors(folder / "encoder.safetensors"), folder / "encoder.safetensors")
             tokenizer = load_tokenizer(str(folder), str(folder))
-        except AffektError:
-            raise
-        except Exception as error:  # a damaged folder raises a dozen kinds, tokenizers a bare Exception
-            raise ModelError(
-                f"{folder}: cannot read a saved CharBERT encoder ({type(error).__name__}: "
-                f"{first_line(error)}); train or copy it again."
-            ) from error
-        check_weights(tensors, network.state_dict(), str(folder / "encoder.safetensors"))
-        network.load_state_dict(tensors)
-        return cls(network, tokenizer, vocabulary, max_length=max_length, pooling=pooling).eval()
+            check_vocabulary(tokenizer, network.plain, str(folder))
+            return cls(network, tokenizer, vocabulary, **asdict(options)).eval()
 
 
 def _longest(config: PretrainedConfig) -> int:

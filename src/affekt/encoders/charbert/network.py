@@ -24,6 +24,7 @@ from transformers import BertConfig, BertModel, PretrainedConfig, PreTrainedMode
 
 from affekt.encoders import Batch
 from affekt.encoders.fast import bert_layer, padding_bias
+from affekt.encoders.saving import check_weights
 from affekt.errors import ModelError, unknown_name
 
 # The families whose embeddings and layers have the form CharBERT builds on, by their config's model_type.
@@ -263,22 +264,6 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.is_meta or other.is_meta:
         return one.shape == other.shape
     return torch.equal(one, other)
-
-
-def check_weights(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], source: str) -> None:
-    """Raise ModelError naming every tensor that is missing, misshapen or has no place in the network."""
-    faults = {
-        "missing": [name for name in wanted if name not in found],
-        "of the wrong shape": [
-            f"{name} {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
-            for name, tensor in wanted.items()
-            if name in found and found[name].shape != tensor.shape
-        ],
-        "unknown": [name for name in found if name not in wanted],
-    }
-    named = [f"{len(names)} {fault}: {', '.join(names)}" for fault, names in faults.items() if names]
-    if named:
-        raise ModelError(f"{source} does not fit this CharBERT's form; {'; '.join(named)}.")
 
 
 def from_published(

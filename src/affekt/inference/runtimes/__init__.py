@@ -74,10 +74,10 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
         description: What `Runtime.save` returned.
         labels: How many labels.
     """
-    from affekt.inference.runtimes.torch import TorchRuntime
+    from affekt.inference.runtimes.torch import TorchRuntime, tried
     from affekt.networks.network import load_network
 
-    return TorchRuntime(load_network(folder, description, labels))
+    return tried(TorchRuntime(load_network(folder, description, labels)))
 
 
 def open_encoder(name: str) -> tuple[Runtime, str]:

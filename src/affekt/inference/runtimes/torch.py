@@ -13,7 +13,7 @@ from affekt.encoders import Batch
 from affekt.encoders.pretrained import known, load_pretrained, locate
 from affekt.encoders.sentence import read_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import ModelError, UsageError, first_line
+from affekt.errors import ModelError, UsageError, first_line, not_whole
 from affekt.inference.runtimes import BATCH_SIZE, Floats
 from affekt.networks.network import Network
 
@@ -97,6 +97,11 @@ class TorchRuntime:
                     moved = {name: value.to(device) for name, value in batch.items()}
                     for array, made in zip(out, function(moved), strict=True):
                         array[[start + i for i in chosen]] = made.float().cpu().numpy()
+        if not all(np.isfinite(array).all() for array in out):
+            raise ModelError(
+                "what this model makes of some texts is infinite or not a number: its weights are damaged or "
+                "too large; train or copy it again."
+            )
         return out
 
     def to(self, device: str | None) -> Self:
@@ -129,5 +134,14 @@ class TorchRuntime:
 def open_encoder(name: str) -> tuple[TorchRuntime, str]:
     """Open an encoder that affekt did not write, pooled and normalised as its own files say."""
     backbone, tokenizer = load_pretrained(name)  # first: it says what is wrong with a name
-    encoder = TransformerEncoder(backbone, tokenizer, **read_sentence_transformer(*locate(name)))
-    return TorchRuntime(Network(encoder).eval()), known(name).style
+    with not_whole(name, "encoder"):
+        encoder = TransformerEncoder(backbone, tokenizer, **read_sentence_transformer(*locate(name)))
+        return tried(TorchRuntime(Network(encoder).eval())), known(name).style
+
+
+def tried(runtime: TorchRuntime) -> TorchRuntime:
+    """Return a runtime after one text has gone through it: sizes and numbers that do not fit raise here."""
+    runtime.vectors(["a"])
+    if runtime.network.head is not None:
+        runtime.logits(["a"])
+    return runtime
