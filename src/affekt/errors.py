@@ -31,6 +31,10 @@ class UsageError(AffektError):
     """A call or a command line asks for something that cannot be done."""
 
 
+class FollowerError(AffektError):
+    """A run of several processes has failed; the one that leads tells the user why, this one just ends."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the message for a name that is not in a table, with the near ones.
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from affekt.training.folder import RunFolder
+from affekt.runs.folder import MARKER, RunFolder
 from training.toys import SEVERAL, run_recipe
 
 Data = dict[str, Any]
@@ -37,7 +37,7 @@ def test_training_on_files_leaves_a_complete_run_folder_that_predicts(
         "model",
         "report.html",
     } <= files
-    assert [entry.name for entry in out.iterdir() if entry.name.startswith(".")] == [".lock"]
+    assert [entry.name for entry in out.iterdir() if entry.name.startswith(".")] == [MARKER]
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["name"] == "changed"
     assert metrics["command"].startswith("affekt train ")

@@ -79,8 +79,6 @@ def _joined(
         dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
         result = function(rank, world, *args)
         dist.barrier()  # nobody leaves while another still needs it
-    except SystemExit as left:
-        result = f"exit {left.code}"
     except Exception as fault:
         result = f"{type(fault).__name__}: {fault}"
     pipe.send(result)
@@ -118,7 +116,8 @@ def train_and_die(
     """
     from affekt.recipe.read import parse_recipe
     from affekt.recipe.yaml import load_yaml
-    from affekt.training import checkpoint, folder
+    from affekt.runs.folder import RunFolder
+    from affekt.training import checkpoint
     from affekt.training.run import Listener, train
 
     left = [count]
@@ -140,13 +139,13 @@ def train_and_die(
             place.write_bytes(content[: len(content) // 2])
         die_at("saving")
 
-    write_predictions = folder.RunFolder.write_predictions
+    write_predictions = RunFolder.write_predictions
 
     def predictions_written(self: Any, predictions: Any) -> None:
         die_at("predictions")
         write_predictions(self, predictions)
 
     checkpoint.torch.save = half_saved
-    folder.RunFolder.write_predictions = predictions_written  # type: ignore[method-assign]
+    RunFolder.write_predictions = predictions_written  # type: ignore[method-assign]
     listener = Listener(say, lambda done, of: die_at("batch"))
     train(parse_recipe(load_yaml(recipe, "recipe")), Path(out), resume=resume, listener=listener)

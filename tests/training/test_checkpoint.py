@@ -16,7 +16,9 @@ from affekt.errors import ModelError, UsageError
 from affekt.inference.model import Model
 from affekt.recipe.objectives import Classify
 from affekt.recipe.sections import Recipe, TrainingSpec
-from affekt.training.checkpoint import FILE, Checkpoints, Progress
+from affekt.runs.folder import CHECKPOINT, MARKER
+from affekt.training.checkpoint import Checkpoints, Progress
+from affekt.training.checkpoint import read_checkpoint as read
 from affekt.training.objectives import ClassifyObjective, LogitLoss
 from affekt.training.optimizer import build_optimizers
 from affekt.training.run import train
@@ -74,8 +76,8 @@ def killed(recipe: Recipe, out: Path, moments: list[tuple[str, int]]) -> Finishe
         assert not (out / "metrics.json").exists()
     assert outcome(train_and_die, recipe.to_yaml(), str(out), True, "", 0) == 0
     leftovers = [entry.name for entry in out.iterdir() if entry.name.startswith(".")]
-    assert leftovers == [".lock"]
-    assert not (out / FILE).exists()
+    assert leftovers == [MARKER]
+    assert not (out / CHECKPOINT).exists()
     return Finished.read(out)
 
 
@@ -163,7 +165,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(
     out = tmp_path / "killed"
     assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "batch", 3) == KILLED
     assert (out / "recipe.yaml").exists()
-    assert not (out / FILE).exists()
+    assert not (out / CHECKPOINT).exists()
     assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "", 0) == 0  # --resume is not needed
     Finished.read(out).check_same(never_stopped(run_recipe(tiny("bert"), sample)))
 
@@ -176,7 +178,7 @@ def halted(tmp_path: Path, tiny: Tiny, sample: dict[str, Any]) -> tuple[Recipe, 
     """A run killed in its first epoch."""
     recipe, out = run_recipe(tiny("bert"), sample, training={"epochs": 1}), tmp_path / "run"
     assert outcome(train_and_die, recipe.to_yaml(), str(out), False, "batch", 3) == KILLED
-    assert (out / FILE).exists()
+    assert (out / CHECKPOINT).exists()
     return recipe, out
 
 
@@ -197,32 +199,61 @@ def test_a_checkpoint_is_of_one_recipe_and_one_data_set(
 
 def test_a_damaged_checkpoint_is_a_clear_fault(halted: tuple[Recipe, Path]) -> None:
     recipe, out = halted
-    whole = (out / FILE).read_bytes()
-    state = torch.load(out / FILE, weights_only=True)
+    whole = (out / CHECKPOINT).read_bytes()
+    state = torch.load(out / CHECKPOINT, weights_only=True)
     damaged = [b"", whole[: len(whole) // 2], b"\x00" * 500, b"no checkpoint at all", whole[:40]]
     for content in damaged:
-        (out / FILE).write_bytes(content)
+        (out / CHECKPOINT).write_bytes(content)
         with pytest.raises(ModelError, match=r"checkpoint\.pt: not a whole checkpoint .* remove it"):
             train(recipe, out, resume=True)
     for missing in ("identity", "objective", "generators"):
-        torch.save({name: value for name, value in state.items() if name != missing}, out / FILE)
+        torch.save({name: value for name, value in state.items() if name != missing}, out / CHECKPOINT)
         with pytest.raises(ModelError, match="not a whole checkpoint"):
             train(recipe, out, resume=True)
-    torch.save({**state, "generators": [torch.get_rng_state()]}, out / FILE)  # as an earlier version did
+    torch.save(
+        {**state, "generators": [torch.get_rng_state()]}, out / CHECKPOINT
+    )  # as an earlier version did
     with pytest.raises(ModelError, match="not a whole checkpoint of this version"):
         train(recipe, out, resume=True)
-    torch.save([1, 2], out / FILE)
+    torch.save([1, 2], out / CHECKPOINT)
     with pytest.raises(ModelError, match="not a whole checkpoint"):
         train(recipe, out, resume=True)
-    torch.save({**state, "objective": {}}, out / FILE)
+    torch.save({**state, "objective": {}}, out / CHECKPOINT)
     with pytest.raises(ModelError, match="not a whole checkpoint"):
         train(recipe, out, resume=True)
+
+
+def test_a_changed_bit_anywhere_is_refused_or_does_not_matter(halted: tuple[Recipe, Path]) -> None:
+    _, out = halted
+    whole, draw = (out / CHECKPOINT).read_bytes(), random.Random(0)
+    kept, refusals = read(out / CHECKPOINT), 0
+    for _ in range(150):
+        place = draw.randrange(len(whole))
+        changed = bytearray(whole)
+        changed[place] ^= 1 << draw.randrange(8)
+        (out / CHECKPOINT).write_bytes(changed)
+        try:
+            assert same(read(out / CHECKPOINT), kept), place
+        except ModelError:
+            refusals += 1
+    assert refusals > 100  # the rest fell on padding
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two states hold the same values, to the bit."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(value, second[key]) for key, value in first.items())
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
 
 
 def test_a_checkpoint_of_several_processes_is_resumed_by_as_many(halted: tuple[Recipe, Path]) -> None:
     recipe, out = halted
-    state = torch.load(out / FILE, weights_only=True)
-    torch.save({**state, "generators": state["generators"] * 2}, out / FILE)
+    state = torch.load(out / CHECKPOINT, weights_only=True)
+    torch.save({**state, "generators": state["generators"] * 2}, out / CHECKPOINT)
     with pytest.raises(UsageError, match="written by 2 processes and this is a run of 1"):
         train(recipe, out, resume=True)
 
@@ -247,17 +278,15 @@ def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert torch.equal(restored.generators[0]["cpu"], states[0]["cpu"])
     for name, value in objective.state_dict().items():
         assert torch.equal(fresh.state_dict()[name], value)
-    checkpoints.remove()
-    checkpoints.remove()
-    assert list(tmp_path.iterdir()) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == [CHECKPOINT]
 
 
 def test_the_time_of_earlier_sittings_counts(halted: tuple[Recipe, Path]) -> None:
     recipe, out = halted
-    state = torch.load(out / FILE, weights_only=True)
+    state = torch.load(out / CHECKPOINT, weights_only=True)
     progress = json.loads(state["progress"])
     assert 0 < progress["earlier"] < 300
-    torch.save({**state, "progress": json.dumps({**progress, "earlier": 5000.0})}, out / FILE)
+    torch.save({**state, "progress": json.dumps({**progress, "earlier": 5000.0})}, out / CHECKPOINT)
     assert train(recipe, out, resume=True)["timing"]["total_seconds"] > 5000
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from affekt.errors import DataError, RecipeError, UsageError
 from affekt.recipe.read import read_recipe
-from affekt.training.checkpoint import FILE
-from affekt.training.folder import RunFolder
+from affekt.runs.folder import CHECKPOINT, MARKER, RunFolder
 from affekt.training.run import Listener, fit_model, train
 from training.toys import SEVERAL, run_recipe
 
@@ -87,16 +86,16 @@ def test_a_finished_folder_is_refused_and_with_resume_its_metrics_come_back(
 ) -> None:
     out, metrics, _ = finished
     recipe = read_recipe(out / "recipe.yaml")
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != MARKER}
     with pytest.raises(UsageError, match="holds a run already"):
         train(recipe, out)
     with pytest.raises(UsageError, match="finished run of another recipe"):
         train(run_recipe(tiny("bert"), sample), out, resume=True)
-    (out / FILE).touch()  # as a run leaves it that was killed in its last moment
+    (out / CHECKPOINT).touch()  # as a run leaves it that was killed in its last moment
     said: list[str] = []
     assert train(recipe, out, resume=True, listener=Listener(said.append)) == metrics
     assert said == [f"{out} is a finished run."]
-    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != MARKER}
 
 
 def test_a_folder_that_another_run_holds_is_refused(tmp_path: Path, tiny: Tiny, sample: Data) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from affekt._version import __version__
 from affekt.cli import console, data, demo, evaluate, inference, runs, space
-from affekt.errors import AffektError
+from affekt.errors import AffektError, FollowerError
 
 app = typer.Typer(
     name="affekt",
@@ -65,6 +65,8 @@ def _exit_code() -> int:
             app()
         finally:
             console.end_results()
+    except FollowerError:
+        return 2
     except AffektError as fault:
         console.say(f"affekt: {fault}")
         return 2

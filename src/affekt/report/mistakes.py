@@ -12,7 +12,8 @@ from affekt.report.names import as_number, count_text, figure_text, held_labels,
 from affekt.report.pictures import BINS
 from affekt.report.sections import Pictures
 from affekt.report.statistics import Mistake, shares, wrongly_given, wrongly_missed
-from affekt.runs.folder import Predictions, RunFolder
+from affekt.runs.folder import RunFolder
+from affekt.runs.predictions import Predictions
 
 MISTAKES = 20
 CONFUSIONS = 6

@@ -10,7 +10,8 @@ from affekt.evaluation.arrays import Floats
 from affekt.evaluation.counts import columns, label_figures
 from affekt.evaluation.figures import HEADLINES
 from affekt.evaluation.intervals import percentile_limits, resampled_counts
-from affekt.runs.folder import Predictions, RunFolder
+from affekt.runs.folder import RunFolder
+from affekt.runs.predictions import Predictions
 
 RESAMPLES = 1000
 

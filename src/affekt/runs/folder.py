@@ -1,42 +1,76 @@
-"""Reads what training left in a run folder; what is absent stays absent, what is broken is said."""
+"""The run folder: who may write to it, how its files are written, and how they are read again.
 
+A run folder is known by the file `.affekt-run`, which is written first and whose lock says that somebody is
+training into it. Nothing is written into a folder with other files that lacks it.
+"""
+
+import fcntl
 import json
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from affekt.errors import DataError
-from affekt.evaluation import arrays
-from affekt.evaluation.arrays import Bools, Floats
+from affekt.data.corpus import Corpus
+from affekt.data.read import SkippedRow
+from affekt.decisions import Decisions
+from affekt.errors import DataError, UsageError, first_line
+from affekt.files import CARD, recover, write_json, written_aside
+from affekt.runs.predictions import Predictions, read_predictions, write_predictions
 
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What the run's model said of one split."""
-
-    split: str
-    ids: list[str]
-    texts: list[str]
-    targets: Floats  # (n, k) as the corpus has them, perhaps soft
-    true: Bools  # (n, k)
-    predicted: Bools  # (n, k)
-    probabilities: Floats  # (n, k) calibrated when the model is
-    logits: Floats | None  # (n, k)
+MARKER = ".affekt-run"
+CHECKPOINT = "checkpoint.pt"
+_METRICS, _RECIPE, _HISTORY = "metrics.json", "recipe.yaml", "history.jsonl"
+_PREDICTIONS, _SKIPPED, _MODEL = "predictions.parquet", "skipped.jsonl", "model"
+_FILES = (_RECIPE, _SKIPPED, CHECKPOINT, _HISTORY, _PREDICTIONS, _METRICS)
+_OLD_LOCK = ".lock"  # of runs before there was a marker
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class RunFolder:
-    """A finished run."""
+    """A folder that holds one run, or will. What a run did not leave reads as empty.
+
+    Attributes:
+        path: The folder.
+    """
 
     path: Path
-    metrics: dict[str, Any]
-    recipe: str = ""
-    history: list[dict[str, Any]] = field(default_factory=list)
-    predictions: dict[str, Predictions] = field(default_factory=dict)
+
+    # --- reading
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json says; it marks the run as finished."""
+        path = self.path / _METRICS
+        if not path.exists():
+            raise DataError(
+                f"{self.path}: holds no metrics.json, so it is no finished run; name the folder that "
+                "training wrote."
+            )
+        return _parsed(_text(path), str(path))
+
+    @cached_property
+    def recipe(self) -> str:
+        """The complete recipe, as YAML."""
+        path = self.path / _RECIPE
+        return _text(path) if path.exists() else ""
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """An entry for each epoch."""
+        path = self.path / _HISTORY
+        lines = enumerate(_text(path).splitlines() if path.exists() else (), start=1)
+        return [_parsed(line, f"{path}:{number}") for number, line in lines if line.strip()]
+
+    @cached_property
+    def predictions(self) -> dict[str, Predictions]:
+        """What the model said of each split it was judged on."""
+        return read_predictions(self.path / _PREDICTIONS, self.labels, single_label=self.single_label)
 
     @property
     def name(self) -> str:
@@ -58,98 +92,157 @@ class RunFolder:
         """The predictions that final figures rest on: the test split's, else the dev split's."""
         return self.predictions.get("test") or self.predictions.get("dev")
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether a run came to its end here."""
+        return (self.path / _METRICS).exists()
+
+    # --- claiming
+
+    @contextmanager
+    def claimed(self, *, resume: bool) -> Iterator["RunFolder"]:
+        """Hold the folder for this process alone, and remove what a killed run was writing.
+
+        After a fault that came before anything was written, the place is as it was.
+
+        Raises:
+            UsageError: When another process writes to it, or as `check` does.
+        """
+        self.check(resume=resume)
+        new, before = not self.path.exists(), self._names()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            marker = (self.path / MARKER).open("a")
+        except OSError as fault:
+            raise UsageError(f"{self.path}: cannot be written to ({fault.strerror}).") from fault
+        with marker:
+            self._lock(marker)
+            self.check(resume=resume)  # once more, since now nobody else changes it
+            for name in (*_FILES, _MODEL):
+                recover(self.path / name)
+            try:
+                yield self
+            except BaseException:
+                if MARKER not in before and (before or self._names() == {MARKER}):
+                    (self.path / MARKER).unlink()
+                    if new:
+                        self.path.rmdir()
+                raise
+
+    def check(self, *, resume: bool) -> None:
+        """Refuse a place that no run can be trained into; nothing is written.
+
+        Raises:
+            UsageError: When it is a file, holds files that are not of a run, or holds a run and `resume` was
+                not asked for.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path}: is a file; name a folder for the run.")
+        names = self._names()
+        begun = bool({CHECKPOINT, _METRICS} & names)
+        if names and MARKER not in names and not (begun and _RECIPE in names):
+            raise UsageError(
+                f"{self.path}: holds other files, such as {min(names)}; name a new or an empty folder."
+            )
+        if begun and not resume:
+            raise UsageError(
+                f"{self.path}: holds a run already; add --resume to go on, or name another folder."
+            )
+        model = self.path / _MODEL
+        foreign = [self.path / name for name in _FILES if (self.path / name).is_dir()]
+        if model.exists() and not (model / CARD).exists() and not (model.is_dir() and _is_empty(model)):
+            foreign.append(model)
+        if foreign:
+            raise UsageError(
+                f"{foreign[0]}: is not of a run, and stands where training writes; move it or name another "
+                "folder."
+            )
+
+    def _names(self) -> set[str]:
+        """What the folder holds; the lock of an earlier version does not count."""
+        try:
+            return set(os.listdir(self.path)) - {_OLD_LOCK}
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+        except OSError as fault:
+            raise UsageError(f"{self.path}: cannot be read ({fault.strerror}).") from fault
+
+    def _lock(self, marker: IO[str]) -> None:
+        """Lock the marker, if it is still the folder's: a run that failed at once took its own away."""
+        with suppress(OSError):
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(marker.fileno()), os.stat(self.path / MARKER)):
+                return
+        raise UsageError(f"{self.path}: another process is training into this folder; name another one.")
+
+    # --- writing
+
+    def write_start(self, recipe: str, skipped: Iterable[SkippedRow]) -> None:
+        """Write what is known before training: the complete recipe, and rows that were left out."""
+        if (self.path / CHECKPOINT).exists():
+            return  # a run to be resumed, if it is of this recipe and this data
+        self._write(_RECIPE, recipe)
+        rows = [{"where": row.where, "reason": row.reason} for row in skipped]
+        if rows:
+            self._write(_SKIPPED, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Write one line per finished epoch."""
+        self._write(_HISTORY, "".join(json.dumps(entry) + "\n" for entry in history))
+
+    def write_predictions(self, predictions: Mapping[str, tuple[Corpus, np.ndarray, Decisions]]) -> None:
+        """Write logits, calibrated probabilities and decisions of dev and test, row by row."""
+        if predictions:
+            with written_aside(self.path / _PREDICTIONS) as aside:
+                write_predictions(aside, predictions)
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write the metrics, which marks the run as finished, and remove its checkpoint."""
+        write_json(self.path / _METRICS, metrics)
+        self.remove_checkpoint()
+
+    def remove_checkpoint(self) -> None:
+        """Delete the checkpoint of a finished run."""
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
+
+    def _write(self, name: str, text: str) -> None:
+        with written_aside(self.path / name) as aside:
+            aside.write_text(text, encoding="utf-8")
+
 
 def read_run(path: Path) -> RunFolder:
-    """Read a run folder.
+    """Read a finished run, all of it.
 
     Raises:
         DataError: When there are no metrics, or a file of the run cannot be read.
     """
-    metrics = _read_json(path / "metrics.json")
-    if metrics is None:
-        raise DataError(
-            f"{path}: holds no metrics.json, so it is no finished run; name the folder that training wrote."
-        )
-    if not isinstance(metrics, dict):
-        raise DataError(f"{path / 'metrics.json'}: is not a JSON object; train again or restore the file.")
-    recipe = path / "recipe.yaml"
-    run = RunFolder(
-        path,
-        metrics,
-        recipe.read_text(encoding="utf-8") if recipe.exists() else "",
-        _read_history(path / "history.jsonl"),
-    )
-    run.predictions.update(_read_predictions(path / "predictions.parquet", run))
+    run = RunFolder(path)
+    for read in (run.metrics, run.recipe, run.history, run.predictions):
+        del read  # what is damaged is said now
     return run
 
 
-def _read_json(path: Path) -> Any:
-    if not path.exists():
-        return None
+def _is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
+def _text(path: Path) -> str:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise DataError(f"{path}: is not JSON ({fault}); train again or restore the file.") from fault
-
-
-def _read_history(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as fault:
-                raise DataError(
-                    f"{path}:{number}: is not JSON ({fault}); remove the line or train again."
-                ) from fault
-    return rows
-
-
-def _read_predictions(path: Path, run: RunFolder) -> dict[str, Predictions]:
-    if not path.exists() or not run.labels:
-        return {}
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as fault:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
         raise DataError(
-            f"{path}: cannot be read as parquet ({fault}); train again or restore the file."
+            f"{path}: cannot be read ({first_line(fault)}); train again or restore the file."
         ) from fault
-    missing = {"split", "text", "targets", "probabilities", "predicted"} - set(table.column_names)
-    if missing:
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    """The JSON object that a text holds."""
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError) as fault:
         raise DataError(
-            f"{path}: has no column {', '.join(sorted(missing))}; it was not written by training."
-        )
-    splits = np.asarray(table["split"].to_pylist(), dtype=object)
-    read = {}
-    for split in dict.fromkeys(splits):
-        part = table.filter(pa.array(splits == split))
-        read[str(split)] = _split(part, str(split), run, path)
-    return {name: split for name, split in read.items() if len(split.texts)}
-
-
-def _split(table: pa.Table, split: str, run: RunFolder, path: Path) -> Predictions:
-    k = len(run.labels)
-
-    def matrix(column: str, kind: type) -> Any:
-        flat = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        if len(flat) != table.num_rows * k:
-            raise DataError(
-                f"{path}: column {column} of split {split} does not hold {k} values a row; train again."
-            )
-        return flat.astype(kind).reshape(-1, k)
-
-    has_ids, has_logits = "id" in table.column_names, "logits" in table.column_names
-    targets = matrix("targets", float)
-    logits = matrix("logits", float) if has_logits and not table["logits"].null_count else None
-    return Predictions(
-        split,
-        [str(one) for one in (table["id"].to_pylist() if has_ids else range(table.num_rows))],
-        [str(one) for one in table["text"].to_pylist()],
-        targets,
-        arrays.true_labels(targets, single_label=run.single_label),
-        matrix("predicted", bool),
-        matrix("probabilities", float),
-        logits,
-    )
+            f"{where}: is not JSON ({first_line(fault)}); train again or restore the file."
+        ) from fault
+    if not isinstance(held, dict):
+        raise DataError(f"{where}: is not a JSON object; train again or restore the file.")
+    return held

@@ -1,17 +1,17 @@
 """Checkpoints: all a run needs to go on as if it had never stopped."""
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from affekt.errors import ModelError, UsageError
+from affekt.errors import ModelError, UsageError, first_line
 from affekt.files import written_aside
+from affekt.runs.folder import CHECKPOINT
 from affekt.training.objectives import Objective
-
-FILE = "checkpoint.pt"
 
 
 @dataclass
@@ -73,15 +73,15 @@ class Checkpoints:
             "generators": generators,  # one per process: the state of each device's random numbers
             "best": best,
         }
-        with written_aside(self.folder / FILE) as aside:
+        with written_aside(self.folder / CHECKPOINT) as aside:
             torch.save(state, aside)
 
     def load(self, objective: Objective, optimizers: list[torch.optim.Optimizer]) -> "Restored | None":
         """Put the saved state back; None when there is no checkpoint yet."""
-        path = self.folder / FILE
+        path = self.folder / CHECKPOINT
         if not path.exists():
             return None
-        state = _read(path)
+        state = read_checkpoint(path)
         saved = state["identity"]
         changed = [name for name, digest in self.identity.items() if saved.get(name) != digest]
         if changed:
@@ -97,10 +97,6 @@ class Checkpoints:
             raise ModelError(_unusable(path, fault)) from fault
         return Restored(state["progress"], state["generators"], state["best"])
 
-    def remove(self) -> None:
-        """Delete the checkpoint of a finished run."""
-        (self.folder / FILE).unlink(missing_ok=True)
-
 
 @dataclass(frozen=True)
 class Restored:
@@ -111,9 +107,16 @@ class Restored:
     best: dict[str, torch.Tensor] | None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint file; whatever is wrong with its bytes is one fault."""
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint file.
+
+    Raises:
+        ModelError: Whatever is wrong with its bytes.
+    """
     try:
+        with zipfile.ZipFile(path) as records:  # torch checks the form alone, and reads changed numbers
+            if records.testzip() is not None:
+                raise ValueError("its content has changed since it was written")
         state = torch.load(path, weights_only=True, map_location="cpu")
         plain = {
             "identity": json.loads(state["identity"]),
@@ -127,5 +130,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _unusable(path: Path, fault: Exception) -> str:
-    reason = (str(fault).splitlines() or [""])[0] or type(fault).__name__
+    reason = first_line(fault)
     return f"{path}: not a whole checkpoint of this version ({reason}); remove it to start the run again."

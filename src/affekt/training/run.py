@@ -19,9 +19,8 @@ from affekt import evaluation
 from affekt._version import __version__
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
-from affekt.errors import AffektError, RecipeError, UsageError, unknown_name
+from affekt.errors import AffektError, FollowerError, RecipeError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
-from affekt.files import read_json, write_json
 from affekt.hardware import hardware
 from affekt.inference.evaluate import (
     SPACE_PARTS,
@@ -36,6 +35,7 @@ from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
 from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
+from affekt.runs.folder import RunFolder
 from affekt.training.build import (
     build_network,
     load_splits,
@@ -44,9 +44,8 @@ from affekt.training.build import (
     style_of,
     weighting_texts,
 )
-from affekt.training.checkpoint import FILE, Progress
+from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings
-from affekt.training.folder import RunFolder
 from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop, TrainingRows
 from affekt.training.processes import from_leader, join_processes, leads
@@ -63,6 +62,8 @@ from affekt.training.record import (
 from affekt.training.views import view_texts
 
 Tell = Callable[[str], None]
+
+_LEADER = "the leading process of this run tells why it cannot go on."
 
 
 @dataclass(frozen=True)
@@ -86,42 +87,42 @@ def train(
         listener: Hears how it goes.
 
     Raises:
-        UsageError: When the folder holds a run already, or another process is writing to it. A process that
-            does not lead leaves this to the leader, and ends with exit code 2 without a word.
+        UsageError: When the folder holds a run already, or another process is writing to it.
+        FollowerError: In a process that does not lead, whatever the fault: the leader tells it.
     """
     join_processes()
-    heard = (listener or Listener()) if leads() else Listener()
-    with _claimed(out, resume) as folder:
-        if from_leader((out / "metrics.json").exists()):
-            _check_same_recipe(recipe, out)
+    heard, folder = (listener or Listener()) if leads() else Listener(), RunFolder(out)
+    with _claimed(folder, resume):
+        if from_leader(folder.is_finished):
+            _check_same_recipe(recipe, folder)
             heard.say(f"{out} is a finished run.")
-            (out / FILE).unlink(missing_ok=True)  # the run was killed in its last moment
+            if leads():
+                folder.remove_checkpoint()  # the run was killed in its last moment
         else:
             _train(recipe, folder, resume, command, heard)
             from_leader(None)  # wait until all is written
-        return dict(read_json(out / "metrics.json"))
+        return folder.metrics
 
 
-def _check_same_recipe(recipe: Recipe, out: Path) -> None:
-    kept = out / "recipe.yaml"
+def _check_same_recipe(recipe: Recipe, folder: RunFolder) -> None:
+    kept = folder.path / "recipe.yaml"
     if kept.exists() and read_recipe(kept).digest != recipe.digest:
         raise UsageError(
-            f"{out}: holds a finished run of another recipe or other settings (see its recipe.yaml); "
+            f"{folder.path}: holds a finished run of another recipe or other settings (see its recipe.yaml); "
             "train into another folder."
         )
 
 
 @contextmanager
-def _claimed(out: Path, resume: bool) -> Iterator[RunFolder]:
+def _claimed(folder: RunFolder, resume: bool) -> Iterator[None]:
     """The run folder, claimed by the leader; the others hear whether it could be."""
-    folder = RunFolder(out)
     if not leads():
-        if not from_leader(None):
-            raise SystemExit(2)
         try:
-            yield folder
-        except AffektError:
-            raise SystemExit(2) from None
+            if not from_leader(None):
+                raise FollowerError(_LEADER)
+            yield
+        except AffektError as fault:
+            raise FollowerError(_LEADER) from fault
         return
     with ExitStack() as held:
         try:
@@ -130,7 +131,7 @@ def _claimed(out: Path, resume: bool) -> Iterator[RunFolder]:
             from_leader(False)
             raise
         from_leader(True)
-        yield folder
+        yield
 
 
 def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard: Listener) -> None:
@@ -142,7 +143,7 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     )
     texts, network = _prepared(recipe, splits)
     if leads():
-        folder.write_start(recipe, splits)
+        folder.write_start(recipe.to_yaml(), (row for corpus in splits.values() for row in corpus.skipped))
     progress, network = _fit(recipe, splits, texts, network, folder=folder, resume=resume, heard=heard)
     if not leads():
         return
@@ -179,8 +180,7 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     model.save(folder.path / "model")
     folder.write_predictions(results["predictions"])
     folder.write_history(progress.history)
-    write_json(folder.path / "metrics.json", metrics)
-    folder.checkpoints(recipe, splits).remove()
+    folder.write_metrics(metrics)
 
 
 def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Network]:
@@ -292,10 +292,16 @@ def _fit(
         if folder is not None:
             folder.write_history([*loop.progress.history])
 
-    checkpoints = None if folder is None else folder.checkpoints(recipe, splits)
+    checkpoints = None if folder is None else _checkpoints(folder, recipe, splits)
     loop = Loop(recipe, objective, rows, judge, checkpoints, tell, heard.tick)
     progress = loop.run(resume=resume)
     return progress, network.eval()
+
+
+def _checkpoints(folder: RunFolder, recipe: Recipe, splits: dict[str, Corpus]) -> Checkpoints:
+    """The checkpoint of this recipe on this data."""
+    digests = {f"data ({name})": corpus.digest for name, corpus in splits.items()}
+    return Checkpoints(folder.path, {"recipe": recipe.digest, **digests})
 
 
 def _fit_at_once(
