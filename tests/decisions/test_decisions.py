@@ -1,8 +1,7 @@
 """Calibration and thresholds: what is fitted, that it holds on other rows, and what is refused."""
 
 import json
-import subprocess
-import sys
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from affekt.decisions import Calibration, Decisions, fit, fit_calibration, fit_thresholds
+from affekt.decisions.doubts import usable_thresholds
+from affekt.decisions.rules import plain_threshold
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.evaluation import calibration as reliability
 from affekt.evaluation import classification
@@ -175,7 +176,7 @@ class TestCalibration:
         assert line.slopes[0] == pytest.approx(0.5, rel=0.01)
 
     def test_platt_is_refused_for_single_label_data(self):
-        with pytest.raises(UsageError, match="use temperature"):
+        with pytest.raises(UsageError, match="there is temperature"):
             fit_calibration(*single_label(), kind="platt", single_label=True)
 
     def test_an_unknown_kind_is_answered_with_the_near_one(self):
@@ -211,6 +212,21 @@ class TestThresholds:
 
         assert fit_thresholds(targets, sigmoid(logits), method="fixed") == (0.5,) * 4
         assert len(set(fit_thresholds(targets, sigmoid(logits), method="global"))) == 1
+
+    @pytest.mark.parametrize("number", [0, 0.0, 0.3, 1e-9, 1])
+    def test_any_number_may_be_the_threshold_of_all_labels(self, number):
+        logits, targets = multi_label(rows=150)
+
+        decisions = fit(logits, targets, single_label=False, thresholds=number)
+
+        assert fit_thresholds(targets, sigmoid(logits), method=number) == (number,) * 4
+        assert (decisions.method, decisions.thresholds) == ("fixed", (number,) * 4)
+        assert Decisions.from_json(json.loads(json.dumps(decisions.to_json()))) == decisions
+
+    @pytest.mark.parametrize("number", [-0.1, 1.0001, 30, float("nan"), float("inf"), True, None, "0.3"])
+    def test_what_is_no_number_from_0_to_1_is_no_threshold(self, number):
+        with pytest.raises(UsageError, match=r"a number from 0 to 1\.$"):
+            fit_thresholds([[1.0]], [[0.7]], method=number)
 
     def test_the_global_threshold_is_about_as_good_as_the_best_of_a_grid(self):
         logits, targets = multi_label()
@@ -406,7 +422,19 @@ class TestDecisions:
             decisions.decide(decisions.probabilities(logits)).argmax(axis=1), logits.argmax(axis=1)
         )
 
-    @pytest.mark.parametrize("split", ["test", "Test", " TEST\n", "Testing"])
+    @pytest.mark.parametrize(
+        "split",
+        [
+            "test",
+            "Test",
+            " TEST\n",
+            "Testing",
+            "test.csv",
+            "data/Test.tsv.gz",
+            "test-00000.parquet",
+            "test[:9]",
+        ],
+    )
     def test_nothing_is_fitted_on_a_split_called_test(self, split):
         logits, targets = multi_label(rows=20)
 
@@ -416,6 +444,10 @@ class TestDecisions:
             fit_calibration(logits, targets, kind="temperature", split=split)
         with pytest.raises(UsageError, match="not fitted on the test split"):
             fit_thresholds(targets, sigmoid(logits), split=split)
+
+    @pytest.mark.parametrize("split", ["dev.csv", "test/dev.csv", "latest", "contest.csv", "fold-3", ""])
+    def test_other_splits_may_be_called_anything(self, split):
+        assert fit(*multi_label(rows=20), single_label=False, split=split).fitted_on["split"] == split
 
     @pytest.mark.parametrize(
         ("logits", "targets", "message"),
@@ -458,7 +490,8 @@ class TestDecisions:
         ("change", "message"),
         [
             ({"thresholds": [0.5]}, "need 2 thresholds, but have 1"),
-            ({"thresholds": [0.5, 1.0]}, "strictly between 0 and 1"),
+            ({"thresholds": [0.5, 1.1]}, "between 0 and 1"),
+            ({"thresholds": [0.5, float("nan")]}, "between 0 and 1"),
             ({"thresholds": ["low", "high"]}, "cannot be read"),
             ({"rule": "treshold"}, "did you mean threshold"),
             ({"method": "oracle"}, "unknown threshold method"),
@@ -484,12 +517,151 @@ class TestDecisions:
                 Decisions.from_json({name: part for name, part in plain.items() if name != key})
 
 
-def test_deciding_and_evaluating_load_neither_torch_nor_scikit_learn():
-    code = (
-        "import sys, affekt.evaluation, affekt.decisions;"
-        "print(sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules)))"
-    )
+class TestEdges:
+    """Scores and thresholds are compared as float32."""
 
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    NUMBERS = (0.0, 1e-6, 0.1, 0.3, 0.5, 0.7, 0.9, 1 - 1e-6, 1.0)
 
-    assert loaded.stdout.strip() == "[]"
+    @pytest.mark.parametrize("limit", NUMBERS)
+    @pytest.mark.parametrize("kind", [np.float32, np.float64])
+    def test_a_score_equal_to_the_threshold_is_not_above_it_and_the_next_one_is(self, limit, kind):
+        decisions = Decisions.unfitted(1, single_label=False, threshold=limit)
+        higher = np.nextafter(np.float32(limit), np.float32(2))
+
+        for score, above in (
+            (limit, False),
+            (np.nextafter(np.float32(limit), np.float32(-1)), False),
+            (higher, True),
+        ):
+            assert decisions.decide(np.array([[score]], dtype=kind)).tolist() == [[above]]
+
+    @given(st.floats(0, 1), st.floats(0, 1))
+    def test_rounding_a_score_to_float32_changes_no_decision(self, score, limit):
+        decisions = Decisions.unfitted(1, single_label=False, threshold=limit)
+        scores = np.array([[score]])
+
+        assert np.array_equal(decisions.decide(scores), decisions.decide(scores.astype(np.float32)))
+        assert decisions.decide(scores).item() <= (score > limit)
+
+    @pytest.mark.parametrize("limit", [0.1, 0.3, 0.7])
+    def test_figures_of_both_kinds_of_scores_are_the_same(self, limit):
+        scores = np.array([[limit], [limit], [0.05], [0.95]])
+        targets = np.array([[1.0], [0.0], [0.0], [1.0]])
+
+        single, double = (classification(targets, scores.astype(kind), limit) for kind in (np.float32, float))
+
+        assert single["f1_macro"] == double["f1_macro"] == pytest.approx(2 / 3)
+
+
+class TestDoubts:
+    """Thresholds that are no use are replaced, and small dev splits are warned of."""
+
+    @staticmethod
+    def noise(rows=24, count=6, seed=0):
+        """Scores that have nothing to do with the labels, of which each row holds one in four."""
+        random = np.random.default_rng(seed)
+        return random.normal(-1, 0.3, (rows, count)), (random.random((rows, count)) < 0.25).astype(float)
+
+    @pytest.mark.parametrize("method", ["per-label", "global", "global-jaccard"])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_no_label_is_given_to_nearly_every_text_that_mostly_does_not_hold_it(self, method, seed):
+        logits, targets = self.noise(seed=seed)
+
+        decisions = fit(logits, targets, single_label=False, thresholds=method)
+
+        given = decisions.decide(decisions.probabilities(logits))
+        assert (given.mean(axis=0) < 0.75).sum() >= (6 if method == "per-label" else 3)
+
+    def test_what_was_fitted_to_noise_is_replaced_and_the_reason_is_kept(self):
+        logits, targets = self.noise()
+
+        fitted = fit_thresholds(targets, Decisions.unfitted(6, single_label=False).probabilities(logits))
+        decisions = fit(logits, targets, single_label=False, calibration="none", labels=list("abcdef"))
+
+        given = sigmoid(logits) > np.array(fitted)
+        useless = (given.mean(axis=0) >= 0.75) & (
+            (given & (targets == 0)).sum(axis=0) > given.sum(axis=0) / 2
+        )
+        assert useless.any()
+        for limit, before, replaced in zip(decisions.thresholds, fitted, useless, strict=True):
+            assert (limit != before) == replaced
+        *replacements, small = decisions.warnings
+        said = " ".join(replacements)
+        assert {name for name in "abcdef" if re.search(rf"\b{name}\b[^;]* to nearly every text", said)} == {
+            name for name, replaced in zip("abcdef", useless, strict=True) if replaced
+        }
+        assert small.startswith("dev has 24 texts: ")
+        assert Decisions.from_json(json.loads(json.dumps(decisions.to_json()))) == decisions
+
+    def test_a_label_gets_the_global_threshold_where_that_one_is_of_use(self):
+        random = np.random.default_rng(0)
+        targets = np.zeros((60, 4))
+        targets[:, 0] = random.random(60) < 0.2
+        targets[:, 1:] = random.random((60, 3)) < 0.5
+        probabilities = np.where(targets == 1, 0.8, 0.55) + random.normal(0, 0.02, (60, 4))
+        probabilities[:, 0] = random.normal(0.4, 0.01, 60)
+        logits = np.log(probabilities / (1 - probabilities))
+
+        decisions = fit(logits, targets, single_label=False, calibration="none")
+
+        scores = decisions.probabilities(logits)
+        shared = fit_thresholds(targets, scores, method="global")[0]
+        assert decisions.thresholds == (shared, *fit_thresholds(targets, scores)[1:])
+        assert f"gave 0 to nearly every text, mostly wrongly; {shared:.3g} is used" in decisions.warnings[0]
+
+    def test_a_label_that_most_texts_hold_may_be_given_to_all(self):
+        logits, targets = self.noise(rows=200)
+        targets[:, 0] = np.arange(200) % 5 > 0
+        logits[:, 0] += 3
+
+        decisions = fit(logits, targets, single_label=False, calibration="none")
+
+        assert decisions.decide(decisions.probabilities(logits))[:, 0].mean() > 0.75
+
+    def test_thresholds_worse_than_one_half_on_the_very_rows_they_come_from_are_not_used(self):
+        truth = np.array([[True], [False], [True], [False]])
+        scores = np.array([[0.6], [0.4], [0.7], [0.2]])
+
+        for jaccard, name in ((False, "macro-F1"), (True, "Jaccard")):
+            used, reasons = usable_thresholds(np.array([0.65]), 0.65, truth, scores, ["joy"], jaccard=jaccard)
+
+            assert used.tolist() == [0.5]
+            assert len(reasons) == 1
+            assert f"do worse there than .5 ({name} " in reasons[0]
+
+    def test_many_labels_are_not_all_named(self):
+        decisions = fit(*self.noise(rows=120, count=28), single_label=False)
+
+        assert "more labels" in decisions.warnings[0]
+        assert max(map(len, decisions.warnings)) < 250
+
+    @pytest.mark.parametrize("single", [True, False])
+    def test_a_small_dev_split_is_warned_of_only_where_something_is_fitted(self, single):
+        rows = (single_label if single else multi_label)(rows=30)
+        large = (single_label if single else multi_label)(rows=400)
+
+        assert len(fit(*rows, single_label=single).warnings) == 1
+        assert fit(*rows, single_label=single, thresholds="fixed", calibration="none").warnings == ()
+        assert fit(*large, single_label=single).warnings == ()
+
+    def test_rare_labels_are_warned_of(self):
+        logits, targets = multi_label(rows=400)
+        targets[5:, 1] = 0
+
+        decisions = fit(logits, targets, single_label=False, labels=["joy", "awe", "fear", "calm"])
+
+        assert [warning.split(":")[0] for warning in decisions.warnings] == [
+            "fewer than 10 dev texts hold awe"
+        ]
+
+    def test_the_number_of_a_runs_fixed_figures_is_read_from_the_decisions_it_kept(self):
+        logits, targets = multi_label(rows=150)
+        at_a_number = fit(logits, targets, single_label=False, thresholds=0.25)
+
+        assert plain_threshold(at_a_number.to_json()) == ".25"
+        assert plain_threshold(fit(logits, targets, single_label=False).to_json()) == ".5"
+        assert plain_threshold(fit(*single_label(), single_label=True).to_json()) == ".5"
+        assert plain_threshold(None) == ".5"
+
+    def test_decisions_without_warnings_are_written_as_they_always_were(self):
+        assert "warnings" not in Decisions.unfitted(2, single_label=False).to_json()

@@ -238,6 +238,21 @@ def test_a_value_that_may_have_several_forms_is_one_fault(value: Any) -> None:
     assert message.startswith("recipe has 1 fault:\n  encoder.label_words")
 
 
+@pytest.mark.parametrize(("value", "threshold"), [(0.3, 0.3), (0, 0.0), (1, 1.0), ("global", 0.5)])
+def test_thresholds_are_a_rule_or_a_number_for_all_labels(
+    value: Any, threshold: float, tmp_path: Path
+) -> None:
+    recipe = parse_recipe({"name": "x", "decisions": {"thresholds": value}})
+    assert recipe.decisions.plain_threshold == threshold
+    assert read_recipe(written(tmp_path, recipe.to_yaml())) == recipe
+
+
+@pytest.mark.parametrize("value", ["globl", 1.5, -1, True, "0.3"])
+def test_thresholds_of_neither_kind_are_one_fault(value: Any) -> None:
+    said = fault_of({"name": "x", "decisions": {"thresholds": value}})
+    assert re.search(r"1 fault:\n.*decisions\.thresholds: .*a number from 0 to 1\.$", said)
+
+
 def test_not_a_number_and_infinity_are_no_rates() -> None:
     for value in (float("nan"), float("inf")):
         assert "training.learning_rate" in fault_of({"name": "x", "training": {"learning_rate": value}})

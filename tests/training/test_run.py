@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from affekt.errors import DataError, RecipeError, UsageError
+from affekt.errors import DataError, UsageError
 from affekt.recipe.read import read_recipe
 from affekt.runs.folder import CHECKPOINT, MARKER, RunFolder
 from affekt.training.run import Listener, fit_model, train
@@ -245,6 +245,6 @@ def test_a_calibration_that_one_label_per_text_cannot_have_is_refused_before_tra
     tmp_path: Path, tiny: Tiny, sample: Data
 ) -> None:
     recipe = run_recipe(tiny("bert"), sample, decisions={"calibration": "platt"})
-    with pytest.raises(RecipeError, match=r"decisions\.calibration = 'platt': fits a line per label"):
+    with pytest.raises(UsageError, match="calibration = 'platt': fits a line per label"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -75,7 +75,10 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
 def _way(way: str, metrics: dict[str, Any]) -> str:
     if metrics["data"]["single_label"]:
         return "the likeliest label"
-    return "threshold .5" if way == "fixed" else "thresholds from dev"
+    from affekt.decisions.rules import plain_threshold
+
+    at = plain_threshold(metrics.get("decisions"))
+    return f"threshold {at}" if way == "fixed" else "thresholds from dev"
 
 
 def compare(

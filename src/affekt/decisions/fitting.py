@@ -1,4 +1,4 @@
-"""From logits to decisions: calibration, thresholds, and how both are fitted on a dev split.
+"""Calibration and thresholds fitted on a dev split.
 
 Thresholds per label are what lifts macro-F1 on rare emotions, and what overfits on them: with a dozen dev
 rows of a label, the threshold of best dev F1 says more about those dozen rows than about the label. So each
@@ -11,24 +11,29 @@ threshold here is drawn from two estimates, averaged in logits with the label's 
   shape.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from affekt.data.columns import split_named
-from affekt.errors import DataError, ModelError, UsageError, unknown_name
+from affekt.decisions.doubts import few_rows, usable_thresholds
+from affekt.decisions.rules import (
+    FIXED,
+    KINDS,
+    Calibration,
+    Decisions,
+    check_thresholds,
+    log_sum_exp,
+    sigmoid,
+)
+from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Bools, Floats
 from affekt.evaluation.intervals import resampled_counts
 
-KINDS = ("none", "temperature", "platt")
-METHODS = ("fixed", "global", "global-jaccard", "per-label")
-RULES = ("argmax", "threshold")
-
-FIXED = 0.5
 EDGE = 1e-6  # thresholds and the probabilities they are fitted on keep this far from 0 and 1
 PRIOR_POSITIVES = 100.0  # dev rows of a label at which its two thresholds weigh the same
 LINE_SPREAD = np.array([0.5, 1.0])  # how far a label's log slope and intercept are expected from all labels'
@@ -36,138 +41,50 @@ GRID = np.arange(-4.6, 4.601, 0.05)  # logits tried as one threshold for all lab
 SMOOTHING = 5  # neighbouring grid points averaged, so that one lucky point does not win
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """A straight line per label from logits to calibrated logits."""
-
-    kind: str  # "none", "temperature" (one slope, no intercepts) or "platt" (a line per label)
-    slopes: tuple[float, ...]
-    intercepts: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ModelError(unknown_name("calibration", self.kind, KINDS))
-        if len(self.slopes) != len(self.intercepts) or not self.slopes:
-            raise ModelError(
-                f"a calibration needs as many slopes as intercepts, at least one, "
-                f"but has {len(self.slopes)} and {len(self.intercepts)}."
-            )
-        if not (np.isfinite(self.slopes + self.intercepts).all() and min(self.slopes) > 0):
-            raise ModelError("calibration slopes must be positive numbers and intercepts finite ones.")
-
-    @classmethod
-    def none(cls, count: int) -> "Calibration":
-        """Return the calibration of `count` labels that changes nothing."""
-        return cls("none", (1.0,) * count, (0.0,) * count)
-
-    def __call__(self, logits: ArrayLike) -> Floats:
-        """Return (n, k) calibrated logits as float64."""
-        values = arrays.matrix(logits, "logits").astype(np.float64)
-        if values.shape[1] != len(self.slopes):
-            raise DataError(f"logits of {values.shape[1]} labels meet a calibration of {len(self.slopes)}.")
-        return np.asarray(values * self.slopes + self.intercepts)
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """How a model's logits become probabilities and labels."""
-
-    rule: (
-        str  # "argmax" (single-label: softmax, largest) or "threshold" (multi-label: sigmoid, strictly above)
-    )
-    thresholds: tuple[float, ...]  # one per label; empty for argmax
-    calibration: Calibration
-    method: str = "fixed"  # how the thresholds came about
-    fitted_on: dict[str, str | int] = field(
-        default_factory=dict
-    )  # split, digest, n; empty where nothing was fitted
-
-    def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise ModelError(unknown_name("decision rule", self.rule, RULES))
-        if self.method not in METHODS:
-            raise ModelError(unknown_name("threshold method", self.method, METHODS))
-        expected = len(self.calibration.slopes) if self.rule == "threshold" else 0
-        if len(self.thresholds) != expected:
-            raise ModelError(
-                f"{self.rule} decisions need {expected} thresholds, but have {len(self.thresholds)}."
-            )
-        if not all(0 < threshold < 1 for threshold in self.thresholds):
-            raise ModelError("thresholds must lie strictly between 0 and 1.")
-
-    @classmethod
-    def unfitted(cls, count: int, *, single_label: bool) -> "Decisions":
-        """Return what holds before anything is fitted: argmax, or .5 for each of `count` labels."""
-        if single_label:
-            return cls("argmax", (), Calibration.none(count))
-        return cls("threshold", (FIXED,) * count, Calibration.none(count))
-
-    def probabilities(self, logits: ArrayLike) -> NDArray[np.float32]:
-        """Return (n, k) calibrated probabilities; (0, k) logits give (0, k)."""
-        if np.ndim(logits) == 2 and not len(np.asarray(logits)):
-            return np.zeros((0, len(self.calibration.slopes)), dtype=np.float32)
-        calibrated = self.calibration(logits)
-        spread = _softmax(calibrated) if self.rule == "argmax" else _sigmoid(calibrated)
-        return spread.astype(np.float32)
-
-    def decide(self, probabilities: ArrayLike) -> Bools:
-        """Return (n, k) decisions: the largest of each row, or all strictly above their thresholds."""
-        values = np.asarray(probabilities, dtype=np.float64)
-        return arrays.decide(values, self.thresholds, single_label=self.rule == "argmax")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists, strings and numbers."""
-        plain = asdict(self)
-        plain["thresholds"] = list(self.thresholds)
-        plain["calibration"] |= {
-            "slopes": list(self.calibration.slopes),
-            "intercepts": list(self.calibration.intercepts),
-        }
-        return plain
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> "Decisions":
-        """Return the decisions of `to_json`; ModelError where something is missing or makes no sense."""
-        try:
-            line = plain["calibration"]
-            slopes, intercepts, thresholds = (
-                tuple(float(number) for number in numbers)
-                for numbers in (line["slopes"], line["intercepts"], plain["thresholds"])
-            )
-            calibration = Calibration(line["kind"], slopes, intercepts)
-            return cls(plain["rule"], thresholds, calibration, plain["method"], dict(plain["fitted_on"]))
-        except (KeyError, TypeError, ValueError) as fault:
-            raise ModelError(f"stored decisions cannot be read ({fault!r}); save the model again.") from fault
-
-
 def fit(
     logits: ArrayLike,
     targets: ArrayLike,
     *,
     single_label: bool,
-    thresholds: str = "per-label",
+    thresholds: str | float = "per-label",
     calibration: str = "temperature",
     split: str = "dev",
     digest: str = "",
+    labels: Sequence[str] | None = None,
 ) -> Decisions:
     """Fit calibration, then thresholds on the calibrated probabilities.
+
+    Thresholds that are no use are replaced, see `affekt.decisions.doubts`; the decisions' `warnings` say so,
+    and whether the rows are too few to trust what was fitted on them.
 
     Args:
         logits: (n, k) of a model that has not learned from these rows.
         targets: (n, k) in [0, 1].
         single_label: One label per row: the largest probability decides and `thresholds` is not used.
-        thresholds: "fixed" (.5), "global", "global-jaccard" or "per-label", see `fit_thresholds`.
+        thresholds: "fixed" (.5), a number in [0, 1] for all labels, "global", "global-jaccard" or
+            "per-label", see `fit_thresholds`.
         calibration: "none", "temperature" or "platt", see `fit_calibration`.
         split: Name of the split these rows are; "test" is refused.
         digest: Hash of the split's data, kept with the decisions.
+        labels: What the columns are called in warnings; their numbers unless said.
     """
     line = fit_calibration(logits, targets, kind=calibration, single_label=single_label, split=split)
     fitted_on: dict[str, str | int] = {"split": split, "digest": digest, "n": np.shape(targets)[0]}
+    truth = np.asarray(targets) > 0.5
+    few = few_rows(truth, ()) if calibration != "none" else ()
     if single_label:
-        return Decisions("argmax", (), line, "fixed", fitted_on)
-    probabilities = _sigmoid(line(logits)).astype(np.float32)
+        return Decisions("argmax", (), line, "fixed", fitted_on, few)
+    probabilities = sigmoid(line(logits)).astype(np.float32)
     chosen = fit_thresholds(targets, probabilities, method=thresholds, split=split)
-    return Decisions("threshold", chosen, line, thresholds, fitted_on)
+    if thresholds == "fixed" or not isinstance(thresholds, str):
+        return Decisions("threshold", chosen, line, "fixed", fitted_on, few)
+    names = [str(name) for name in arrays.label_names(labels, len(chosen))]
+    shared = fit_thresholds(targets, probabilities, method="global", split=split)[0]
+    used, reasons = usable_thresholds(
+        np.array(chosen), shared, truth, probabilities, names, jaccard=thresholds == "global-jaccard"
+    )
+    warnings = reasons + few_rows(truth, names)
+    return Decisions("threshold", tuple(used.tolist()), line, thresholds, fitted_on, warnings)
 
 
 def fit_calibration(
@@ -180,51 +97,62 @@ def fit_calibration(
     penalty for leaving the line of all labels together, so that a label with few positives stays near it.
     Slopes are positive: the ranking of rows within a label never changes.
     """
-    if kind not in KINDS:
-        raise UsageError(unknown_name("calibration", kind, KINDS))
+    check_calibration(kind, single_label=single_label)
     values, votes = _dev_rows(logits, targets, "logits", split)
     count = int(values.shape[1])
     if kind == "none":
         return Calibration.none(count)
     if kind == "temperature":
         return Calibration(kind, (_temperature_slope(values, votes, single_label),) * count, (0.0,) * count)
-    if single_label:
-        raise UsageError("platt calibration is for multi-label data; use temperature for single-label data.")
     lines = _platt_lines(values, votes)
     return Calibration(kind, tuple(lines[:, 0].tolist()), tuple(lines[:, 1].tolist()))
+
+
+def check_calibration(kind: str, *, single_label: bool) -> None:
+    """Raise UsageError for a calibration that is unknown, or cannot be fitted to texts of one label each."""
+    if kind not in KINDS:
+        raise UsageError(unknown_name("calibration", kind, KINDS))
+    if kind == "platt" and single_label:
+        raise UsageError(
+            "calibration = 'platt': fits a line per label and is for several labels per text; "
+            "these texts have one each, for which there is temperature."
+        )
 
 
 def fit_thresholds(
     targets: ArrayLike,
     probabilities: ArrayLike,
     *,
-    method: str = "per-label",
+    method: str | float = "per-label",
     split: str = "dev",
     resamples: int = 100,
     prior_positives: float = PRIOR_POSITIVES,
     seed: int = 0,
 ) -> tuple[float, ...]:
-    """Return one threshold per label, in (0, 1), for the best figures to be expected on other rows.
+    """Return one threshold per label, in [0, 1], for the best figures to be expected on other rows.
 
     Args:
         targets: (n, k) in [0, 1]; a label holds above .5.
         probabilities: (n, k), calibrated or not: what the thresholds will be compared with.
-        method: "fixed": .5. "global": one threshold for the best macro-F1. "global-jaccard": one for the best
-            mean Jaccard of rows, at some cost in macro-F1. "per-label", for macro-F1: the weighted mean, in
-            logits, of a bagged and an expected threshold (see the module's docstring). A label with no dev
-            row, or with the same probability everywhere, gets the global threshold.
+        method: "fixed": .5; a number: that. "global": one threshold for the best macro-F1.
+            "global-jaccard": one for the best mean Jaccard of rows, at some cost in macro-F1. "per-label",
+            for macro-F1: the weighted mean, in logits, of a bagged and an expected threshold (see the
+            module's docstring). A label with no dev row, or with the same probability everywhere, gets the
+            global threshold.
         split: Name of the split; "test" is refused.
         resamples: How many resamples are bagged; 0 takes dev itself.
         prior_positives: Weight of the expected threshold, in dev rows of the label; with 0, and 0 resamples,
             each label gets the plain threshold of best dev F1.
         seed: Of the resamples.
     """
-    if method not in METHODS:
-        raise UsageError(unknown_name("threshold method", method, METHODS))
+    try:
+        method = check_thresholds(method)
+    except ValueError as fault:
+        raise UsageError(f"{fault}.") from None
     values, votes = _dev_rows(probabilities, targets, "probabilities", split)
     count = int(values.shape[1])
-    if method == "fixed":
-        return (FIXED,) * count
+    if method == "fixed" or isinstance(method, float):
+        return (FIXED if method == "fixed" else float(method),) * count
     scores = _logit(arrays.unit_matrix(values, "probabilities"))
     truth = votes > 0.5
     shared = _best_on_grid((_jaccard if method == "global-jaccard" else _macro_f1)(scores, truth))
@@ -232,11 +160,11 @@ def fit_thresholds(
     if method == "per-label":
         own = _per_label_thresholds(scores, truth, resamples, prior_positives, seed)
         chosen = np.where(np.isfinite(own), own, shared)
-    return tuple(float(limit) for limit in np.clip(_sigmoid(chosen), EDGE, 1 - EDGE))
+    return tuple(float(limit) for limit in np.clip(sigmoid(chosen), EDGE, 1 - EDGE))
 
 
 def _dev_rows(values: ArrayLike, targets: ArrayLike, name: str, split: str) -> tuple[Floats, Floats]:
-    if split_named(split) == "test":
+    if _is_test(split):
         raise UsageError(
             "decisions are not fitted on the test split: fit them on dev, so that test stays unseen."
         )
@@ -247,13 +175,18 @@ def _dev_rows(values: ArrayLike, targets: ArrayLike, name: str, split: str) -> t
     return numbers, votes
 
 
+def _is_test(split: str) -> bool:
+    """Whether a split, or the file it is, is called test: "Test", "data/test.csv", "test[:90]"."""
+    return split_named(re.split(r"[\W\d_]", PurePath(split.strip()).name)[0]) == "test"
+
+
 def _temperature_slope(logits: Floats, votes: Floats, single_label: bool) -> float:
     from scipy.optimize import minimize_scalar
 
     def cost(log_slope: float) -> float:
         scaled = logits * np.exp(log_slope)
         surprise = (
-            _log_sum_exp(scaled) * votes.sum(axis=1) if single_label else np.logaddexp(0, scaled).sum(axis=1)
+            log_sum_exp(scaled) * votes.sum(axis=1) if single_label else np.logaddexp(0, scaled).sum(axis=1)
         )
         return float(
             (surprise - (votes * scaled).sum(axis=1)).sum() + log_slope**2 / 2
@@ -268,7 +201,7 @@ def _platt_lines(logits: Floats, votes: Floats) -> Floats:
     centre = logits.mean()
     pooled = _fit_line(logits.ravel() - centre, votes.ravel(), np.zeros(2), np.array([1.0, 10.0]))
     slope = np.exp(pooled[0])
-    expected = _sigmoid(slope * (logits - centre) + pooled[1])
+    expected = sigmoid(slope * (logits - centre) + pooled[1])
     weight = np.maximum(expected * (1 - expected), EDGE)
     centres = (weight * logits).sum(axis=0) / weight.sum(
         axis=0
@@ -288,7 +221,7 @@ def _fit_line(scores: Floats, votes: Floats, prior: Floats, spread: Floats) -> F
     def cost(line: Floats) -> tuple[float, Floats]:
         slope = np.exp(np.clip(line[0], -10, 10))
         calibrated = slope * scores + line[1]
-        error = _sigmoid(calibrated) - votes
+        error = sigmoid(calibrated) - votes
         away = (line - prior) / spread
         surprise = (np.logaddexp(0, calibrated) - votes * calibrated).sum() + (away**2).sum() / 2
         gradient = np.array([slope * (error * scores).sum(), error.sum()]) + away / spread
@@ -339,7 +272,7 @@ def _per_label_thresholds(
     if not prior_positives:
         return bagged
     lines = _platt_lines(scores, votes)
-    promised = _sigmoid(scores * lines[:, 0] + lines[:, 1])
+    promised = sigmoid(scores * lines[:, 0] + lines[:, 1])
     expected = _best_cuts(scores, promised, lambda: _weights(len(scores), 0, seed))
     positives = votes.sum(axis=0)
     bagged = np.where(np.isfinite(bagged), bagged, expected)
@@ -382,19 +315,6 @@ def _best_places(weights: Floats, outcomes: Floats, ends: NDArray[np.int64]) -> 
     return np.asarray(f1.argmax(axis=1)[positives > 0])
 
 
-def _sigmoid(logits: Floats | float) -> Floats:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))))
-
-
 def _logit(probabilities: Floats) -> Floats:
     kept = np.clip(probabilities, EDGE, 1 - EDGE)
     return np.asarray(np.log(kept / (1 - kept)))
-
-
-def _softmax(logits: Floats) -> Floats:
-    return np.asarray(np.exp(logits - _log_sum_exp(logits)[:, None]))
-
-
-def _log_sum_exp(logits: Floats) -> Floats:
-    top = logits.max(axis=1)
-    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))

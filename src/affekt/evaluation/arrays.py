@@ -77,7 +77,11 @@ def one_hot_argmax(scores: Floats) -> Bools:
 
 
 def decide(probabilities: Floats, thresholds: float | ArrayLike, *, single_label: bool) -> Bools:
-    """Return (n, k) decisions: strictly above the threshold, or each row's largest where single-label."""
+    """Return (n, k) decisions: strictly above the threshold, or each row's largest where single-label.
+
+    Scores and thresholds are compared as float32, which is what models give: a score of .3 is not above a
+    threshold of .3, whether it was kept in 32 bits or in 64.
+    """
     if single_label:
         return one_hot_argmax(probabilities)
     limits = np.asarray(thresholds, dtype=np.float64)
@@ -90,7 +94,7 @@ def decide(probabilities: Floats, thresholds: float | ArrayLike, *, single_label
         raise DataError(
             "thresholds must lie between 0 and 1: they are compared with probabilities, not logits."
         )
-    return np.asarray(probabilities > limits, dtype=np.bool_)
+    return np.asarray(probabilities.astype(np.float32) > limits.astype(np.float32), dtype=np.bool_)
 
 
 def decisions(predicted: ArrayLike, truth: Bools) -> Bools:

@@ -29,7 +29,8 @@ def dev_figures(model: Model, dev: Corpus) -> dict[str, float]:
         return {name: value for name, value in flat.items() if figure(name).better}
     logits = model.logits(dev.texts)
     probabilities = model.decisions.probabilities(logits)
-    figures = evaluation.classification(dev.targets, probabilities, single_label=dev.single_label)
+    limits = model.decisions.thresholds or 0.5
+    figures = evaluation.classification(dev.targets, probabilities, limits, single_label=dev.single_label)
     flat = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
     return {**flat, "loss": mean_loss(logits, np.asarray(dev.targets), single_label=dev.single_label)}
 

@@ -6,10 +6,11 @@ A recipe is complete: what it leaves out has a default here, and the complete fo
 import hashlib
 import json
 import re
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from affekt.decisions.rules import FIXED, check_thresholds
 from affekt.recipe.objectives import Classify, ObjectiveSpec
 from affekt.recipe.parts import DIGEST, EncoderSpec, HeadSpec, Section
 from affekt.recipe.yaml import dump_yaml
@@ -108,8 +109,20 @@ class TrainingSpec(Section):
 class DecisionSpec(Section):
     """What is fitted on dev after training."""
 
-    thresholds: Literal["fixed", "global", "global-jaccard", "per-label"] = "per-label"
+    thresholds: str | float = Field(
+        "per-label", description="fixed (.5), a number in [0, 1], global, global-jaccard or per-label"
+    )
     calibration: Literal["none", "temperature", "platt"] = "temperature"
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _are_known(cls, choice: Any) -> str | float:
+        return check_thresholds(choice)
+
+    @property
+    def plain_threshold(self) -> float:
+        """The threshold of decisions for which nothing is fitted."""
+        return self.thresholds if isinstance(self.thresholds, float) else FIXED
 
 
 class Published(Section):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from affekt.decisions.rules import plain_threshold
 from affekt.evaluation import calibration
 from affekt.evaluation.figures import figure
 from affekt.report import figures
@@ -47,7 +48,10 @@ def choice_name(choice: str, run: RunFolder) -> str:
     """Return what people call a choice of thresholds."""
     if run.single_label:
         return "most probable label"
-    return {"fixed": "thresholds at .5", "fitted": "thresholds fitted on dev"}.get(choice, choice)
+    decisions = run.metrics.get("decisions")
+    at = f"thresholds at {plain_threshold(decisions)}"
+    fitted = "calibrated, " + at if (decisions or {}).get("method") == "fixed" else "thresholds fitted on dev"
+    return {"fixed": at, "fitted": fitted}.get(choice, choice)
 
 
 def _class_distribution(run: RunFolder, path: Path) -> bool:

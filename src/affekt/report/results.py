@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from affekt.decisions.rules import plain_threshold
 from affekt.evaluation.figures import HEADLINES, figure
 from affekt.report.html import (
     Cell,
@@ -171,7 +172,9 @@ def per_label_section(run: RunFolder) -> Section | None:
         Column("Recall", numeric=True),
         Column("True texts", numeric=True),
     ]
-    columns += [Column("F1 at .5", numeric=True)] if beside else []
+    columns += (
+        [Column(f"F1 at {plain_threshold(run.metrics.get('decisions'))}", numeric=True)] if beside else []
+    )
     columns += [Column("Threshold", numeric=True)] if thresholds else []
     rows = []
     for label, figures in sorted(

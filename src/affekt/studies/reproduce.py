@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from affekt.decisions.rules import plain_threshold
 from affekt.errors import UsageError
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.files import written_aside
@@ -157,7 +158,8 @@ def _told(metrics: Metrics, published: list[Any]) -> list[str]:
 def _where(way: str, metrics: Metrics) -> str:
     if metrics["data"]["single_label"] or not (metrics.get("test") or metrics.get("dev")):
         return ""
-    return " at .5" if way == "fixed" else " with thresholds from dev"
+    at = plain_threshold(metrics.get("decisions"))
+    return f" at {at}" if way == "fixed" else " with thresholds from dev"
 
 
 def _line(name: str, figures: list[Any], published: list[Any]) -> str:

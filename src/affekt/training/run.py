@@ -19,7 +19,7 @@ from affekt import evaluation
 from affekt._version import __version__
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
-from affekt.errors import AffektError, FollowerError, RecipeError, UsageError, unknown_name
+from affekt.errors import AffektError, FollowerError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
 from affekt.hardware import hardware
 from affekt.inference.evaluate import (
@@ -168,7 +168,8 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         "examples": example_predictions(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
     }
-    metrics["warnings"] = collapse_warnings(metrics, progress.history)
+    decisions = metrics.get("decisions") or {}
+    metrics["warnings"] = [*collapse_warnings(metrics, progress.history), *decisions.get("warnings", ())]
     for warning in metrics["warnings"]:
         heard.say(f"warning: {warning}")
     model.about = {
@@ -189,18 +190,10 @@ def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Networ
         splits["train"].require_classes()
     texts = normalised(splits["train"], style_of(recipe))
     network = build_network(recipe, texts)
-    _check_calibration(recipe, splits["train"], network)
+    if network.head is not None:  # refused now, not once all is trained
+        deciding.check_calibration(recipe.decisions.calibration, single_label=splits["train"].single_label)
     _check_stopping(recipe, splits, network)
     return texts, network
-
-
-def _check_calibration(recipe: Recipe, train: Corpus, network: Network) -> None:
-    """Refuse what could not be fitted on dev once all is trained."""
-    if train.single_label and network.head is not None and recipe.decisions.calibration == "platt":
-        raise RecipeError(
-            "decisions.calibration = 'platt': fits a line per label and is for several labels per text; "
-            "these texts have one each, for which there is temperature."
-        )
 
 
 def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network) -> None:
@@ -337,7 +330,10 @@ def _judge(recipe: Recipe, network: Network, dev: Corpus | None) -> Callable[[],
 
 def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
     labels = corpus.labels if network.head is not None else ()
-    rule = Decisions.unfitted(len(labels), single_label=corpus.single_label) if labels else None
+    plain = recipe.decisions.plain_threshold
+    rule = (
+        Decisions.unfitted(len(labels), single_label=corpus.single_label, threshold=plain) if labels else None
+    )
     return Model(TorchRuntime(network), labels, corpus.single_label, rule, style_of(recipe))
 
 
@@ -351,9 +347,8 @@ def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> 
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
     dev = judged["dev"]
     decided = fit_decisions(recipe, dev, logits["dev"])
-    plain = Decisions.unfitted(len(dev.labels), single_label=dev.single_label)
     figures["decisions"] = decided.to_json()
-    figures |= classifier_figures(judged, logits, plain, decided)
+    figures |= classifier_figures(judged, logits, model.decisions, decided)
     predictions = {name: (judged[name], logits[name], decided) for name in judged}
     return {"figures": figures, "predictions": predictions}, model.with_decisions(decided)
 
@@ -368,4 +363,5 @@ def fit_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
         calibration=recipe.decisions.calibration,
         split="dev",
         digest=dev.digest,
+        labels=dev.labels,
     )
