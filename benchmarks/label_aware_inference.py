@@ -42,7 +42,8 @@ def make_models() -> dict[str, Any]:
     from affekt.encoders.transformer import TransformerEncoder
     from affekt.inference.model import Model
     from affekt.inference.runtimes.torch import TorchRuntime
-    from affekt.networks.network import Network, build_head
+    from affekt.networks.heads import build_head
+    from affekt.networks.network import Network
     from affekt.recipe.read import read_recipe
 
     labels = DATASETS[DATA].labels

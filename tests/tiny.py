@@ -22,6 +22,9 @@ from transformers import (
     DistilBertTokenizer,
     ElectraConfig,
     ElectraModel,
+    MPNetConfig,
+    MPNetModel,
+    MPNetTokenizer,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
@@ -46,6 +49,13 @@ def wordpiece(kind: type[BertTokenizer] = BertTokenizer) -> BertTokenizer:
 def wordpiece_without_segments() -> BertTokenizer:
     """DistilBERT's kind: BERT's, of which the model takes no segment ids."""
     return wordpiece(DistilBertTokenizer)
+
+
+def wordpiece_in_sentence_marks() -> MPNetTokenizer:
+    """MPNet's kind: BERT's pieces between RoBERTa's marks."""
+    pieces = [piece for piece in wordpiece().get_vocab() if piece[0] != "["] + ["[", "[UNK]"]
+    marked = dict.fromkeys(["<s>", "<pad>", "</s>", "<mask>", *pieces])
+    return MPNetTokenizer(vocab={piece: i for i, piece in enumerate(marked)})
 
 
 def byte_level() -> PreTrainedTokenizerFast:
@@ -118,6 +128,11 @@ def _xlm_roberta(vocabulary: int, **changes: Any) -> Any:
     return XLMRobertaModel(XLMRobertaConfig(**{**settings, **SIZES, **changes}))
 
 
+def _mpnet(vocabulary: int, **changes: Any) -> Any:
+    settings = {"vocab_size": vocabulary, "max_position_embeddings": POSITIONS + 2}
+    return MPNetModel(MPNetConfig(**{**settings, **SIZES, **changes}))
+
+
 def _distilbert(vocabulary: int, **changes: Any) -> Any:
     sizes = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48}
     settings = {"vocab_size": vocabulary, "max_position_embeddings": POSITIONS, **sizes, **changes}
@@ -131,6 +146,7 @@ _MODELS: dict[str, Callable[..., Any]] = {
     "roberta": _roberta,
     "xlm-roberta": _xlm_roberta,
     "bertweet": _roberta,
+    "mpnet": _mpnet,
 }
 _TOKENIZERS: dict[str, Callable[[], Any]] = {
     "bert": wordpiece,
@@ -138,6 +154,7 @@ _TOKENIZERS: dict[str, Callable[[], Any]] = {
     "distilbert": wordpiece_without_segments,
     "roberta": byte_level,
     "xlm-roberta": unigram,
+    "mpnet": wordpiece_in_sentence_marks,
 }
 FAMILIES = tuple(_MODELS)
 

@@ -26,7 +26,8 @@ def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single
     from affekt.encoders.transformer import TransformerEncoder
     from affekt.inference.model import Model
     from affekt.inference.runtimes.torch import TorchRuntime
-    from affekt.networks.network import Network, build_head
+    from affekt.networks.heads import build_head
+    from affekt.networks.network import Network
 
     labels = catalog.DATASETS["sample"].labels
     encoder = TransformerEncoder.pretrained(tiny("bert"))

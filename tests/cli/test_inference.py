@@ -21,7 +21,8 @@ from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.inference.model import Model, Prediction, load
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.network import Network, build_head
+from affekt.networks.heads import build_head
+from affekt.networks.network import Network
 
 LABELS = ("joy", "anger", "fear")
 

@@ -25,7 +25,7 @@ from affekt.explore.space import (
 )
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.heads.classification import LinearHead
+from affekt.networks.heads import LinearHead
 from affekt.networks.network import Network
 from report.pages import read_page
 

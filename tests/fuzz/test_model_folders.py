@@ -20,8 +20,8 @@ from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import AffektError
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.heads.projection import Projection
-from affekt.networks.network import Network, build_head
+from affekt.networks.heads import Projection, build_head
+from affekt.networks.network import Network
 from tiny import TEXTS
 
 LABELS = ("anger", "joy", "sadness")

@@ -23,7 +23,7 @@ from affekt.inference.evaluate import (
 )
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.heads.classification import LinearHead
+from affekt.networks.heads import LinearHead
 from affekt.networks.network import Network
 
 TEXTS = ["3 1 0", "0 4 1", "1 0 5", "2 2 0", "0 1 1", "5 0 0", "0 3 0", "1 1 4"]

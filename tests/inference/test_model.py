@@ -23,9 +23,8 @@ from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError, UsageError
 from affekt.inference.model import Model, Prediction, as_texts
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.heads.classification import LinearHead
-from affekt.networks.heads.projection import Projection
-from affekt.networks.network import Network, build_head
+from affekt.networks.heads import LinearHead, Projection, build_head
+from affekt.networks.network import Network
 from tiny import TEXTS
 
 LABELS = ("anger", "joy", "sadness")

@@ -26,8 +26,8 @@ from affekt.inference import score as scoring
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.inference.score import embed_file, predict_file
-from affekt.networks.heads.projection import Projection
-from affekt.networks.network import Network, build_head
+from affekt.networks.heads import Projection, build_head
+from affekt.networks.network import Network
 
 LABELS = ("joy", "anger", "fear")
 ODD = [

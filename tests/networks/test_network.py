@@ -19,16 +19,18 @@ from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.vectors import WordVectors
 from affekt.errors import ModelError
+from affekt.files import read_json
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.heads.projection import Projection
-from affekt.networks.network import Network, build_head
+from affekt.networks.heads import ACTIVATIONS, Projection, build_head
+from affekt.networks.network import Network
 from tiny import FAMILIES, TEXTS
 
 LABELS = ("joy", "Ärger", "love / Liebe")
 OWN_ACTIVATION = {"bert": "tanh", "roberta": "tanh", "xlm-roberta": "tanh", "bertweet": "tanh"} | {
     "electra": "gelu",
     "distilbert": "relu",
+    "mpnet": "tanh",
 }
 
 
@@ -107,6 +109,8 @@ def test_transformers_would_train_on_with_the_dropout_of_the_head(tiny, tmp_path
 
     folder = classifier(opened(tiny, family), dropout=0.23).save(tmp_path / "model")
     stock = AutoModelForSequenceClassification.from_pretrained(folder)
+    if family == "mpnet":  # has no dropout of its head's own
+        return
     shares = [module.p for name, module in stock.named_modules() if name in {"dropout", "classifier.dropout"}]
     assert shares == [0.23]
 
@@ -126,20 +130,50 @@ def test_a_long_text_is_cut_alike(tiny, tmp_path):
     )
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     ("encoder", "head"),
     [
         ({"pooling": "mean"}, {}),
-        ({}, {"activation": "relu"}),
+        ({}, {"activation": "selu"}),
         ({}, {"kind": "linear"}),
         ({"label_words": LABELS}, {}),
     ],
+    ids=["mean", "selu", "linear", "label words"],
 )
-def test_a_head_that_is_not_the_familys_own_does_not_pretend_to_be(tiny, tmp_path, encoder, head):
-    model = classifier(opened(tiny, "bert", **encoder), **head)
-    assert not model.runtime.network.opens_in_transformers()
+def test_a_head_that_transformers_lacks_is_not_replaced_by_an_untrained_one(
+    tiny, tmp_path, family, encoder, head, monkeypatch
+):
+    """Neither the auto class nor the pipeline opens such a folder; the encoder opens, with its vectors."""
+    from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
+
+    monkeypatch.setitem(ACTIVATIONS, "selu", torch.selu)  # no family's own
+    model = classifier(opened(tiny, family, **encoder), **head)
+    assert "transformers" not in model.runtime.opens_in
     folder = model.save(tmp_path / "model")
-    assert "ForSequenceClassification" not in (folder / "config.json").read_text()
+    assert "architectures" not in (folder / "config.json").read_text()
+    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
+        AutoModelForSequenceClassification.from_pretrained(folder)
+    with pytest.raises((ValueError, RuntimeError)):
+        pipeline("text-classification", model=str(folder), device="cpu")
+    stock = AutoModel.from_pretrained(folder).state_dict()
+    ours = model.runtime.network.encoder.backbone.state_dict()
+    assert all(torch.equal(tensor, stock[name]) for name, tensor in ours.items())
+    np.testing.assert_array_equal(affekt.load(folder).logits(TEXTS), model.logits(TEXTS))
+    if model.runtime.network.encoder.prefix is None:
+        np.testing.assert_allclose(sentence_vectors(folder), model.embed(TEXTS), rtol=1e-5, atol=1e-5)
+
+
+def test_the_card_says_what_gives_the_models_answers(tiny, tmp_path):
+    def opens(model: Model) -> list[str]:
+        return read_json(model.save(tmp_path / "model") / "affekt.json")["opens_in"]
+
+    everywhere = ["affekt", "transformers", "sentence-transformers"]
+    assert opens(classifier(opened(tiny, "bert"))) == everywhere
+    assert opens(classifier(opened(tiny, "bert", pooling="mean"))) == ["affekt", "sentence-transformers"]
+    assert opens(classifier(opened(tiny, "bert", label_words=LABELS), kind="label-span")) == ["affekt"]
+    assert opens(classifier(TfidfEncoder.build(TEXTS, min_count=1), kind="linear")) == ["affekt"]
+    assert opens(Model(TorchRuntime(Network(opened(tiny, "bert", pooling="mean"))))) == everywhere
 
 
 # --- in SentenceTransformer ---------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ import torch
 from affekt.data.corpus import Corpus
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.errors import AffektError, DataError, ModelError, RecipeError
-from affekt.networks.heads.classification import ClassificationHead, LinearHead
-from affekt.networks.heads.label_span import LabelSpanHead
+from affekt.networks.heads import ClassificationHead, LabelSpanHead, LinearHead
 from affekt.recipe.parts import EncoderSpec
 from affekt.recipe.sections import DataSpec, Recipe
 from affekt.training.build import (

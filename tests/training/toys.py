@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from affekt.encoders import Batch, Encoded
-from affekt.networks.heads.classification import ClassificationHead
-from affekt.networks.heads.projection import Projection
+from affekt.networks.heads import ClassificationHead, Projection
 from affekt.networks.network import Network
 from affekt.recipe.read import parse_recipe
 from affekt.recipe.sections import Recipe

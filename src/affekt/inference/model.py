@@ -119,8 +119,9 @@ class Model:
     def save(self, folder: str | Path, *, projected: bool = False) -> Path:
         """Write the model as a plain folder: safetensors, JSON and vocabularies, no pickle.
 
-        What other libraries make of the folder is equal to what affekt makes of texts that are normalised
-        already: the normaliser `style` is affekt's own.
+        `runtime.opens_in` names the libraries that give the same answers from the folder, of texts that are
+        normalised already: the normaliser `style` is affekt's own. Plain transformers refuses a classifier
+        that it would open with an untrained head.
 
         Args:
             folder: Where to; a model that is there is replaced once the new one is whole.
@@ -145,6 +146,7 @@ class Model:
                 "single_label": self.single_label,
                 "style": self.style,
                 "network": network,
+                "opens_in": list(self.runtime.opens_in),
                 "decisions": self.decisions.to_json() if self.decisions else None,
                 "about": self.about,
             }

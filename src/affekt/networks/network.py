@@ -4,7 +4,6 @@ A folder written here opens in plain transformers when the head is the family's 
 SentenceTransformer when the encoder is a transformer.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,51 +17,9 @@ from affekt.encoders.kinds import encoder_kind, load_encoder
 from affekt.encoders.saving import read_tensors, restore
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import NO_CLASSIFIER, ModelError, unknown_name
-from affekt.files import read_json, write_json
-from affekt.networks.heads.classification import ClassificationHead, LinearHead
-from affekt.networks.heads.label_span import LabelSpanHead
-from affekt.networks.heads.projection import Projection
-
-Head = ClassificationHead | LinearHead | LabelSpanHead
-
-HEADS = ("classification", "linear", "label-span")
-
-
-@dataclass(frozen=True)
-class _Family:
-    """What transformers calls the parts of a family's own classifier."""
-
-    architecture: str
-    backbone: str
-    dense: str
-    out: str
-    activation: str
-    dropout: str = "classifier_dropout"  # its name in config.json
-
-
-_ROBERTA_HEAD = ("classifier.dense", "classifier.out_proj")
-_FAMILIES = {
-    "bert": _Family("BertForSequenceClassification", "bert", "bert.pooler.dense", "classifier", "tanh"),
-    "roberta": _Family("RobertaForSequenceClassification", "roberta", *_ROBERTA_HEAD, "tanh"),
-    "xlm-roberta": _Family("XLMRobertaForSequenceClassification", "roberta", *_ROBERTA_HEAD, "tanh"),
-    "electra": _Family("ElectraForSequenceClassification", "electra", *_ROBERTA_HEAD, "gelu"),
-    "distilbert": _Family(
-        "DistilBertForSequenceClassification",
-        "distilbert",
-        "pre_classifier",
-        "classifier",
-        "relu",
-        "seq_classif_dropout",
-    ),
-}
-
-
-def family_activation(encoder: Any) -> str:
-    """The activation of transformers' own classifier for this encoder's family; tanh for the others."""
-    if isinstance(encoder, TransformerEncoder) and encoder.family in _FAMILIES:
-        return _FAMILIES[encoder.family].activation
-    return "tanh"
+from affekt.errors import NO_CLASSIFIER, ModelError
+from affekt.networks.families import bar_from_classifying, family_of, save_as_classifier
+from affekt.networks.heads import ClassificationHead, Head, Projection, build_head
 
 
 class Network(nn.Module):
@@ -95,15 +52,22 @@ class Network(nn.Module):
 
     def opens_in_transformers(self) -> bool:
         """Whether transformers' text-classification pipeline gives the same logits from the saved folder."""
-        encoder = self.encoder
+        family = family_of(self.encoder)
         return (
-            isinstance(encoder, TransformerEncoder)
+            family is not None
             and isinstance(self.head, ClassificationHead)
-            and encoder.pooling == "cls"
-            and encoder.prefix is None
-            and encoder.family in _FAMILIES
-            and self.head.activation == _FAMILIES[encoder.family].activation
+            and self.head.activation == family.activation
+            and self.encoder.pooling == "cls"
+            and self.encoder.prefix is None
         )
+
+    @property
+    def opens_in(self) -> tuple[str, ...]:
+        """What opens the saved folder and gives this model's answers: as a classifier, or as an encoder."""
+        encodes = isinstance(self.encoder, TransformerEncoder) and self.encoder.prefix is None
+        classifies = self.opens_in_transformers() or (self.head is None and encodes)
+        opens = {"affekt": True, "transformers": classifies, "sentence-transformers": encodes}
+        return tuple(name for name, does in opens.items() if does)
 
     def save(
         self,
@@ -127,13 +91,15 @@ class Network(nn.Module):
             _save_part(self.head, folder / "head.safetensors")
         if self.opens_in_transformers():
             line = calibration or Calibration.none(len(labels))
-            _save_as_classifier(self.encoder, self.head, folder, labels, line, single_label=single_label)
+            save_as_classifier(self.encoder, self.head, folder, labels, line, single_label=single_label)
+        elif self.head is not None and isinstance(self.encoder, TransformerEncoder):
+            bar_from_classifying(self.encoder.backbone, folder)
         if self.projection is not None:
             _save_part(self.projection, folder / "projection.safetensors")
         return {
             "encoder": encoder_kind(self.encoder),
-            "head": _describe_head(self.head) if self.head else None,
-            "projection": _describe_projection(self.projection) if self.projection else None,
+            "head": self.head.describe() if self.head else None,
+            "projection": self.projection.describe() if self.projection else None,
         }
 
     def end_in_projection(self, folder: Path) -> None:
@@ -150,52 +116,9 @@ class Network(nn.Module):
         )
 
 
-def _describe_head(head: Head) -> dict[str, Any]:
-    if isinstance(head, ClassificationHead):
-        return {"kind": "classification", "activation": head.activation, "dropout": head.dropout.p}
-    if isinstance(head, LabelSpanHead):
-        return {"kind": "label-span", "dropout": head.dropout.p}
-    return {"kind": "linear", "unit": head.unit}
-
-
-def _describe_projection(projection: Projection) -> dict[str, Any]:
-    first, *later = projection.linear_layers()
-    hidden = first.out_features if later else None
-    return {"kind": projection.kind, "out": projection.width, "hidden": hidden}
-
-
 def _save_part(module: nn.Module, path: Path) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     save_file(state, path, metadata={"format": "pt"})
-
-
-def _save_as_classifier(
-    encoder: Any, head: Any, folder: Path, labels: tuple[str, ...], line: Calibration, *, single_label: bool
-) -> None:
-    """Rename the weights to those of the family's own classifier and say so in config.json.
-
-    Calibration is a line per label, so the last layer takes it in: s · (w·x + b) + c = (s w)·x + (s b + c).
-    """
-    family = _FAMILIES[encoder.family]
-    parts = {family.backbone: encoder.backbone, family.dense: head.dense, family.out: head.out}
-    state = {
-        f"{prefix}.{name}": value.detach().cpu().clone().contiguous()
-        for prefix, part in parts.items()
-        for name, value in part.state_dict().items()
-    }
-    slopes = torch.tensor(line.slopes)
-    state[f"{family.out}.weight"] *= slopes[:, None]
-    state[f"{family.out}.bias"] = state[f"{family.out}.bias"] * slopes + torch.tensor(line.intercepts)
-    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    config = read_json(folder / "config.json")
-    config |= {
-        "architectures": [family.architecture],
-        "problem_type": "single_label_classification" if single_label else "multi_label_classification",
-        "id2label": {str(i): label for i, label in enumerate(labels)},
-        "label2id": {label: i for i, label in enumerate(labels)},
-        family.dropout: head.dropout.p,
-    }
-    write_json(folder / "config.json", config)
 
 
 def load_network(folder: Path, description: dict[str, Any], labels: int) -> Network:
@@ -213,28 +136,3 @@ def load_network(folder: Path, description: dict[str, Any], labels: int) -> Netw
 
 def _load_part(module: nn.Module, path: Path) -> None:
     restore(module, read_tensors(path), path)
-
-
-def build_head(encoder: Any, labels: int, *, kind: str, **options: Any) -> Head:
-    """Make a head for an encoder.
-
-    Args:
-        encoder: The encoder whose vectors or states it reads.
-        labels: How many labels.
-        kind: One of `HEADS`.
-        options: `dropout`, `activation` or `unit`, where the kind has them.
-    """
-    if kind not in HEADS:
-        raise ModelError(unknown_name("head", kind, HEADS))
-    if kind == "linear":
-        return LinearHead(encoder.dimension, labels, unit=options.get("unit", False))
-    if kind == "label-span":
-        prefix = getattr(encoder, "prefix", None)
-        if prefix is None or len(prefix.spans) != labels:
-            raise ModelError(
-                f"a label-span head needs an encoder with one word or phrase for each of the {labels} labels."
-            )
-        return LabelSpanHead(encoder.dimension, prefix.spans, dropout=options.get("dropout", 0.1))
-    activation = options.get("activation") or family_activation(encoder)
-    dropout = options.get("dropout", 0.3)
-    return ClassificationHead(encoder.dimension, labels, dropout=dropout, activation=activation)

@@ -21,10 +21,8 @@ from affekt.encoders.recurrent import BiLstmEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.vectors import read_vectors
 from affekt.errors import DataError, RecipeError, unknown_name
-from affekt.networks.heads.classification import set_bias_to_prior
-from affekt.networks.heads.label_span import LabelSpanHead
-from affekt.networks.heads.projection import Projection
-from affekt.networks.network import Network, build_head
+from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior
+from affekt.networks.network import Network
 from affekt.recipe.objectives import ClassifyLoss
 from affekt.recipe.parts import EncoderSpec, HeadSpec
 from affekt.recipe.sections import DataSpec, Recipe

@@ -12,7 +12,7 @@ from affekt.data.corpus import Corpus
 from affekt.encoders.bag import TfidfEncoder
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.heads.classification import LinearHead
+from affekt.networks.heads import LinearHead
 from affekt.networks.network import Network
 from affekt.recipe.objectives import Logistic
 

@@ -179,6 +179,7 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
         "test": brief(metrics),
     }
     model.save(folder.path / "model")
+    heard.say(f"saved: model/ gives the same answers in {', '.join(model.runtime.opens_in)}")
     folder.write_predictions(results["predictions"])
     folder.write_history(progress.history)
     folder.write_metrics(metrics)

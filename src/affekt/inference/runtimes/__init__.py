@@ -35,6 +35,11 @@ class Runtime(Protocol):
         """Where it computes, such as "cpu" or "cuda:0"."""
         ...
 
+    @property
+    def opens_in(self) -> tuple[str, ...]:
+        """What gives this model's answers from the saved folder: "affekt" and perhaps other libraries."""
+        ...
+
     def logits(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> Floats:
         """Return (n, k) logits, before calibration; ModelError without a classifier."""
         ...

@@ -44,6 +44,11 @@ class TorchRuntime:
         tensors = chain(self.network.parameters(), self.network.buffers())
         return str(next(tensors, torch.zeros(0)).device)
 
+    @property
+    def opens_in(self) -> tuple[str, ...]:
+        """What gives this model's answers from the saved folder."""
+        return self.network.opens_in
+
     def logits(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> Floats:
         """Return (n, k) logits, before calibration."""
         width = self.network.classifier.labels

@@ -8,7 +8,7 @@ from torch import nn
 
 from affekt.encoders import Encoded
 from affekt.errors import ModelError
-from affekt.networks.heads.label_span import LabelSpanHead
+from affekt.networks.heads import LabelSpanHead
 
 SPANS = ((1, 2), (2, 5), (5, 7))  # of one, three and two pieces
 

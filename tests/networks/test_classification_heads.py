@@ -9,7 +9,7 @@ from torch import nn
 
 from affekt.encoders import Encoded
 from affekt.errors import UsageError
-from affekt.networks.heads.classification import ClassificationHead, LinearHead, set_bias_to_prior
+from affekt.networks.heads import ClassificationHead, LinearHead, set_bias_to_prior
 
 ACTIVATIONS = {
     "tanh": math.tanh,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from affekt.errors import UsageError
-from affekt.networks.heads.projection import Projection
+from affekt.networks.heads import Projection
 
 
 def test_a_linear_projection_is_one_layer():
