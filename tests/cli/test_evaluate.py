@@ -50,10 +50,12 @@ def test_tables_show_each_kind_of_figure_and_each_label(verb, classifier, posts)
     assert words[LABELS[0]][-1] == "4"
 
 
-def test_labels_that_no_text_has_are_said_to_count_in_macro_averages(capsys):
-    _say_absent({"joy": {"support": 3}, "fear": {"support": 0}, "love": {"support": 0}}, "posts.csv")
-    assert "no text of posts.csv has fear, love: macro averages count 0" in capsys.readouterr().err
-    _say_absent({"joy": {"support": 3}}, "posts.csv")
+def test_labels_that_no_text_has_are_said_to_be_left_out_of_averages(capsys):
+    _say_absent(["fear", "love"], "posts.csv")
+    assert "no text of posts.csv has fear, love: averages over labels are of the others" in (
+        capsys.readouterr().err
+    )
+    _say_absent([], "posts.csv")
     assert capsys.readouterr().err == ""
 
 

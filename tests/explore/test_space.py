@@ -20,7 +20,6 @@ from affekt.explore.space import (
     cluster_texts,
     draw_map,
     largest_first,
-    read_split,
     read_texts,
 )
 from affekt.inference.model import Model
@@ -78,6 +77,7 @@ def test_an_unknown_split_is_named_with_those_there_are():
 
 
 def test_a_file_is_one_split_whatever_its_name_and_has_no_other(tmp_path):
+    from affekt.data.catalog import read_split
     from affekt.data.columns import Columns
 
     path = tmp_path / "train.csv"

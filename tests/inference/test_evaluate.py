@@ -267,6 +267,45 @@ def test_labels_that_the_data_lacks_count_as_absent() -> None:
     fewer = Corpus.build(TEXTS[:2], ONE[:2])
     figures = evaluate_model(model(corpus), fewer)
     assert figures["per_label"]["fear"]["support"] == 0
+    assert figures["absent_labels"] == ["fear"]
+    assert evaluate_model(model(corpus), corpus)["absent_labels"] == []
+
+
+def test_averages_are_of_the_labels_that_the_data_has() -> None:
+    texts, true = (
+        ["5 0 0", "0 5 0", "4 0 0", "1 0 9"],
+        ["joy", "anger", "joy", "joy"],
+    )  # the last looks like fear
+    found = evaluate_model(model(single()), Corpus.build(texts, true))["classification"]
+    assert found["accuracy"]["value"] == 0.75
+    assert found["recall_macro"]["value"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["f1_macro"]["value"] == pytest.approx((1 + 0.8) / 2)
+    assert found["f1_macro"]["low"] <= found["f1_macro"]["value"] <= found["f1_macro"]["high"]
+    assert found["never_predicted"]["value"] == 0
+
+
+def test_of_several_labels_those_that_the_data_does_not_know_are_not_judged() -> None:
+    judged = model(several())
+    texts = ["5 0 9", "0 5 0", "4 5 9"]  # two of them look like fear too
+    found = evaluate_model(judged, Corpus.build(texts, [["joy"], ["anger"], ["joy", "anger"]]))
+    assert set(found["per_label"]) == {"anger", "joy"}
+    assert found["absent_labels"] == ["fear"]
+    assert {found["classification"][key]["value"] for key in ("f1_macro", "accuracy", "jaccard")} == {1.0}
+    assert found["classification"]["hamming"]["value"] == 0
+
+
+def test_the_order_of_texts_is_judged_before_calibration_as_in_a_run_s_metrics() -> None:
+    corpus = single()
+    plain, warm = (
+        Decisions.unfitted(3, single_label=True),
+        Calibration("temperature", (0.05,) * 3, (0.0,) * 3),
+    )
+    judged = model(corpus).with_decisions(Decisions("argmax", (), warm))
+    logits = {"test": judged.logits(corpus.texts)}
+    expected = classifier_figures({"test": corpus}, logits, plain, judged.decisions)
+    found = evaluate_model(judged, corpus)
+    assert found["classification"] == expected["test"]["fixed"]
+    assert found["calibration"] == expected["calibration"]["after"]
 
 
 def test_labels_that_the_model_does_not_know_are_refused() -> None:

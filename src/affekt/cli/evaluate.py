@@ -1,6 +1,6 @@
 """`affekt evaluate`: a model against labelled data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -47,8 +47,8 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
+    from affekt.data.catalog import read_split
     from affekt.errors import DataError
-    from affekt.explore.space import read_split
     from affekt.inference.evaluate import evaluate_model
     from affekt.inference.model import load
 
@@ -70,17 +70,16 @@ def evaluate(
             f"{data}: nothing can be judged, since the model has no classifier and fewer than three texts, "
             "or texts of one label alone, have exactly one label."
         )
-    _say_absent(figures.get("per_label") or {}, data)
+    _say_absent(figures.get("absent_labels") or [], data)
     if json:
         console.result_json(figures)
     else:
         _show(figures)
 
 
-def _say_absent(per_label: Mapping[str, Any], data: str) -> None:
-    absent = [label for label, row in per_label.items() if not row["support"]]
+def _say_absent(absent: Sequence[str], data: str) -> None:
     if absent:
-        console.say(f"no text of {data} has {', '.join(absent)}: macro averages count 0 for what is absent.")
+        console.say(f"no text of {data} has {', '.join(absent)}: averages over labels are of the others.")
 
 
 def _show(figures: Mapping[str, Any]) -> None:

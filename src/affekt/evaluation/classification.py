@@ -2,7 +2,8 @@
 
 Labels are columns: single-label data is the case of one true column per row, and is decided by the largest
 probability. Every label counts in the macro figures; one that is neither true nor predicted anywhere has
-precision, recall and F1 of 0 (scikit-learn's zero_division=0 over all labels).
+precision, recall and F1 of 0 (scikit-learn's zero_division=0 over all labels), unless averages are asked for
+over the labels that some row holds.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ def classification(
     *,
     labels: Sequence[str] | None = None,
     single_label: bool = False,
+    only_present: bool = False,
 ) -> dict[str, Any]:
     """Return the figures of probabilities against targets, by name.
 
@@ -32,6 +34,7 @@ def classification(
         thresholds: One number or one per label; a label is predicted where its probability is strictly above.
         labels: Names for `per_label`; without them its keys are the column numbers.
         single_label: One label per row: the largest probability decides and thresholds are not used.
+        only_present: Average over the labels that some row holds, as for data that lacks some of a model's.
 
     Returns:
         Floats: f1_macro, f1_micro, f1_weighted, f1_std (spread over labels, population form),
@@ -47,15 +50,24 @@ def classification(
     scores = arrays.unit_matrix(probabilities, "probabilities")
     arrays.same_shape(truth, scores, "targets and probabilities")
     predicted = arrays.decide(scores, thresholds, single_label=single_label)
+    averaged = _averaged(truth, only_present)
     sums = counts.columns(truth, predicted).sum(axis=0)
     result: dict[str, Any] = {
         name: float(value)
-        for name, value in counts.figures(sums, len(truth), single_label=single_label).items()
+        for name, value in counts.figures(
+            sums, len(truth), single_label=single_label, averaged=averaged
+        ).items()
     }
-    result["never_predicted"] = float((~predicted.any(axis=0)).sum())
+    result["never_predicted"] = float((averaged & ~predicted.any(axis=0)).sum())
     result |= _ranking_figures(truth, scores)
     result["per_label"] = _per_label(sums, arrays.label_names(labels, truth.shape[1]))
     return result
+
+
+def _averaged(truth: Bools, only_present: bool) -> Bools:
+    """Return (k,) which labels count in averages over labels; all of them where no row holds any."""
+    present = np.asarray(truth.any(axis=0))
+    return present if only_present and present.any() else np.ones_like(present)
 
 
 def _per_label(sums: Floats, names: Sequence[str | int]) -> dict[str | int, dict[str, float]]:
@@ -85,6 +97,7 @@ def classification_intervals(
     *,
     labels: Sequence[str] | None = None,
     single_label: bool = False,
+    only_present: bool = False,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -96,6 +109,7 @@ def classification_intervals(
         predicted: (n, k) decisions.
         labels: Names for `per_label`.
         single_label: As in `classification`.
+        only_present: As in `classification`.
         resamples: How often n rows are drawn with replacement.
         level: Share of resampled values within the interval.
         seed: Of the draws.
@@ -108,11 +122,12 @@ def classification_intervals(
     truth = arrays.true_labels(targets, single_label=single_label)
     table = counts.columns(truth, arrays.decisions(predicted, truth))
     names = arrays.label_names(labels, truth.shape[1])
-    value = counts.figures(table.sum(axis=0), len(truth), single_label=single_label)
+    about: dict[str, Any] = {"single_label": single_label, "averaged": _averaged(truth, only_present)}
+    value = counts.figures(table.sum(axis=0), len(truth), **about)
     drawn: dict[str, list[Floats]] = {name: [] for name in (*value, "label_f1")}
     for weights in resampled_counts(len(truth), resamples, seed):
         sums = weights @ table  # (resamples of this chunk, 3k + 4)
-        for name, values in counts.figures(sums, len(truth), single_label=single_label).items():
+        for name, values in counts.figures(sums, len(truth), **about).items():
             drawn[name].append(values)
         drawn["label_f1"].append(counts.label_figures(sums)["f1"])
     limits = {name: percentile_limits(np.concatenate(values), level) for name, values in drawn.items()}

@@ -53,17 +53,24 @@ def label_figures(sums: Floats) -> dict[str, Floats]:
     }
 
 
-def figures(sums: Floats, rows: int, *, single_label: bool) -> dict[str, Floats]:
-    """Return the figures, each of shape (…), of (…, 3k + 4) column sums over (weighted) rows."""
+def figures(
+    sums: Floats, rows: int, *, single_label: bool, averaged: Bools | None = None
+) -> dict[str, Floats]:
+    """Return the figures, each of shape (…), of (…, 3k + 4) column sums over (weighted) rows.
+
+    Averages over labels are of those that (k,) `averaged` marks; of all where it is None.
+    """
     label = label_figures(sums)
+    of_average = slice(None) if averaged is None else averaged
+    f1, precision, recall = (label[name][..., of_average] for name in ("f1", "precision", "recall"))
     hits, predicted, support = (label[name].sum(axis=-1) for name in ("hits", "predicted", "support"))
     result: dict[str, Floats] = {
-        "f1_macro": label["f1"].mean(axis=-1),
+        "f1_macro": f1.mean(axis=-1),
         "f1_micro": ratio(2 * hits, predicted + support),
         "f1_weighted": ratio((label["f1"] * label["support"]).sum(axis=-1), support),
-        "f1_std": label["f1"].std(axis=-1),
-        "precision_macro": label["precision"].mean(axis=-1),
-        "recall_macro": label["recall"].mean(axis=-1),
+        "f1_std": f1.std(axis=-1),
+        "precision_macro": precision.mean(axis=-1),
+        "recall_macro": recall.mean(axis=-1),
         "precision_micro": ratio(hits, predicted),
         "recall_micro": ratio(hits, support),
     }

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from affekt.data import catalog
-from affekt.data.columns import Columns, split_named
+from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus
 from affekt.data.read import OnBadRow, stream
 from affekt.data.taxonomies import sentiment_of
@@ -71,21 +71,6 @@ class Grouping:
             raise DataError(f"{self.clusters} clusters were asked for, but there are only {count:,} texts.")
 
 
-def read_split(data: str, split: str | None, columns: Columns, on_bad_row: OnBadRow = "fail") -> Corpus:
-    """Return one split of a known data set, of a folder of split files, or a file.
-
-    Without a split it is "test", or the only one there is.
-    """
-    corpora = catalog.read(data, columns=columns, on_bad_row=on_bad_row)
-    if split is None and len(corpora) == 1:
-        return next(iter(corpora.values()))
-    wanted = split_named(split or "test")
-    if wanted not in corpora:
-        there = ", ".join(name for name in corpora if name != "all") or "none: it is one file"
-        raise DataError(f"{data}: has no split {wanted!r}; its splits are {there}.")
-    return corpora[wanted]
-
-
 def read_texts(
     data: str,
     split: str | None = None,
@@ -102,7 +87,7 @@ def read_texts(
     check_seed(seed)
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1 text, but is {limit}.")
-    corpus = read_split(data, split, columns, on_bad_row)
+    corpus = catalog.read_split(data, split, columns, on_bad_row)
     if limit is None or len(corpus) <= limit:
         return corpus
     drawn = np.random.default_rng(seed).choice(len(corpus), limit, replace=False)

@@ -7,7 +7,7 @@ import numpy as np
 
 from affekt import evaluation
 from affekt.data.corpus import Corpus
-from affekt.decisions import Decisions
+from affekt.decisions import Calibration, Decisions
 from affekt.errors import DataError
 from affekt.evaluation.figures import figure
 from affekt.inference.model import Model
@@ -110,20 +110,22 @@ def classifier_figures(
 
 
 def _figures(
-    corpus: Corpus, logits: np.ndarray, decisions: Decisions
+    corpus: Corpus, logits: np.ndarray, decisions: Decisions, *, only_present: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     probabilities = decisions.probabilities(logits)
     predicted = decisions.decide(probabilities)
+    about: dict[str, Any] = {
+        "labels": corpus.labels,
+        "single_label": corpus.single_label,
+        "only_present": only_present,
+    }
     plain = evaluation.classification(
         corpus.targets,
         probabilities,
         thresholds=decisions.thresholds or 0.5,
-        labels=corpus.labels,
-        single_label=corpus.single_label,
+        **about,
     )
-    intervals = evaluation.classification_intervals(
-        corpus.targets, predicted, labels=corpus.labels, single_label=corpus.single_label
-    )
+    intervals = evaluation.classification_intervals(corpus.targets, predicted, **about)
     per_label = intervals.pop("per_label")
     del plain["per_label"]  # the same without intervals
     flat = {name: intervals.get(name, {"value": value}) for name, value in plain.items()}
@@ -145,10 +147,25 @@ def _decided_alike(corpus: Corpus, model: Model) -> Corpus:
     return single
 
 
+def _of_labels(decisions: Decisions, places: np.ndarray) -> Decisions:
+    """Return how some of the labels are decided, where each is decided by itself."""
+    line = decisions.calibration
+    kept = (tuple(values[at] for at in places) for values in (line.slopes, line.intercepts))
+    return replace(
+        decisions,
+        thresholds=tuple(decisions.thresholds[at] for at in places),
+        calibration=Calibration(line.kind, *kept),
+    )
+
+
 def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     """Return the figures of a model on labelled texts, with the decisions it carries.
 
-    The corpus's labels must be the model's; its columns are put in the model's order.
+    The corpus's labels must be among the model's; its columns are put in the model's order. Averages over
+    labels are of those that some text has; "absent_labels" names the others of the model's. Where texts have
+    several labels, those that the corpus does not know are not judged; where they have one, to give such a
+    label is wrong. roc_auc_macro and average_precision_macro are, with one label per text, of the
+    probabilities before calibration, as in metrics.json: a temperature changes in which order texts stand.
     """
     figures: dict[str, Any] = {"data": corpus.name, "split": corpus.split, "n": len(corpus)}
     if model.decisions is None:
@@ -163,9 +180,18 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
     aligned = replace(corpus, labels=model.labels, targets=padded[:, order])
     aligned = _decided_alike(aligned, model)
-    logits = model.logits(aligned.texts)
-    flat, per_label = _figures(aligned, logits, model.decisions)
-    probabilities = model.decisions.probabilities(logits)
+    logits, decisions = model.logits(aligned.texts), model.decisions
+    if not aligned.single_label:
+        known = np.flatnonzero([label in corpus.labels for label in model.labels])
+        aligned = replace(
+            aligned, labels=tuple(model.labels[at] for at in known), targets=aligned.targets[:, known]
+        )
+        logits, decisions = logits[:, known], _of_labels(decisions, known)
+    ranking = Decisions.unfitted(len(model.labels), single_label=True) if aligned.single_label else decisions
+    flat, per_label = _figures(aligned, logits, ranking, only_present=True)
+    probabilities = decisions.probabilities(logits)
     calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
     figures |= space_figures(model, corpus, resamples=SPACE_RESAMPLES)
+    held = {label for label, row in per_label.items() if row["support"]}
+    figures["absent_labels"] = [label for label in model.labels if label not in held]
     return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}
