@@ -21,10 +21,11 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     import numpy as np
 
     from affekt.data import catalog
+    from affekt.networks.network import TASK
     from affekt.recipe.read import read_recipe
     from affekt.training.build import build_network, objective_for
-    from affekt.training.loop import TrainingRows, epoch_batches
     from affekt.training.optimizer import build_optimizers
+    from affekt.training.rows import TrainingRows, epoch_batches
     from objective_cost import step
 
     recipe = read_recipe("goemotions-charbert")
@@ -36,7 +37,7 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     optimizers = build_optimizers(objective, recipe.training)
     encoder: Any = objective.encoders()["text"]
     taken = []
-    for batch in epoch_batches(recipe, rows, 0)[: rounds + 3]:
+    for _, batch in epoch_batches(recipe, {TASK: rows}, 0)[: rounds + 3]:
         texts = [corpus.texts[row] for row in batch]
         began = time.perf_counter()
         encoder.collate(encoder.tokenize(texts))

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from affekt.data import catalog
+from affekt.networks.network import TASK
 from affekt.recipe.read import parse_recipe
 from affekt.recipe.sections import Recipe
 from affekt.training.build import build_network, objective_for
-from affekt.training.loop import TrainingRows, epoch_batches
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients
+from affekt.training.rows import TrainingRows, epoch_batches
 from common import options_of, tell
 
 BATCH = 32
@@ -70,7 +71,7 @@ def main() -> None:
             TrainingRows(corpus, objective.encoders()),
             build_optimizers(objective, recipe.training),
         )
-    batches = epoch_batches(recipe, made["classify"][1], 0)
+    batches = [batch for _, batch in epoch_batches(recipe, {TASK: made["classify"][1]}, 0)]
     ratios: dict[str, list[float]] = {name: [] for name in OBJECTIVES}
     for at in range(options.rounds + 3):
         seconds = {name: step(*parts, batches[at]) for name, parts in made.items()}

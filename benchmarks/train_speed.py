@@ -49,11 +49,13 @@ def stock_model(corpus: Any, seed: int) -> Any:
 def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     import torch
 
-    from affekt.recipe.objectives import ClassifyLoss
+    from affekt.networks.network import TASK
+    from affekt.recipe.objectives import Classify
     from affekt.recipe.read import parse_recipe
     from affekt.training.build import build_network
-    from affekt.training.loop import Loop, TrainingRows
+    from affekt.training.loop import Loop
     from affekt.training.objectives import ClassifyObjective, LogitLoss
+    from affekt.training.rows import TrainingRows
 
     torch.set_num_threads(2)
     corpus = load(data, steps * BATCH)
@@ -76,10 +78,12 @@ def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     network.head.dense.load_state_dict(start.bert.pooler.dense.state_dict())
     network.head.out.load_state_dict(start.classifier.state_dict())
     del start
-    objective = ClassifyObjective(network, LogitLoss(ClassifyLoss(), single_label=corpus.single_label))
+    objective = ClassifyObjective(
+        network, Classify(), LogitLoss(Classify(), single_label=corpus.single_label)
+    )
     rows = TrainingRows(corpus, objective.encoders())
     marks, losses, tokens = [], [], [0.0]
-    loop = Loop(recipe, objective, rows, dict)
+    loop = Loop(recipe, objective, {TASK: rows}, dict)
 
     def tick(done: int, of: int) -> None:
         marks.append(time.perf_counter())

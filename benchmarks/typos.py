@@ -23,7 +23,7 @@ SHARES = (0.05, 0.1, 0.2)
 def load_test(folders: list[Path], rows: int | None) -> Any:
     """Return the test corpus of the first run, which must be that of the others too."""
     from affekt.recipe.read import read_recipe
-    from affekt.training.build import load_splits
+    from affekt.training.data import load_splits
 
     tests = {}
     for folder in folders:

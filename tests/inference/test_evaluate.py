@@ -24,7 +24,7 @@ from affekt.inference.evaluate import (
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import LinearHead
-from affekt.networks.network import Network
+from affekt.networks.network import TASK, Network
 
 TEXTS = ["3 1 0", "0 4 1", "1 0 5", "2 2 0", "0 1 1", "5 0 0", "0 3 0", "1 1 4"]
 ONE = ["joy", "anger", "fear", "joy", "anger", "joy", "anger", "fear"]
@@ -55,7 +55,7 @@ def model(corpus: Corpus, *, head: bool = True, encoder: Any = None) -> Model:
     with torch.no_grad():
         linear.out.weight.copy_(torch.eye(3)[[1, 2, 0]])  # labels stand as anger, fear, joy
         linear.out.bias.fill_(-2.0)
-    network.head = linear
+    network.heads[TASK] = linear
     plain = Decisions.unfitted(3, single_label=corpus.single_label)
     return Model(TorchRuntime(network.eval()), corpus.labels, corpus.single_label, plain)
 

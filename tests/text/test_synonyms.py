@@ -8,7 +8,7 @@ import pytest
 from affekt.errors import UsageError
 from affekt.recipe.read import parse_recipe
 from affekt.text.synonyms import replace_words, synonym_groups
-from affekt.training.views import view_texts
+from affekt.training.data import view_texts
 
 TEXTS = [
     "So happy today, my friend bought a new car!",

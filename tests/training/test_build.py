@@ -12,6 +12,7 @@ from affekt.data.corpus import Corpus
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.errors import AffektError, DataError, ModelError, RecipeError
 from affekt.networks.heads import ClassificationHead, LabelSpanHead, LinearHead
+from affekt.networks.network import TASK
 from affekt.recipe.parts import EncoderSpec
 from affekt.recipe.sections import DataSpec, Recipe
 from affekt.training.build import (
@@ -19,12 +20,9 @@ from affekt.training.build import (
     build_network,
     label_groups,
     label_weights,
-    load_splits,
-    normalised,
     objective_for,
-    style_of,
-    weighting_texts,
 )
+from affekt.training.data import load_splits, normalised, style_of, weighting_texts
 from affekt.training.objectives import LabelAwareObjective
 from training.toys import SEVERAL, recipe
 
@@ -290,7 +288,7 @@ def test_the_seed_decides_all_weights() -> None:
     first, again = (network_of(options).state_dict() for _ in range(2))
     other = network_of(options, training={"seed": 1}).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in first.items())
-    assert not torch.equal(first["head.dense.weight"], other["head.dense.weight"])
+    assert not torch.equal(first["heads.labels.dense.weight"], other["heads.labels.dense.weight"])
     assert any(
         not torch.equal(v, other[n]) for n, v in first.items() if n.startswith("encoder") and v.ndim > 1
     )
@@ -391,7 +389,7 @@ def test_labels_of_the_hierarchy_have_groups_and_others_have_none() -> None:
 def test_class_weights_reach_the_objective_only_where_asked_for() -> None:
     for choice, expected in (("none", None), ("balanced", [4 / 6, 2.0])):
         told = recipe(encoder=BAG, objective={"kind": "classify", "class_weights": choice})
-        weights = objective_for(told, build_network(told, TRAIN), TRAIN).loss.label_weights
+        weights = objective_for(told, build_network(told, TRAIN), TRAIN).losses[TASK].label_weights
         assert (weights if weights is None else weights.tolist()) == (expected and pytest.approx(expected))
 
 

@@ -262,14 +262,14 @@ def test_a_checkpoint_of_several_processes_is_resumed_by_as_many(halted: tuple[R
 
 
 def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
-    objective = ClassifyObjective(network(), LogitLoss(Classify(), single_label=False))
+    objective = ClassifyObjective(network(), Classify(), LogitLoss(Classify(), single_label=False))
     optimizers = build_optimizers(objective, TrainingSpec())
     progress = Progress(epoch=1, batch=3, step=7, sums={"bce": 0.1 + 0.2}, best=1 / 3, history=[{"epoch": 1}])
     checkpoints = Checkpoints(tmp_path, {"recipe": "r", "data (train)": "d"})
     assert checkpoints.load(objective, optimizers) is None
     states = [{"cpu": torch.get_rng_state()}]
     checkpoints.save(objective, optimizers, progress, generators=states, best={"x": torch.ones(2)})
-    fresh = ClassifyObjective(network(9), LogitLoss(Classify(), single_label=False))
+    fresh = ClassifyObjective(network(9), Classify(), LogitLoss(Classify(), single_label=False))
     restored = checkpoints.load(fresh, build_optimizers(fresh, TrainingSpec()))
     assert restored is not None
     assert restored.progress == progress

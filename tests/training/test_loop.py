@@ -12,13 +12,15 @@ from torch import Tensor
 
 from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
-from affekt.networks.network import Network
+from affekt.networks.heads import ClassificationHead
+from affekt.networks.network import TASK, Network
 from affekt.recipe.objectives import Classify
 from affekt.recipe.sections import Recipe
 from affekt.training import loop as looping
 from affekt.training.checkpoint import Checkpoints, Progress
-from affekt.training.loop import Loop, TrainingRows, count_steps, epoch_batches, share_of
+from affekt.training.loop import Loop
 from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, Terms
+from affekt.training.rows import TrainingRows, count_steps, epoch_batches, share_of
 from training.toys import network, recipe
 
 WORDS = ["happy", "sad", "angry", "love", "fear", "what", "so", "very"]
@@ -34,8 +36,12 @@ def told(objective: dict[str, Any] | None = None, **training: Any) -> Recipe:
     return recipe(training=settings, objective=objective or {"kind": "classify"})
 
 
-def rows_of(corpus: Corpus = CORPUS, main: Network | None = None) -> TrainingRows:
-    return TrainingRows(corpus, {"text": (main or toy()).encoder})
+def rows_of(corpus: Corpus = CORPUS, main: Network | None = None) -> dict[str, TrainingRows]:
+    return {TASK: TrainingRows(corpus, {"text": (main or toy()).encoder})}
+
+
+def batches_of(plan: Recipe, epoch: int = 0) -> list[np.ndarray]:
+    return [batch for _, batch in epoch_batches(plan, rows_of(), epoch)]
 
 
 def toy(**options: Any) -> Network:
@@ -47,7 +53,9 @@ class Run:
 
     def __init__(self, plan: Recipe, figures: list[dict[str, float]] | None = None, **options: Any) -> None:
         self.main = toy(**options)
-        self.objective: Objective = ClassifyObjective(self.main, LogitLoss(Classify(), single_label=True))
+        self.objective: Objective = ClassifyObjective(
+            self.main, Classify(), LogitLoss(Classify(), single_label=True)
+        )
         self.entries: list[dict[str, Any]] = []
         self.ticks: list[tuple[int, int]] = []
         self.weights: list[dict[str, Tensor]] = []
@@ -75,27 +83,27 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 @pytest.mark.parametrize("sampler", ["bucketed", "stratified"])
 def test_an_epoch_has_every_row_once_in_another_order_each_time(sampler: str) -> None:
-    plan, rows = told(sampler=sampler, batch_size=5), rows_of()
-    first, second = (epoch_batches(plan, rows, epoch) for epoch in (0, 1))
+    plan = told(sampler=sampler, batch_size=5)
+    first, second = (batches_of(plan, epoch) for epoch in (0, 1))
     for batches in (first, second):
         assert sorted(np.concatenate(batches).tolist()) == list(range(12))
         assert max(map(len, batches)) <= 5
     assert [batch.tolist() for batch in first] != [batch.tolist() for batch in second]
-    again = epoch_batches(plan, rows_of(), 0)
+    again = batches_of(plan)
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in again]
 
 
 def test_batches_by_class_hold_m_rows_of_a_class_together() -> None:
     plan = told(sampler="m-per-class", rows_per_class=2, batch_size=4)
     classes = CORPUS.class_indices()
-    for batch in epoch_batches(plan, rows_of(), 0):
+    for batch in batches_of(plan):
         groups = classes[batch].reshape(-1, 2)
         assert (groups[:, 0] == groups[:, 1]).all()
         assert len(set(groups[:, 0])) > 1
 
 
 def test_drawn_pairs_are_half_alike_and_stand_in_two_halves() -> None:
-    batches = epoch_batches(told(DRAWN, batch_size=4), rows_of(), 0)
+    batches = batches_of(told(DRAWN, batch_size=4))
     assert sum(map(len, batches)) == 2 * len(CORPUS)  # a pair for every text
     classes = CORPUS.class_indices()
     alike = [classes[left] == classes[right] for left, right in (np.split(batch, 2) for batch in batches)]
@@ -107,8 +115,8 @@ def test_processes_share_every_batch_and_drawn_pairs_stay_together(objective: di
     plan = told(objective, batch_size=6)
     batches = epoch_batches(plan, rows_of(), 0)
     shares = [share_of(plan, batches, rank, 2) for rank in range(2)]
-    for place, batch in enumerate(batches):
-        first, second = shares[0][place], shares[1][place]
+    for place, (_, batch) in enumerate(batches):
+        first, second = shares[0][place][1], shares[1][place][1]
         assert len(first) == len(second)
         assert set(first) | set(second) == set(batch)
         if objective is DRAWN:
@@ -120,7 +128,7 @@ def test_processes_share_every_batch_and_drawn_pairs_stay_together(objective: di
 
 def test_one_process_has_all_of_every_batch() -> None:
     batches = epoch_batches(told(), rows_of(), 0)
-    for mine, batch in zip(share_of(told(), batches, 0, 1), batches, strict=True):
+    for (_, mine), (_, batch) in zip(share_of(told(), batches, 0, 1), batches, strict=True):
         assert mine.tolist() == batch.tolist()
 
 
@@ -193,7 +201,7 @@ def test_a_run_leaves_one_entry_per_epoch_with_all_a_history_needs() -> None:
 def test_the_training_loss_of_an_epoch_is_the_mean_over_its_rows() -> None:
     """With a rate too small to move a weight, it is the loss of the whole corpus."""
     run = Run(told(learning_rate=1e-12, batch_size=5, epochs=1))
-    inputs, targets = run.loop.rows.batch(np.arange(12), torch.device("cpu"))
+    inputs, targets = run.loop.rows[TASK].batch(np.arange(12), torch.device("cpu"))
     expected = float(run.objective(inputs, targets)["cross-entropy"].detach())
     run.run()
     assert run.entries[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
@@ -266,20 +274,38 @@ class Breaking(ClassifyObjective):
 
     batches = 0
 
-    def forward(self, inputs: Any, targets: Tensor) -> Terms:
+    def forward(self, inputs: Any, targets: Tensor, task: str = TASK) -> Terms:
         self.batches += 1
-        terms = super().forward(inputs, targets)
+        terms = super().forward(inputs, targets, task)
         return {**terms, "other": terms["cross-entropy"] * (math.nan if self.batches > 2 else 1.0)}
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_before_the_weights_move() -> None:
     run = Run(told())
-    run.loop.objective = Breaking(run.main, LogitLoss(Classify(), single_label=True))
+    run.loop.objective = Breaking(run.main, Classify(), LogitLoss(Classify(), single_label=True))
     with pytest.raises(
         UsageError, match=r"loss became nan at step 2 \(.*other nan\); lower training.learning_rate"
     ):
         run.run()
     assert all(torch.isfinite(value).all() for value in run.main.state_dict().values())
+
+
+def test_several_tasks_train_one_encoder_and_a_head_each() -> None:
+    main = toy()
+    main.heads["moods"] = ClassificationHead(6, 2)
+    corpora = {TASK: CORPUS, "moods": Corpus.build(CORPUS.texts[:6], ["up", "down"] * 3)}
+    rows = {task: TrainingRows(corpus, {"text": main.encoder}) for task, corpus in corpora.items()}
+    loss = LogitLoss(Classify(), single_label=True)
+    objective = ClassifyObjective(main, Classify(), dict.fromkeys(rows, loss))
+    plan = told(epochs=20, batch_size=3)
+    assert sorted(task for task, _ in epoch_batches(plan, rows, 0)) == [TASK] * 4 + ["moods"] * 2
+    entries: list[dict[str, Any]] = []
+    progress = Loop(plan, objective, rows, dict, tell=entries.append).run()
+    assert progress.step == count_steps(plan, rows) == 20 * 6
+    assert entries[-1]["train_loss"] < 0.5 * entries[0]["train_loss"]
+    for task, corpus in corpora.items():
+        encoded = main.encode(main.encoder.collate(main.encoder.tokenize(corpus.texts)))
+        assert main.logits(encoded, task).shape == (len(corpus), len(corpus.labels))
 
 
 # --- early stopping

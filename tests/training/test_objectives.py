@@ -12,7 +12,6 @@ from affekt.errors import RecipeError, UsageError
 from affekt.networks.network import Network
 from affekt.recipe.objectives import Classify, Logistic
 from affekt.recipe.sections import Recipe
-from affekt.training import objectives
 from affekt.training.objectives import (
     Inputs,
     LabelAwareObjective,
@@ -22,6 +21,9 @@ from affekt.training.objectives import (
     Terms,
     build_objective,
     total,
+)
+from affekt.training.objectives import (
+    label_aware as label_aware_module,
 )
 from training.toys import SINGLE, TARGETS, TEXTS, batch_of, network, recipe
 
@@ -245,7 +247,7 @@ def test_label_aware_terms_are_both_classifiers_and_the_weighted_contrast(positi
 def test_the_contrast_is_taken_in_float32_where_the_networks_run_in_bfloat16(monkeypatch) -> None:
     seen: list[Tensor] = []
     monkeypatch.setattr(
-        objectives, "label_aware_contrastive", lambda h, z, w, **_: seen.extend((h, w)) or h.sum()
+        label_aware_module, "label_aware_contrastive", lambda h, z, w, **_: seen.extend((h, w)) or h.sum()
     )
     objective = label_aware().float()
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -26,7 +26,7 @@ from training.toys import TARGETS, batch_of, network, recipe
 
 
 def objective(main: Network | None = None) -> Objective:
-    return ClassifyObjective(main or network(), LogitLoss(Classify(), single_label=False))
+    return ClassifyObjective(main or network(), Classify(), LogitLoss(Classify(), single_label=False))
 
 
 def spec(**changes: Any) -> TrainingSpec:
@@ -156,14 +156,18 @@ def test_every_trained_parameter_is_in_one_group_with_the_rate_of_its_depth() ->
     assert set(found) == {name for name, _ in made.named_parameters()}
     assert found["network.encoder.dense.weight"][0] == pytest.approx(0.1)  # the top layer
     assert found["network.encoder.words.weight"][0] == pytest.approx(0.05)  # one below
-    for name in ("network.head.out.weight", "network.head.dense.bias", "network.projection.layers.0.weight"):
+    for name in (
+        "network.heads.labels.out.weight",
+        "network.heads.labels.dense.bias",
+        "network.projection.layers.0.weight",
+    ):
         assert found[name][0] == pytest.approx(0.7)
 
 
 def test_the_head_has_the_encoders_rate_unless_told_otherwise() -> None:
     made = objective()
     found = settings_of(made, build_optimizers(made, spec(layer_decay=0.5)))
-    assert found["network.head.out.weight"][0] == pytest.approx(0.1)
+    assert found["network.heads.labels.out.weight"][0] == pytest.approx(0.1)
 
 
 def test_what_an_encoder_wants_slow_learns_at_its_share_of_the_encoders_rate() -> None:
@@ -173,7 +177,7 @@ def test_what_an_encoder_wants_slow_learns_at_its_share_of_the_encoders_rate() -
     found = settings_of(made, build_optimizers(made, spec(head_learning_rate=0.7)))
     assert found["network.encoder.dense.weight"][0] == pytest.approx(0.025)
     assert found["network.encoder.dense.bias"][0] == pytest.approx(0.1)
-    assert found["network.head.out.weight"][0] == pytest.approx(0.7)
+    assert found["network.heads.labels.out.weight"][0] == pytest.approx(0.7)
 
 
 def test_matrices_decay_and_biases_and_norms_do_not() -> None:

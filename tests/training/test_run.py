@@ -147,7 +147,7 @@ def test_early_stopping_watches_any_dev_figure(
 
 
 def _splits(recipe: Any) -> Any:
-    from affekt.training.build import load_splits
+    from affekt.training.data import load_splits
 
     return load_splits(recipe.data, 0)
 

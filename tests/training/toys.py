@@ -9,7 +9,7 @@ from torch import nn
 
 from affekt.encoders import Batch, Encoded
 from affekt.networks.heads import ClassificationHead, Projection
-from affekt.networks.network import Network
+from affekt.networks.network import TASK, Network
 from affekt.recipe.read import parse_recipe
 from affekt.recipe.sections import Recipe
 
@@ -59,8 +59,8 @@ def network(
     torch.manual_seed(seed)
     made = Network(ToyEncoder(dropout=dropout))
     if head:
-        made.head = ClassificationHead(6, labels, dropout=dropout)
-        nn.init.normal_(made.head.out.weight)
+        made.heads[TASK] = ClassificationHead(6, labels, dropout=dropout)
+        nn.init.normal_(made.classifier.out.weight)
     if projection:
         made.projection = Projection(6, 3, hidden=5, dropout=dropout)
     return made.double()

@@ -21,14 +21,16 @@ from affekt.errors import NO_CLASSIFIER, ModelError
 from affekt.networks.families import bar_from_classifying, family_of, save_as_classifier
 from affekt.networks.heads import ClassificationHead, Head, Projection, build_head
 
+TASK = "labels"  # the name of the task of a network that has one
+
 
 class Network(nn.Module):
-    """Encoder, head and projection; the last two may be absent."""
+    """Encoder, a head for each task and a projection; the last two may be absent."""
 
     def __init__(self, encoder: Any, head: Head | None = None, projection: Projection | None = None) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = head
+        self.heads = nn.ModuleDict({} if head is None else {TASK: head})
         self.projection = projection
 
     def encode(self, batch: Batch) -> Encoded:
@@ -39,9 +41,16 @@ class Network(nn.Module):
         """Return logits (n, k)."""
         return self.logits(self.encode(batch))
 
-    def logits(self, encoded: Encoded) -> torch.Tensor:
-        """Return logits (n, k) of an encoded batch."""
-        return self.classifier(encoded)  # type: ignore[no-any-return]
+    def logits(self, encoded: Encoded, task: str = TASK) -> torch.Tensor:
+        """Return logits (n, k) of an encoded batch, those of one task."""
+        if task not in self.heads:
+            raise ModelError(NO_CLASSIFIER)
+        return self.heads[task](encoded)  # type: ignore[no-any-return]
+
+    @property
+    def head(self) -> Head | None:
+        """The head of a network of one task, if it has one."""
+        return dict(self.heads.items()).get(TASK)  # type: ignore[return-value]
 
     @property
     def classifier(self) -> Head:
@@ -126,8 +135,9 @@ def load_network(folder: Path, description: dict[str, Any], labels: int) -> Netw
     encoder = load_encoder(description["encoder"], folder)
     network = Network(encoder)
     if description.get("head"):
-        network.head = build_head(encoder, labels, **description["head"])
-        _load_part(network.head, folder / "head.safetensors")
+        head = build_head(encoder, labels, **description["head"])
+        _load_part(head, folder / "head.safetensors")
+        network.heads[TASK] = head
     if description.get("projection"):
         network.projection = Projection(encoder.dimension, dropout=0.0, **description["projection"])
         _load_part(network.projection, folder / "projection.safetensors")

@@ -2,17 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate.utils import gather_object
 
-from affekt import sampling
-from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.evaluation.figures import figure
 from affekt.recipe.sections import Recipe
@@ -20,91 +17,7 @@ from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
 from affekt.training.processes import from_leader, join_processes
-
-Views = Callable[[int], dict[str, list[str]]]  # epoch → texts of further inputs, made anew
-
-
-@dataclass
-class TrainingRows:
-    """Texts tokenised once for each input of the objective, with their targets.
-
-    Attributes:
-        corpus: The training texts, normalised.
-        encoders: The encoder of each input.
-        views: Gives the texts of inputs that change from epoch to epoch.
-        others: The texts of inputs that read the corpus in another normalisation.
-        rows: Tokenised rows of each input.
-    """
-
-    corpus: Corpus
-    encoders: dict[str, Any]
-    views: Views | None = None
-    others: dict[str, list[str]] = field(default_factory=dict)
-    rows: dict[str, list[Any]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rows = {
-            name: encoder.tokenize(self.others.get(name, self.corpus.texts))
-            for name, encoder in self.encoders.items()
-            if name != "view"
-        }
-        self.lengths = np.array([len(row) for row in self.rows["text"]])
-        self.targets = torch.as_tensor(np.asarray(self.corpus.targets, dtype=np.float32))
-
-    def start_epoch(self, epoch: int) -> None:
-        """Make this epoch's views."""
-        if self.views is not None:
-            for name, texts in self.views(epoch).items():
-                self.rows[name] = self.encoders[name].tokenize(texts)
-
-    def batch(self, indices: np.ndarray, device: torch.device) -> tuple[dict[str, Any], torch.Tensor]:
-        """Collate the inputs and the targets of some rows."""
-        inputs = {}
-        for name, encoder in self.encoders.items():
-            collated = encoder.collate([self.rows[name][i] for i in indices])
-            inputs[name] = {key: value.to(device) for key, value in collated.items()}
-        return inputs, self.targets[torch.as_tensor(indices)].to(device)
-
-
-def draws_pairs(recipe: Recipe) -> bool:
-    """Whether a batch is made of pairs: its first half the left rows, its second half the right ones."""
-    objective = recipe.objective
-    return objective.kind == "contrastive" and objective.pairs == "drawn"
-
-
-def share_of(recipe: Recipe, batches: list[np.ndarray], rank: int, world: int) -> list[np.ndarray]:
-    """Return one process's part of every batch; drawn pairs stay together."""
-    if not draws_pairs(recipe):
-        return sampling.split_for_process(batches, rank, world)
-    halves = ([np.split(batch, 2)[side] for batch in batches] for side in (0, 1))
-    left, right = (sampling.split_for_process(half, rank, world) for half in halves)
-    return [np.concatenate(pair) for pair in zip(left, right, strict=True)]
-
-
-def count_steps(recipe: Recipe, rows: TrainingRows) -> int:
-    """Return how many steps the optimiser takes in a whole run."""
-    spec = recipe.training
-    differ = spec.sampler == "m-per-class"  # whose epochs are not all equally long
-    counts = [len(epoch_batches(recipe, rows, epoch)) for epoch in range(spec.epochs if differ else 1)]
-    steps = [math.ceil(count / spec.accumulate) for count in counts]
-    return sum(steps) if differ else steps[0] * spec.epochs
-
-
-def epoch_batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.ndarray]:
-    """Return the batches of an epoch as row numbers: a function of recipe and epoch alone."""
-    spec, targets = recipe.training, np.asarray(rows.corpus.targets)
-    chosen: dict[str, Any] = {"seed": spec.seed, "epoch": epoch}
-    if draws_pairs(recipe):
-        return sampling.pair_batches(targets, spec.batch_size, lengths=rows.lengths, **chosen)
-    if spec.sampler == "m-per-class":
-        made = sampling.m_per_class(
-            targets, spec.batch_size, m=spec.rows_per_class, lengths=rows.lengths, **chosen
-        )
-    elif spec.sampler == "stratified":
-        made = sampling.stratified(targets, spec.batch_size, lengths=rows.lengths, **chosen)
-    else:
-        made = sampling.bucketed(rows.lengths, spec.batch_size, **chosen)
-    return [np.asarray(batch) for batch in made]
+from affekt.training.rows import TaskBatch, TrainingRows, count_steps, epoch_batches, share_of
 
 
 @dataclass
@@ -114,7 +27,7 @@ class Loop:
     Attributes:
         recipe: What to do.
         objective: What a batch costs.
-        rows: What to train on.
+        rows: What to train on, for each task.
         judge: Gives the dev figures after an epoch, by name; empty without a dev split.
         checkpoints: Where to keep the state; None keeps none.
         tell: Hears each finished epoch's entry of the history, in the leading process.
@@ -123,7 +36,7 @@ class Loop:
 
     recipe: Recipe
     objective: Objective
-    rows: TrainingRows
+    rows: Mapping[str, TrainingRows]
     judge: Callable[[], dict[str, float]]
     checkpoints: Checkpoints | None = None
     tell: Callable[[dict[str, Any]], None] = lambda entry: None
@@ -169,13 +82,14 @@ class Loop:
         batches = epoch_batches(self.recipe, self.rows, progress.epoch)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         mine = share_of(self.recipe, batches, rank, world)
-        self.rows.start_epoch(progress.epoch)
+        for rows in self.rows.values():
+            rows.start_epoch(progress.epoch)
         self.objective.train()
         for at in range(progress.batch, len(mine)):
             last = (at + 1) % spec.accumulate == 0 or at + 1 == len(mine)
             together = min(spec.accumulate, len(mine) - at // spec.accumulate * spec.accumulate)
             self.objective.start_step(progress.epoch + at / len(mine))
-            self._batch(np.asarray(mine[at]), share=1 / together, update=last)
+            self._batch(mine[at], share=1 / together, update=last)
             progress.batch = at + 1
             self.tick(at + 1, len(mine))
             if last and at + 1 < len(mine):
@@ -184,19 +98,21 @@ class Loop:
         progress.seconds = time.monotonic() - began
         self._finish_epoch()
 
-    def _batch(self, indices: np.ndarray, *, share: float, update: bool) -> None:
+    def _batch(self, batch: TaskBatch, *, share: float, update: bool) -> None:
         """Take a batch into the gradients with its share of the step, and where asked move the weights."""
-        inputs, targets = self.rows.batch(indices, self.accelerator.device)
+        task, indices = batch
+        inputs, targets = self.rows[task].batch(indices, self.accelerator.device)
         with self._synchronised(update):
             with self._precision():
-                terms = self.wrapped(inputs, targets)
+                terms = self.wrapped(inputs, targets, task)
             loss = total(terms)
             self.accelerator.backward(loss * share)
-        self._count({name: float(term.detach()) for name, term in terms.items()}, indices)
+        tokens = float(self.rows[task].lengths[indices].sum())
+        self._count({name: float(term.detach()) for name, term in terms.items()}, len(indices), tokens)
         if update:
             self._move_weights()
 
-    def _count(self, terms: dict[str, float], indices: np.ndarray) -> None:
+    def _count(self, terms: dict[str, float], rows: int, tokens: float) -> None:
         """Add a batch to the epoch's sums, if its loss is a number."""
         if not math.isfinite(sum(terms.values())):
             shown = ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
@@ -204,8 +120,8 @@ class Loop:
                 f"the loss became {sum(terms.values())} at step {self.progress.step} ({shown}); "
                 "lower training.learning_rate or training.clip."
             )
-        counted = {name: value * len(indices) for name, value in terms.items()}
-        counted |= {"rows": float(len(indices)), "tokens": float(self.rows.lengths[indices].sum())}
+        counted = {name: value * rows for name, value in terms.items()}
+        counted |= {"rows": float(rows), "tokens": tokens}
         sums = self.progress.sums
         sums |= {name: sums.get(name, 0.0) + value for name, value in counted.items()}
 

@@ -32,22 +32,16 @@ from affekt.inference.evaluate import (
 )
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.network import Network
+from affekt.networks.network import TASK, Network
 from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
 from affekt.runs.folder import RunFolder
-from affekt.training.build import (
-    build_network,
-    load_splits,
-    normalised,
-    objective_for,
-    style_of,
-    weighting_texts,
-)
+from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings
+from affekt.training.data import load_splits, normalised, style_of, view_texts, weighting_texts
 from affekt.training.logistic import FITTED
-from affekt.training.loop import Loop, TrainingRows
+from affekt.training.loop import Loop
 from affekt.training.processes import from_leader, join_processes, leads
 from affekt.training.record import (
     brief,
@@ -59,7 +53,7 @@ from affekt.training.record import (
     example_predictions,
     space_shift,
 )
-from affekt.training.views import view_texts
+from affekt.training.rows import TrainingRows
 
 Tell = Callable[[str], None]
 
@@ -287,7 +281,7 @@ def _fit(
             folder.write_history([*loop.progress.history])
 
     checkpoints = None if folder is None else _checkpoints(folder, recipe, splits)
-    loop = Loop(recipe, objective, rows, judge, checkpoints, tell, heard.tick)
+    loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, heard.tick)
     progress = loop.run(resume=resume)
     return progress, network.eval()
 

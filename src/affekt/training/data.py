@@ -1,0 +1,121 @@
+"""The texts of a recipe: read, selected, split and normalised, and what else an objective reads."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from affekt.data import catalog
+from affekt.data.columns import Columns
+from affekt.data.corpus import Corpus, read_splits, stratified_split
+from affekt.data.taxonomies import TAXONOMIES
+from affekt.encoders.pretrained import known
+from affekt.errors import DataError, RecipeError, unknown_name
+from affekt.recipe.parts import EncoderSpec
+from affekt.recipe.sections import DataSpec, Recipe
+from affekt.text import normalize
+
+
+def style_of(recipe: Recipe, encoder: EncoderSpec | None = None) -> str:
+    """The normalisation of an encoder's texts: the one the recipe names, or that encoder's own."""
+    return recipe.data.style or known((encoder or recipe.encoder).name).style
+
+
+def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
+    """Return train, dev and, where there is one, test; dev is cut from train where there is none."""
+    if (spec.name is None) == (spec.train is None):
+        raise RecipeError("data: give either data.name (a known data set) or data.train (a file).")
+    if spec.name is not None and (spec.dev or spec.test or spec.split_column):
+        raise RecipeError(
+            f"data: {spec.name} has its own splits; dev, test and split_column go with data.train."
+        )
+    splits = catalog.load(spec.name) if spec.name else _read(spec)
+    if spec.taxonomy is not None:
+        if spec.taxonomy not in TAXONOMIES:
+            raise RecipeError(f"data.taxonomy: {unknown_name('taxonomy', spec.taxonomy, TAXONOMIES)}")
+        splits = {name: corpus.map_labels(TAXONOMIES[spec.taxonomy]) for name, corpus in splits.items()}
+    splits = {name: _selected(corpus, spec) for name, corpus in splits.items()}
+    splits = _with_dev(splits, spec, seed)
+    if spec.train_share < 1:
+        shares = {"train": spec.train_share, "rest": 1 - spec.train_share}
+        kept = stratified_split(splits["train"], shares, seed)["train"]
+        splits["train"] = replace(kept, split="train")
+    return splits
+
+
+def _read(spec: DataSpec) -> dict[str, Corpus]:
+    columns = Columns(
+        text=spec.text,
+        labels=None if spec.label_columns else spec.labels,
+        separator=spec.separator,
+        label_columns=spec.label_columns,
+        label_names=spec.label_names,
+        single_label=spec.single_label,
+        split_column=spec.split_column,
+    )
+    paths = {"train": spec.train, "dev": spec.dev, "test": spec.test}
+    named = {name: path for name, path in paths.items() if path}
+    if spec.split_column:
+        return read_splits(str(spec.train), columns=columns, on_bad_row=spec.on_bad_row)
+    return read_splits(named, columns=columns, on_bad_row=spec.on_bad_row)
+
+
+def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
+    if spec.single_rows:
+        corpus = corpus.single_rows()
+    if not spec.without:
+        return corpus
+    unknown = set(spec.without) - set(corpus.labels)
+    if unknown:
+        raise RecipeError(f"data.without: {', '.join(sorted(unknown))} is no label of {corpus.name}.")
+    kept = [i for i, label in enumerate(corpus.labels) if label not in spec.without]
+    rows = np.flatnonzero(np.asarray(corpus.targets)[:, kept].sum(1) > 0)
+    left = corpus.select(rows)
+    targets = left.targets[:, kept]
+    if corpus.single_label:
+        targets = targets / targets.sum(1, keepdims=True)  # shares of raters add up to 1 again
+    return replace(left, targets=targets, labels=tuple(corpus.labels[i] for i in kept))
+
+
+def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str, Corpus]:
+    """Cut a dev split, and with a single file a test split, from train; test rows stay test rows."""
+    if "train" not in splits:
+        raise DataError(f"{spec.name or spec.train}: has no train split, only {', '.join(splits)}.")
+    if "dev" in splits:
+        return splits
+    shares = {"dev": spec.dev_share}
+    if "test" not in splits:
+        shares["test"] = spec.test_share
+    if sum(shares.values()) >= 1:
+        raise RecipeError(f"data.dev_share and data.test_share leave nothing to train on ({shares}).")
+    cut = stratified_split(splits["train"], {"train": 1 - sum(shares.values()), **shares}, seed)
+    return {**splits, **cut}
+
+
+def normalised(corpus: Corpus, style: str) -> Corpus:
+    """Return a corpus with every text in a normalisation style."""
+    return (
+        corpus
+        if style == "none"
+        else replace(corpus, texts=[normalize(text, style) for text in corpus.texts])
+    )
+
+
+def weighting_texts(recipe: Recipe, train: Corpus) -> Corpus | None:
+    """The training texts as Ψ reads them, from the raw ones; None unless its normalisation is another."""
+    if recipe.objective.weighting_network is None:
+        return None
+    style = style_of(recipe, recipe.objective.weighting_network[0])
+    return None if style == style_of(recipe) else normalised(train, style)
+
+
+def view_texts(recipe: Recipe, train: Corpus) -> Callable[[int], dict[str, list[str]]] | None:
+    """Return what makes an epoch's views, or None where the objective needs no changed texts."""
+    if not recipe.objective.changes_texts:
+        return None
+    from affekt.text.synonyms import replace_words
+
+    def views(epoch: int) -> dict[str, list[str]]:
+        return {"view": replace_words(train.texts, seed=recipe.training.seed * 1009 + epoch)}
+
+    return views
