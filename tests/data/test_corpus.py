@@ -620,3 +620,37 @@ def test_parts_that_do_not_fit_together_are_refused():
 
 def test_a_corpus_shows_what_it_is_and_not_all_its_texts(corpus):
     assert repr(corpus) == "<Corpus mine dev: 4 texts, multi-label, 2 labels>"
+
+
+# --- more rows than a batch holds
+
+
+def test_ids_that_repeat_far_apart_are_each_named_with_where_they_were_first(write):
+    rows = [f"{number % 1500},text {number},joy\n" for number in range(1500)]
+    rows[1200] = "7,again,joy\n"
+    rows[1400] = "7,and again,joy\n"
+    path = write("id,text,labels\n" + "".join(rows) + "1200,new there,joy\n3,last,joy\n")
+    corpus = Corpus.read(path, on_bad_row="skip")
+    assert (len(corpus), corpus.ids[-1], corpus.texts[-1]) == (1499, "1200", "new there")
+    assert [(row.where, row.reason.partition(";")[0]) for row in corpus.skipped] == [
+        ("tweets.csv:1202", "column 'id' repeats '7' of tweets.csv:9"),
+        ("tweets.csv:1402", "column 'id' repeats '7' of tweets.csv:9"),
+        ("tweets.csv:1503", "column 'id' repeats '3' of tweets.csv:5"),
+    ]
+
+
+def test_faults_of_many_batches_are_listed_in_the_order_of_the_rows(write):
+    rows = [f"text {number},{number % 2}\n" for number in range(3000)]
+    for number, bad in ((5, ",1\n"), (1000, "a,2\n"), (1001, "a\n"), (2900, "\u200b,0\n")):
+        rows[number] = bad
+    corpus = Corpus.read(write("text,joy\n" + "".join(rows)), label_columns=["joy"], on_bad_row="skip")
+    assert len(corpus) == 2996
+    assert [row.where.split(":")[1] for row in corpus.skipped] == ["7", "1002", "1003", "2902"]
+    assert corpus.targets[:6, 0].tolist() == [0, 1, 0, 1, 0, 0]
+    assert corpus.ids[997:1000] == ["1000", "1001", "1004"]
+
+
+def test_rows_that_only_look_doubtful_are_kept(write):
+    path = write("text,joy\n\u200bseen,True\nplain,1\n", "a.csv")
+    corpus = Corpus.read(path, label_columns=["joy"])
+    assert (corpus.texts, corpus.targets.tolist()) == (["\u200bseen", "plain"], [[1.0], [1.0]])

@@ -92,3 +92,13 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, name):
     tracemalloc.stop()
     assert count == n
     assert peak < 5_000_000  # the texts alone are 15 MB
+
+
+def test_a_batch_is_a_sequence_of_rows_and_has_its_texts_and_ids_as_lists(tmp_path):
+    (tmp_path / "a.csv").write_text("text,place\na,p\n\n,q\nb,r\nc,s\n")
+    [batch] = stream(tmp_path / "a.csv", on_bad_row="skip")
+    assert (batch.texts, batch.ids, batch.names) == (["a", "b", "c"], ["2", "5", "6"], ("text", "place"))
+    assert batch[-1] == batch[2] == (6, "6", "c", {"text": "c", "place": "s"})
+    assert [row.number for row in batch[1:]] == [5, 6]
+    with pytest.raises(IndexError):
+        batch[3]

@@ -3,27 +3,30 @@
 Reading is lazy, and memory holds a few hundred rows at a time.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, field
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affekt.errors import DataError
+from affekt.errors import DataError, first_line
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
+CHUNK = 512  # rows of a batch
 _FIELD_LIMIT = 1 << 24  # characters; a longer field is taken for a quote that is never closed
-_CHUNK = 512
+_CELLS = 1 << 18  # of a batch at most, where there are many columns
 _PEEK = 100  # rows of a jsonl file whose keys make its columns
 _NOT_TEXT = {
     b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
@@ -43,6 +46,32 @@ class Row:
     fault: str = ""
 
 
+class Batch(Protocol):
+    """Rows that follow one another: their numbers, their cells, and faults of whole rows."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Of the rows in their file."""
+        ...
+
+    @property
+    def faults(self) -> Mapping[int, str]:
+        """By position."""
+        ...
+
+    def column(self, name: str) -> Sequence[Any]:
+        """Return a column's cells; None where a row has none."""
+        ...
+
+    def names(self) -> Iterable[str]:
+        """Return the columns that the rows have."""
+        ...
+
+    def values(self, position: int) -> Mapping[str, Any]:
+        """Return a row's cells by column."""
+        ...
+
+
 @dataclass(frozen=True)
 class Table:
     """An open file: its short name, its columns, which of them hold lists, and its rows (to be read once)."""
@@ -50,12 +79,24 @@ class Table:
     name: str
     columns: tuple[str, ...]
     list_columns: frozenset[str]
-    rows: Iterator[Row]
+    batches: Iterator[Batch]
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The rows one by one."""
+        for batch in self.batches:
+            for position in range(len(batch.numbers)):
+                yield row_at(batch, position)
+
+
+def row_at(batch: Batch, position: int) -> Row:
+    """Return one row of a batch."""
+    return Row(batch.numbers[position], batch.values(position), batch.faults.get(position, ""))
 
 
 def distinct(columns: Sequence[str], source: str) -> tuple[str, ...]:
     """Return the columns' names, which must differ."""
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = sorted(name for name, times in Counter(columns).items() if times > 1)
     if twice:
         raise DataError(f"{source} has more than one column named {', '.join(map(repr, twice))}; rename one")
     return tuple(columns)
@@ -67,6 +108,7 @@ def open_table(
     delimiter: str | None = None,
     quoted: bool = True,
     only: Collection[str] | None = None,
+    size: int = CHUNK,
 ) -> AbstractContextManager[Table]:
     """Open a csv, tsv, jsonl or parquet file; the text formats may end in .gz.
 
@@ -75,14 +117,15 @@ def open_table(
         delimiter: What parts the columns of a csv or tsv file, where it is not "," or a tab.
         quoted: Whether quotes enclose fields in csv and tsv; if not, they are ordinary characters.
         only: The columns that are needed; others may be left out of the rows.
+        size: Rows of a batch, at most.
     """
     path = Path(path)
     suffix = _format_of(path)
     if suffix == ".parquet":
-        return open_parquet(path, only)
+        return _open_parquet(path, only, size)
     if suffix in (".jsonl", ".ndjson"):
-        return _open_json_lines(path)
-    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else ","), quoted)
+        return _open_json_lines(path, size)
+    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else ","), quoted, size)
 
 
 def _format_of(path: Path) -> str:
@@ -105,33 +148,30 @@ def _format_of(path: Path) -> str:
 
 
 @contextmanager
-def _open_text(path: Path, newline: str) -> Iterator[Iterator[str]]:
-    """Yield the lines of a UTF-8 file; other bytes become lone surrogates, to be found later by row."""
+def _open_text(path: Path, newline: str) -> Iterator[io.TextIOWrapper]:
+    """Open a UTF-8 file; other bytes become lone surrogates, to be found later by row."""
     try:
         file = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
     except OSError as fault:
         raise DataError(f"{path} can't be read: {fault.strerror}") from fault
     with file:
-        _check_start(file, path)
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
-        yield _whole(text, path)
+        with _whole(path):
+            head = file.peek(4)[:4]
+        if not head:
+            raise DataError(f"{path} is empty")
+        for start, remedy in _NOT_TEXT.items():
+            if head.startswith(start):
+                raise DataError(f"{path} {remedy}")
+        if head.startswith(codecs.BOM_UTF8):
+            file.read(len(codecs.BOM_UTF8))
+        yield io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline=newline)
 
 
-def _check_start(file: gzip.GzipFile | io.BufferedReader, path: Path) -> None:
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Say of what fails while reading that the file is damaged."""
     try:
-        head = file.peek(4)[:4]
-    except (OSError, EOFError, zlib.error) as fault:
-        raise DataError(f"{path} is damaged or cut off: {fault}") from fault
-    if not head:
-        raise DataError(f"{path} is empty")
-    for start, remedy in _NOT_TEXT.items():
-        if head.startswith(start):
-            raise DataError(f"{path} {remedy}")
-
-
-def _whole(lines: Iterable[str], path: Path) -> Iterator[str]:
-    try:
-        yield from lines
+        yield
     except (OSError, EOFError, zlib.error) as fault:
         raise DataError(f"{path} is damaged or cut off: {fault}") from fault
 
@@ -139,8 +179,28 @@ def _whole(lines: Iterable[str], path: Path) -> Iterator[str]:
 # --- csv and tsv
 
 
+@dataclass(frozen=True)
+class _Records:
+    """Rows as lists of cells, in the order of the columns."""
+
+    numbers: Sequence[int]
+    faults: Mapping[int, str]
+    places: Mapping[str, int]  # of the columns
+    records: Sequence[Sequence[str | None]]
+
+    def names(self) -> Iterable[str]:
+        return self.places
+
+    def column(self, name: str) -> Sequence[Any]:
+        place = self.places[name]
+        return [record[place] for record in self.records]
+
+    def values(self, position: int) -> Mapping[str, Any]:
+        return dict(zip(self.places, self.records[position], strict=True))
+
+
 @contextmanager
-def _open_delimited(path: Path, delimiter: str, quoted: bool) -> Iterator[Table]:
+def _open_delimited(path: Path, delimiter: str, quoted: bool, size: int) -> Iterator[Table]:
     with _open_text(path, newline="") as lines:
         try:
             reader = csv.reader(
@@ -151,47 +211,61 @@ def _open_delimited(path: Path, delimiter: str, quoted: bool) -> Iterator[Table]
             )
         except (TypeError, ValueError) as fault:
             raise DataError(f"{delimiter!r} can't part columns: {fault}") from fault
-        records = (entry for entry in enumerate(_records(reader.__next__), start=1) if entry[1] != [])
-        _, header = next(records, (0, None))
-        if header is None:
+        number, header = 1, _records(reader, 1, path)
+        while header == ([[]], {}):
+            number, header = number + 1, _records(reader, 1, path)
+        records, errors = header
+        if not records:
             raise DataError(f"{path} is empty")
-        if isinstance(header, csv.Error):
-            raise DataError(f"{path}: the header can't be read: {_quote_fault(header)}")
-        columns = distinct([cell.strip() for cell in header], str(path))
-        rows = (_delimited_row(number, record, columns) for number, record in records)
-        yield Table(path.name, columns, frozenset(), rows)
+        if errors:
+            raise DataError(f"{path}: the header can't be read: {_quote_fault(errors[0])}")
+        columns = distinct([cell.strip() for cell in records[0]], str(path))
+        places = {name: place for place, name in enumerate(columns)}
+        size = min(size, max(1, _CELLS // len(places)))
+        chunks = iter(lambda: _records(reader, size, path), ([], {}))
+        numbers = count(number + 1, size)
+        batches = (_batch(chunk, first, places) for chunk, first in zip(chunks, numbers, strict=False))
+        yield Table(path.name, columns, frozenset(), batches)
 
 
-def _records(read: Callable[[], list[str]]) -> Iterator[list[str] | csv.Error]:
-    """Yield records, or the fault in place of one; blank lines are empty records."""
-    while True:
-        before = csv.field_size_limit(_FIELD_LIMIT)  # shared by the whole process, so it is put back
-        try:
-            chunk = list(islice(_caught(read), _CHUNK))
-        finally:
-            csv.field_size_limit(before)
-        yield from chunk
-        if len(chunk) < _CHUNK:
-            return
+_Chunk = tuple[list[list[str]], dict[int, csv.Error]]
 
 
-def _caught(read: Callable[[], list[str]]) -> Iterator[list[str] | csv.Error]:
-    while True:
-        try:
-            yield read()
-        except StopIteration:
-            return
-        except csv.Error as fault:
-            yield fault
+def _records(read: Iterator[list[str]], size: int, path: Path) -> _Chunk:
+    """Return the next records, blank lines as empty ones, and the faults of those that can't be read."""
+    records: list[list[str]] = []
+    errors: dict[int, csv.Error] = {}
+    before = csv.field_size_limit(_FIELD_LIMIT)  # shared by the whole process, so it is put back
+    try:
+        while True:
+            try:
+                with _whole(path):
+                    records.extend(islice(read, size - len(records)))
+                return records, errors
+            except csv.Error as fault:
+                errors[len(records)] = fault
+                records.append([])
+    finally:
+        csv.field_size_limit(before)
 
 
-def _delimited_row(number: int, record: list[str] | csv.Error, columns: tuple[str, ...]) -> Row:
-    if isinstance(record, csv.Error):
-        return Row(number, {}, _quote_fault(record))
-    fault = ""
-    if len(record) != len(columns):
-        fault = f"the row has {len(record)} fields where the header has {len(columns)}"
-    return Row(number, dict(zip(columns, record, strict=False)), fault)
+def _batch(chunk: _Chunk, first: int, places: Mapping[str, int]) -> _Records:
+    records, errors = chunk
+    if set(map(len, records)) == {len(places)}:
+        return _Records(range(first, first + len(records)), {}, places, records)
+    numbers: list[int] = []
+    kept: list[Sequence[str | None]] = []
+    faults: dict[int, str] = {}
+    for position, record in enumerate(records):
+        if position in errors:
+            faults[len(kept)] = _quote_fault(errors[position])
+        elif not record:
+            continue
+        elif len(record) != len(places):
+            faults[len(kept)] = f"the row has {len(record)} fields where the header has {len(places)}"
+        numbers.append(first + position)
+        kept.append([*record, *[None] * (len(places) - len(record))][: len(places)])
+    return _Records(numbers, faults, places, kept)
 
 
 def _quote_fault(fault: csv.Error) -> str:
@@ -206,21 +280,53 @@ def _quote_fault(fault: csv.Error) -> str:
 # --- jsonl
 
 
+_JSON = json.JSONDecoder(strict=False)
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """Rows as mappings, each with columns of its own."""
+
+    numbers: Sequence[int]
+    faults: Mapping[int, str]
+    objects: Sequence[Mapping[str, Any]]
+
+    def names(self) -> Iterable[str]:
+        return dict.fromkeys(name for row in self.objects for name in row)
+
+    def column(self, name: str) -> Sequence[Any]:
+        return [row.get(name) for row in self.objects]
+
+    def values(self, position: int) -> Mapping[str, Any]:
+        return self.objects[position]
+
+
 @contextmanager
-def _open_json_lines(path: Path) -> Iterator[Table]:
+def _open_json_lines(path: Path, size: int) -> Iterator[Table]:
     with _open_text(path, newline="\n") as lines:
         rows = (_json_row(number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
-        first = list(islice(rows, _PEEK))
+        with _whole(path):
+            first = list(islice(rows, _PEEK))
         if not first:
             raise DataError(f"{path} is empty")
         columns = tuple(dict.fromkeys(name for row in first for name in row.values))
         lists = {name for row in first for name, value in row.values.items() if isinstance(value, list)}
-        yield Table(path.name, columns, frozenset(lists), chain(first, rows))
+        yield Table(path.name, columns, frozenset(lists), _object_batches(chain(first, rows), size, path))
+
+
+def _object_batches(rows: Iterator[Row], size: int, path: Path) -> Iterator[Batch]:
+    while True:
+        with _whole(path):
+            chunk = list(islice(rows, size))
+        if not chunk:
+            return
+        faults = {position: row.fault for position, row in enumerate(chunk) if row.fault}
+        yield _Objects([row.number for row in chunk], faults, [row.values for row in chunk])
 
 
 def _json_row(number: int, line: str) -> Row:
     try:
-        value = json.loads(line, strict=False)
+        value = _JSON.decode(line)
     except (ValueError, RecursionError) as fault:
         return Row(number, {}, f"the line is not JSON ({fault})")
     if not isinstance(value, dict):
@@ -231,18 +337,39 @@ def _json_row(number: int, line: str) -> Row:
 # --- parquet and frames
 
 
+@dataclass(frozen=True)
+class _Arrow:
+    """Rows of a record batch, whose columns become Python values when they are asked for."""
+
+    numbers: range
+    batch: pa.RecordBatch
+    faults: Mapping[int, str] = field(default_factory=dict)
+    found: dict[str, Sequence[Any]] = field(default_factory=dict)
+
+    def names(self) -> Iterable[str]:
+        return self.batch.schema.names  # type: ignore[no-any-return]
+
+    def column(self, name: str) -> Sequence[Any]:
+        if name not in self.found:
+            self.found[name] = _cells(self.batch.column(name))
+        return self.found[name]
+
+    def values(self, position: int) -> Mapping[str, Any]:
+        return {name: self.column(name)[position] for name in self.names()}
+
+
 @contextmanager
-def open_parquet(path: Path, only: Collection[str] | None = None) -> Iterator[Table]:
+def _open_parquet(path: Path, only: Collection[str] | None, size: int) -> Iterator[Table]:
     """Open a parquet file; its rows are counted from 1, and `only` limits the columns that are read."""
     try:
         file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
     except (pa.ArrowException, OSError) as fault:
-        raise DataError(f"{path} can't be read as parquet: {_first_line(fault)}") from fault
+        raise DataError(f"{path} can't be read as parquet: {first_line(fault)}") from fault
     with file:
         names = distinct(file.schema_arrow.names, str(path))
         wanted = [name for name in names if only is None or name in only]
-        batches = _whole_batches(file.iter_batches(batch_size=_CHUNK, columns=wanted), path)
-        yield Table(path.name, names, _list_columns(file.schema_arrow), arrow_rows(batches, wanted, first=1))
+        batches = _whole_batches(file.iter_batches(batch_size=size, columns=wanted), path)
+        yield Table(path.name, names, _list_columns(file.schema_arrow), _arrow_batches(batches, first=1))
 
 
 def frame_table(frame: Any, name: str = "frame") -> Table:
@@ -250,32 +377,24 @@ def frame_table(frame: Any, name: str = "frame") -> Table:
     try:
         table = pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError) as fault:
-        reason = _first_line(fault)
+        reason = first_line(fault)
         raise DataError(f"{type(frame).__name__} can't be read as a data frame: {reason}") from fault
     names = distinct(table.schema.names, name)
-    rows = arrow_rows(table.to_batches(max_chunksize=_CHUNK), names, first=0)
-    return Table(name, names, _list_columns(table.schema), rows)
+    batches = _arrow_batches(table.to_batches(max_chunksize=CHUNK), first=0)
+    return Table(name, names, _list_columns(table.schema), batches)
 
 
-def arrow_rows(batches: Iterable[pa.RecordBatch], names: Collection[str], first: int) -> Iterator[Row]:
-    """Yield the rows of record batches, counted from `first`."""
-    number = first
+def _arrow_batches(batches: Iterable[pa.RecordBatch], first: int) -> Iterator[Batch]:
     for batch in batches:
-        cells = [_cells(batch.column(name)) for name in names]
-        for position in range(batch.num_rows):
-            yield Row(number, {name: column[position] for name, column in zip(names, cells, strict=True)})
-            number += 1
+        yield _Arrow(range(first, first + batch.num_rows), batch)
+        first += batch.num_rows
 
 
 def _whole_batches(batches: Iterable[pa.RecordBatch], path: Path) -> Iterator[pa.RecordBatch]:
     try:
         yield from batches
     except (pa.ArrowException, OSError) as fault:
-        raise DataError(f"{path} is damaged or cut off: {_first_line(fault)}") from fault
-
-
-def _first_line(fault: Exception) -> str:
-    return (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise DataError(f"{path} is damaged or cut off: {first_line(fault)}") from fault
 
 
 def _list_columns(schema: pa.Schema) -> frozenset[str]:

@@ -1,27 +1,20 @@
 """Rows of one or several files as texts, targets and label names, all at once or a batch at a time."""
 
-import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from affekt.data.columns import Columns, Layout, lay_out
-from affekt.data.files import Row, Table, open_table
-from affekt.data.targets import (
-    Example,
-    RowFault,
-    Targets,
-    broken_text,
-    in_order,
-    is_marked,
-    multi_hot,
-    read_row,
-)
+from affekt.data.files import Batch, Table, open_table
+from affekt.data.targets import Examples, Reader, RowFault, Targets, in_order, multi_hot
 from affekt.errors import DataError, UsageError
+from affekt.text.surrogates import mended
 
 OnBadRow = Literal["fail", "skip", "report"]
 
@@ -78,16 +71,31 @@ class Gathered:
     skipped: tuple[SkippedRow, ...]
 
 
+_FILE = 1 << 40  # what a place counts for each file before
+
+
 @dataclass
 class _Reading:
-    """What has been read so far."""
+    """What has been read so far. A place is a row's number, plus `_FILE` for each table before its own."""
 
     faults: RowFaults
-    examples: list[Example] = field(default_factory=list)
-    seen: dict[tuple[str, ...], str] = field(default_factory=dict)  # (id, rater) → where
-    texts: dict[str, str] = field(default_factory=dict)  # of ids, to see that all raters saw the same
+    tables: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    labels: list[tuple[str, ...]] = field(default_factory=list)
+    shares: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)  # ids
+    firsts: dict[str, int] = field(default_factory=dict)  # id → place, made once an id repeats
+    rated: dict[tuple[str, str], int] = field(default_factory=dict)  # id and rater → place
+    shown: dict[str, str] = field(default_factory=dict)  # id → text, to see that all raters saw the same
     unclear: dict[str, int] = field(default_factory=dict)  # per table
     rows: int = 0
+
+    def where(self, place: int) -> str:
+        """Return the table and row of a place."""
+        return f"{self.tables[place // _FILE]}:{place % _FILE}"
 
 
 def gather(
@@ -99,56 +107,74 @@ def gather(
     """
     reading = _Reading(RowFaults(on_bad_row))
     layouts: list[Layout] = []
-    names: list[str] = []
     for opened in tables:
         with opened as table:
             layouts.append(lay_out(table, columns))
-            names.append(table.name)
+            reading.tables.append(table.name)
             _read_table(table, layouts[-1], reading, alone=len(tables) == 1)
+    source = ", ".join(reading.tables)
     if len({(layout.form, layout.single_label) for layout in layouts}) > 1:
-        raise DataError(f"{', '.join(names)} hold their labels in different forms; read them one by one")
+        raise DataError(f"{source} hold their labels in different forms; read them one by one")
     reading.faults.finish()
-    _require_rows(reading, ", ".join(names))
+    _require_rows(reading, source)
     gathered = _assemble(reading, layouts[0])
     return _votes(gathered) if columns.rater else gathered
 
 
 def _read_table(table: Table, layout: Layout, reading: _Reading, *, alone: bool) -> None:
-    for row in table.rows:
-        reading.rows += 1
-        if layout.unclear and is_marked(row.values.get(layout.unclear)):
-            reading.unclear[table.name] = reading.unclear.get(table.name, 0) + 1
-            continue
-        where = f"{table.name}:{row.number}"
-        try:
-            example = _checked(row, layout, reading, where)
-        except RowFault as fault:
-            reading.faults.add(where, str(fault))
-            continue
-        if not (layout.id or alone):
-            example = replace(example, id=where)
-        reading.examples.append(example)
+    reader = Reader(layout)
+    base = _FILE * (len(reading.tables) - 1)
+    for batch in table.batches:
+        found = reader.read(batch)
+        places = [base + number for number in found.numbers]
+        if layout.id and (repeats := _repeats(found, places, layout, reading)):
+            found = found.without(repeats)
+            places = [base + number for number in found.numbers]
+        for number in sorted(found.faults):
+            reading.faults.add(f"{table.name}:{number}", found.faults[number])
+        if found.unclear:
+            reading.unclear[table.name] = reading.unclear.get(table.name, 0) + found.unclear
+        reading.rows += len(batch.numbers)
+        reading.ids += found.ids if layout.id or alone else map(reading.where, places)
+        reading.places += places
+        reading.texts += found.texts
+        reading.labels += found.labels
+        reading.shares.append(found.shares)
+        reading.splits += found.splits
 
 
-def _checked(row: Row, layout: Layout, reading: _Reading, where: str) -> Example:
-    """Return a row's example if its id is new (or, with raters, its rater is, and the text the same)."""
-    if row.fault:
-        raise RowFault(row.fault)
-    example = read_row(row, layout)
-    if layout.id is None:
-        return example
-    key = (example.id, example.rater)
-    if key in reading.seen:
-        hint = "" if layout.columns.id else "; id='' numbers the rows instead"
-        raise RowFault(f"repeats {example.id!r} of {reading.seen[key]}{hint}", layout.id)
-    if layout.columns.rater and reading.texts.setdefault(example.id, example.text) != example.text:
-        raise RowFault(f"differs from what other raters of {example.id!r} saw", layout.columns.text)
-    reading.seen[key] = where
-    return example
+def _repeats(found: Examples, places: list[int], layout: Layout, reading: _Reading) -> dict[int, str]:
+    """Return by position the rows whose id was there before (with raters: rated so, or shown otherwise)."""
+    hint = "" if layout.columns.id else "; id='' numbers the rows instead"
+
+    def repeated(name: str, first: int) -> str:
+        return str(RowFault(f"repeats {name!r} of {reading.where(first)}{hint}", layout.id or ""))
+
+    faults: dict[int, str] = {}
+    if not layout.columns.rater:
+        before = len(reading.seen)
+        reading.seen.update(found.ids)
+        if len(reading.seen) == before + len(found):
+            return faults
+        later = slice(len(reading.firsts), None)
+        reading.firsts.update(zip(reading.ids[later], reading.places[later], strict=True))
+        for row, (name, place) in enumerate(zip(found.ids, places, strict=True)):
+            if (first := reading.firsts.setdefault(name, place)) != place:
+                faults[row] = repeated(name, first)
+        return faults
+    for row, key in enumerate(zip(found.ids, found.raters, strict=True)):
+        if key in reading.rated:
+            faults[row] = repeated(key[0], reading.rated[key])
+        elif reading.shown.setdefault(key[0], found.texts[row]) != found.texts[row]:
+            reason = f"differs from what other raters of {key[0]!r} saw"
+            faults[row] = str(RowFault(reason, layout.columns.text))
+        else:
+            reading.rated[key] = places[row]
+    return faults
 
 
 def _require_rows(reading: _Reading, source: str) -> None:
-    if reading.examples:
+    if reading.texts:
         return
     if not reading.rows:
         raise DataError(f"{source} has no rows")
@@ -158,33 +184,32 @@ def _require_rows(reading: _Reading, source: str) -> None:
 
 
 def _assemble(reading: _Reading, layout: Layout) -> Gathered:
-    examples = reading.examples
-    names = _label_space(examples, layout)
+    names = _label_space(reading.labels, layout)
     if layout.form == "shares":
-        targets = np.array([example.shares for example in examples], dtype=np.float32)
+        targets = np.concatenate(reading.shares).astype(np.float32)
     else:
-        targets = multi_hot([example.labels for example in examples], names)
+        targets = multi_hot(reading.labels or [()] * len(reading.texts), names)
     unclear = [
         SkippedRow(table, f"{count:,} rows their raters marked {layout.unclear}")
         for table, count in reading.unclear.items()
     ]
     return Gathered(
-        texts=[example.text for example in examples],
+        texts=reading.texts,
         targets=targets,
         labels=names,
         single_label=layout.single_label and layout.form != "none",
-        ids=[example.id for example in examples],
-        splits=[example.split for example in examples],
+        ids=reading.ids,
+        splits=reading.splits,
         skipped=(*reading.faults.skipped, *unclear),
     )
 
 
-def _label_space(examples: Sequence[Example], layout: Layout) -> tuple[str, ...]:
+def _label_space(labels: Sequence[tuple[str, ...]], layout: Layout) -> tuple[str, ...]:
     if layout.form == "none":
         return ()
     if layout.names is not None:
         return layout.names
-    return in_order({label for example in examples for label in example.labels})
+    return in_order({label for row in set(labels) for label in row})
 
 
 def _votes(gathered: Gathered) -> Gathered:
@@ -202,7 +227,7 @@ def _votes(gathered: Gathered) -> Gathered:
         texts=[gathered.texts[row] for row in rows],
         targets=shares.astype(np.float32),
         ids=[gathered.ids[row] for row in rows],
-        splits=[gathered.splits[row] for row in rows],
+        splits=[gathered.splits[row] for row in rows] if gathered.splits else [],
     )
 
 
@@ -218,6 +243,37 @@ class StreamedRow(NamedTuple):
     columns: Mapping[str, Any]
 
 
+class Window(Sequence[StreamedRow]):
+    """Rows of a file that follow one another.
+
+    Attributes:
+        numbers: Of the rows in the file.
+        ids: Their ids.
+        texts: Their texts.
+        names: The columns they have, in order.
+    """
+
+    def __init__(self, batch: Batch, found: Examples) -> None:
+        self.numbers, self.ids, self.texts = found.numbers, found.ids, found.texts
+        self.names = tuple(batch.names())
+        self._batch = batch
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, position: int) -> StreamedRow: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[StreamedRow]: ...
+    def __getitem__(self, position: int | slice) -> StreamedRow | list[StreamedRow]:
+        if isinstance(position, slice):
+            return [self[place] for place in range(*position.indices(len(self)))]
+        number = self.numbers[position]
+        cells = self._batch.values(bisect_left(self._batch.numbers, number))
+        columns = {name: mended(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
+        return StreamedRow(number, self.ids[position], self.texts[position], columns)
+
+
 def stream(
     path: str | Path,
     *,
@@ -227,7 +283,7 @@ def stream(
     batch_size: int = 1024,
     on_bad_row: OnBadRow = "fail",
     skipped: list[SkippedRow] | None = None,
-) -> Iterator[list[StreamedRow]]:
+) -> Iterator[Window]:
     """Yield the rows of a csv, tsv, jsonl or parquet file in batches, in the order of the file.
 
     Memory holds one batch, whatever the number of rows; so ids are not checked for repeats. Labels are not
@@ -238,7 +294,7 @@ def stream(
         text: The column with the text; unless said, "text".
         id: The column with row names; unless said, "id" if there is one, else row numbers.
         columns: Both, and how a csv file is written, if more needs saying.
-        batch_size: Rows per batch.
+        batch_size: Rows per batch, less those that can't be used.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all at
             the end.
         skipped: A list to which the rows left out are added as they are met.
@@ -249,31 +305,12 @@ def stream(
     plain = Columns(text=text or base.text, labels=None, id=base.id if id is None else id)
     faults = RowFaults(on_bad_row)
     faults.skipped = skipped if skipped is not None else faults.skipped
-    batch: list[StreamedRow] = []
-    with open_table(path, delimiter=base.delimiter, quoted=base.quoted) as table:
-        layout = lay_out(table, plain)
-        for row in table.rows:
-            try:
-                if row.fault:
-                    raise RowFault(row.fault)
-                example = read_row(row, layout)
-            except RowFault as fault:
-                faults.add(f"{table.name}:{row.number}", str(fault))
-                continue
-            batch.append(StreamedRow(row.number, example.id, example.text, _readable(row)))
-            if len(batch) == batch_size:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+    with open_table(path, delimiter=base.delimiter, quoted=base.quoted, size=batch_size) as table:
+        reader = Reader(lay_out(table, plain))
+        for batch in table.batches:
+            found = reader.read(batch)
+            for number, reason in found.faults.items():
+                faults.add(f"{table.name}:{number}", reason)
+            if found:
+                yield Window(batch, found)
     faults.finish()
-
-
-def _readable(row: Row) -> dict[str, Any]:
-    return {column: _mended(value) for column, value in row.values.items()}
-
-
-def _mended(value: Any) -> Any:
-    if isinstance(value, str) and broken_text(value):
-        return re.sub("[\ud800-\udfff]+", "\ufffd", value)
-    return value

@@ -2,33 +2,66 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from affekt.data.columns import Layout, split_named
-from affekt.data.files import Row
+from affekt.data.files import Batch, Row, row_at
 from affekt.errors import DataError, unknown_name
+from affekt.text.surrogates import fault_of, is_sound
 
 Targets = npt.NDArray[np.float32]
 
 _BLANK = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # control and format characters, spaces
 _SUM_TOLERANCE = 1e-3
+_Cell = TypeVar("_Cell")
 
 
 @dataclass(frozen=True)
-class Example:
-    """A row as read: labels by name, or a share per label column."""
+class Examples:
+    """Rows as read, column by column, and by number what is wrong with those that can't be used.
 
-    id: str
-    text: str
-    labels: tuple[str, ...] = ()
-    shares: tuple[float, ...] = ()
-    rater: str = ""
-    split: str = ""
+    Columns that the layout lacks are empty.
+    """
+
+    numbers: Sequence[int]
+    ids: list[str]
+    texts: list[str]
+    labels: list[tuple[str, ...]]  # by name
+    shares: npt.NDArray[np.float64]  # (n, label columns)
+    raters: list[str]
+    splits: list[str]
+    faults: dict[int, str]
+    unclear: int  # rows left out because their rater could not judge
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def without(self, faults: Mapping[int, str], unclear: Collection[int] = ()) -> "Examples":
+        """Return the rows that are neither faulty nor unclear; both are given by position."""
+        rows = [row for row in range(len(self)) if row not in faults and row not in unclear]
+
+        def kept(cells: Sequence[_Cell]) -> list[_Cell]:
+            return [cells[row] for row in rows] if cells else []
+
+        return Examples(
+            numbers=kept(self.numbers),
+            ids=kept(self.ids),
+            texts=kept(self.texts),
+            labels=kept(self.labels),
+            shares=self.shares[rows],
+            raters=kept(self.raters),
+            splits=kept(self.splits),
+            faults={**self.faults, **{self.numbers[row]: reason for row, reason in faults.items()}},
+            unclear=self.unclear + len(unclear),
+        )
 
 
 class RowFault(Exception):  # noqa: N818 - it never leaves the readers
@@ -38,17 +71,105 @@ class RowFault(Exception):  # noqa: N818 - it never leaves the readers
         super().__init__(f"column {column!r} {reason}" if column else reason)
 
 
-def read_row(row: Row, layout: Layout) -> Example:
-    """Return what a row holds, or raise RowFault."""
-    columns, values = layout.columns, row.values
-    return Example(
-        id=_word(values, layout.id) if layout.id else str(row.number),
-        text=_text(values, columns.text),
-        labels=_labels(values, layout),
-        shares=_shares(values, layout),
-        rater=_word(values, columns.rater) if columns.rater else "",
-        split=split_named(_word(values, columns.split_column)) if columns.split_column else "",
-    )
+class Reader:
+    """Reads batches of one layout: whole columns, and cell by cell only where something may be wrong."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.known: dict[type, dict[Any, tuple[str, ...]]] = defaultdict(dict)  # labels of cells met, by kind
+
+    def read(self, batch: Batch) -> Examples:
+        """Return what a batch holds."""
+        layout, columns = self.layout, self.layout.columns
+        doubtful = set(batch.faults)
+        texts = _texts(batch.column(columns.text), columns.text, doubtful)
+        ids = self._words(batch, layout.id, doubtful) if layout.id else list(map(str, batch.numbers))
+        raters = self._words(batch, columns.rater, doubtful)
+        splits = self._words(batch, columns.split_column, doubtful)
+        usual = {name: split_named(name) for name in set(splits)}
+        read = Examples(
+            numbers=batch.numbers,
+            ids=ids,
+            texts=texts,
+            labels=self._labels(batch, columns.label_column, doubtful),
+            shares=self._shares(batch, doubtful),
+            raters=raters,
+            splits=[usual[name] for name in splits],
+            faults={},
+            unclear=0,
+        )
+        marks = batch.column(layout.unclear) if layout.unclear else ()
+        unclear = {position for position, mark in enumerate(marks) if is_marked(mark)}
+        faults: dict[int, str] = {}
+        for position in sorted(doubtful - unclear):
+            try:
+                _check(row_at(batch, position), layout)
+            except RowFault as fault:
+                faults[position] = str(fault)
+        return read.without(faults, unclear) if faults or unclear else read
+
+    def _words(self, batch: Batch, column: str | None, doubtful: set[int]) -> list[str]:
+        """Return the names in a column (ids, raters, splits)."""
+        if not column:
+            return []
+        cells = batch.column(column)
+        kinds = set(map(type, cells))
+        if kinds <= {str, int}:
+            words = list(map(str.strip, cells if kinds == {str} else map(str, cells)))
+            if all(words) and is_sound("".join(words)):
+                return words
+        return _one_by_one(partial(_word, column=column), cells, "", doubtful)
+
+    def _labels(self, batch: Batch, column: str | None, doubtful: set[int]) -> list[tuple[str, ...]]:
+        if column is None:
+            return []
+        cells = batch.column(column)
+        read = partial(_labels, column=column, layout=self.layout)
+        kind, *others = {*map(type, cells)} or {str}
+        if others or kind not in (str, int, float, bool):
+            return _one_by_one(read, cells, (), doubtful)
+        known = self.known[kind]
+        for cell in set(cells) - known.keys():
+            with suppress(RowFault):
+                known[cell] = read(cell)
+        try:
+            return list(map(known.__getitem__, cells))
+        except KeyError:
+            return _one_by_one(read, cells, (), doubtful)
+
+    def _shares(self, batch: Batch, doubtful: set[int]) -> npt.NDArray[np.float64]:
+        columns = self.layout.columns.share_columns
+        shares = np.empty((len(batch.numbers), len(columns)))
+        for place, column in enumerate(columns):
+            cells = batch.column(column)
+            try:
+                shares[:, place] = list(map(float, cells))
+            except (TypeError, ValueError, OverflowError):
+                read = partial(_share, column=column)
+                shares[:, place] = _one_by_one(read, cells, np.nan, doubtful)
+        right = ((shares >= 0) & (shares <= 1)).all(axis=1)
+        if columns and self.layout.single_label:
+            total = np.add.accumulate(shares, axis=1)[:, -1]
+            right &= np.abs(total - 1) <= _SUM_TOLERANCE
+            np.divide(shares, total[:, None], out=shares, where=right[:, None])
+        doubtful.update(np.flatnonzero(~right).tolist())
+        return shares
+
+
+def _check(row: Row, layout: Layout) -> None:
+    """Raise RowFault if a row can't be used."""
+    if row.fault:
+        raise RowFault(row.fault)
+    columns, cell = layout.columns, row.values.get
+    if layout.id:
+        _word(cell(layout.id), layout.id)
+    _text(cell(columns.text), columns.text)
+    if columns.label_column is not None:
+        _labels(cell(columns.label_column), columns.label_column, layout)
+    _check_shares([_share(cell(column), column) for column in columns.share_columns], layout)
+    for column in (columns.rater, columns.split_column):
+        if column:
+            _word(cell(column), column)
 
 
 def is_marked(value: Any) -> bool:
@@ -65,17 +186,27 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(character) in _BLANK for character in text)
 
 
-def broken_text(text: str) -> str:
-    """Return what keeps a text from being UTF-8, or ""."""
-    if text.isascii():
-        return ""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as fault:
-        code = ord(text[fault.start])
-        odd = f"the byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "half a surrogate pair"
-        return f"holds {odd} at character {fault.start + 1}, which is not UTF-8"
-    return ""
+def _one_by_one(
+    read: Callable[[Any], _Cell], cells: Sequence[Any], gap: _Cell, doubtful: set[int]
+) -> list[_Cell]:
+    """Return what each cell holds; where it can't be read a gap, and the row is doubtful."""
+    found = []
+    for position, cell in enumerate(cells):
+        try:
+            found.append(read(cell))
+        except RowFault:
+            found.append(gap)
+            doubtful.add(position)
+    return found
+
+
+def _texts(cells: Sequence[Any], column: str, doubtful: set[int]) -> list[str]:
+    """Return a column of texts: a look at first letters and one encoding tell whether all can be used."""
+    if set(map(type, cells)) == {str}:
+        blank = set(filter(is_blank, {text[:1] for text in cells}))
+        if not blank and is_sound("".join([text for text in cells if not text.isascii()])):
+            return list(cells)
+    return _one_by_one(partial(_text, column=column), cells, "", doubtful)
 
 
 # --- cells
@@ -85,43 +216,36 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def _word(values: Mapping[str, Any], column: str) -> str:
+def _word(value: Any, column: str) -> str:
     """Return a short cell (an id, a rater, a split) as text."""
-    value = values.get(column)
     word = "" if _missing(value) else _as_name(value, column)
     if not word:
         raise RowFault("is empty", column)
     return word
 
 
-def _text(values: Mapping[str, Any], column: str) -> str:
-    value = values.get(column)
+def _text(value: Any, column: str) -> str:
     if _missing(value):
         raise RowFault("is empty", column)
     if not isinstance(value, str):
         raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a text is wanted", column)
-    if broken := broken_text(value):
+    if broken := fault_of(value):
         raise RowFault(broken, column)
     if is_blank(value):
         raise RowFault("is empty", column)
     return value
 
 
-def _labels(values: Mapping[str, Any], layout: Layout) -> tuple[str, ...]:
-    column = layout.columns.label_column
-    if column is None:
-        return ()
-    found = tuple(
-        dict.fromkeys(_known(name, column, layout) for name in _label_cells(values, column, layout))
-    )
+def _labels(value: Any, column: str, layout: Layout) -> tuple[str, ...]:
+    names = _label_names(value, column, layout)
+    found = tuple(dict.fromkeys(_known(name, column, layout) for name in names))
     if layout.single_label and len(found) != 1:
         said = "no label" if not found else f"{len(found)} labels ({', '.join(found)})"
         raise RowFault(f"holds {said} where exactly one is wanted", column)
     return found
 
 
-def _label_cells(values: Mapping[str, Any], column: str, layout: Layout) -> list[str]:
-    value = values.get(column)
+def _label_names(value: Any, column: str, layout: Layout) -> list[str]:
     if layout.form == "list":
         if not isinstance(value, list | tuple):
             kind = "nothing" if _missing(value) else type(value).__name__
@@ -145,7 +269,7 @@ def _as_name(value: Any, column: str) -> str:
     if not isinstance(value, str | int):
         raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a name is wanted", column)
     name = str(value).strip()
-    if broken := broken_text(name):
+    if broken := fault_of(name):
         raise RowFault(broken, column)
     return name
 
@@ -158,15 +282,11 @@ def _known(name: str, column: str, layout: Layout) -> str:
     return layout.names[layout.positions[name]]
 
 
-def _shares(values: Mapping[str, Any], layout: Layout) -> tuple[float, ...]:
-    columns = layout.columns.share_columns
-    shares = tuple(_share(values.get(column), column) for column in columns)
-    if not (columns and layout.single_label):
-        return shares
+def _check_shares(shares: Sequence[float], layout: Layout) -> None:
     total = sum(shares)
-    if abs(total - 1) > _SUM_TOLERANCE:
+    if shares and layout.single_label and abs(total - 1) > _SUM_TOLERANCE:
+        columns = layout.columns.share_columns
         raise RowFault(f"columns {columns[0]!r} to {columns[-1]!r} sum to {total:g} where one label makes 1")
-    return tuple(share / total for share in shares)
 
 
 def _share(value: Any, column: str) -> float:
@@ -198,12 +318,13 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 def multi_hot(rows: Sequence[Iterable[str]], names: Sequence[str]) -> Targets:
     """Return the (n, k) matrix of rows of label names."""
-    position = {name: index for index, name in enumerate(names)}
-    targets = np.zeros((len(rows), len(names)), dtype=np.float32)
-    cells = [(row, position[label]) for row, labels in enumerate(rows) for label in labels]
-    if cells:
-        targets[tuple(np.array(cells).T)] = 1.0
-    return targets
+    place = {name: index for index, name in enumerate(names)}
+    rows = list(map(tuple, rows))
+    kinds = {kind: index for index, kind in enumerate(dict.fromkeys(rows))}  # rows repeat: laid out once
+    laid_out = np.zeros((len(kinds), len(names)), dtype=np.float32)
+    for kind, index in kinds.items():
+        laid_out[index, [place[label] for label in kind]] = 1.0
+    return laid_out[list(map(kinds.__getitem__, rows))]
 
 
 # --- texts and labels at hand
@@ -242,7 +363,7 @@ def label_matrix(
         targets, names, single = _numbers(labels, label_names, single_label)
     else:
         targets, names, single = _names(labels, label_names, single_label)
-    _check(targets, single)
+    _check_targets(targets, single)
     return targets, names, single
 
 
@@ -311,7 +432,7 @@ def _name(label: Any, row: int, names: tuple[str, ...] | None) -> str:
     raise DataError(f"labels[{row}] holds an {unknown_name('label', name, names)}")
 
 
-def _check(targets: Targets, single_label: bool) -> None:
+def _check_targets(targets: Targets, single_label: bool) -> None:
     wrong = ~((targets >= 0) & (targets <= 1)).all(axis=1)
     if wrong.any():
         row = int(wrong.argmax())

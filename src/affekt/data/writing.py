@@ -9,7 +9,6 @@ import gzip
 import io
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,12 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affekt.errors import UsageError
+from affekt.text.surrogates import mended
 
 ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz")
 VECTORS = (".parquet", ".npy")
 SEPARATOR = "|"  # between the labels of a text in csv and tsv
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Floats = npt.NDArray[np.float32]
 Columns = Sequence[Mapping[str, Any]]  # of each row, its cells by column
@@ -124,7 +122,7 @@ class _DelimitedRows:
     def __init__(self, text: io.TextIOWrapper, header: Header, kind: str) -> None:
         self.header = header
         self.writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
-        self.writer.writerow([*map(_utf8, header.columns), header.predicted, *header.scores])
+        self.writer.writerow([*map(mended, header.columns), header.predicted, *header.scores])
 
     def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
@@ -139,7 +137,7 @@ class _JsonRows:
 
     def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
-            content = {_utf8(name): value for name, value in row.items()}
+            content = {mended(name): value for name, value in row.items()}
             content[self.header.predicted] = labels if self.header.several else labels[0]
             content |= zip(self.header.scores, map(float, scores), strict=True)
             self.text.write(_json(content) + "\n")
@@ -156,7 +154,7 @@ def _cell(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return _utf8(json.dumps(_plain(value), ensure_ascii=False))
+    return mended(json.dumps(_plain(value), ensure_ascii=False))
 
 
 def _plain(value: Any) -> Any:
@@ -172,11 +170,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _utf8(text: str) -> str:
-    """Return a text with U+FFFD for what UTF-8 cannot hold: odd bytes and halves of surrogate pairs."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
 # --- parquet
 
 
@@ -187,7 +180,7 @@ def _parquet(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 
 def _row_schema(header: Header) -> pa.Schema:
-    kept = [(_utf8(column), header.types[column]) for column in header.columns]
+    kept = [(mended(column), header.types[column]) for column in header.columns]
     predicted = pa.list_(pa.string()) if header.several else pa.string()
     scores = [(name, pa.float32()) for name in header.scores]
     return pa.schema([*kept, (header.predicted, predicted), *scores])

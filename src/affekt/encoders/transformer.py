@@ -19,6 +19,7 @@ from affekt.encoders.saving import Size, read_saved_options
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.errors import UsageError, not_whole, unknown_name
 from affekt.files import read_json, write_json
+from affekt.text.surrogates import paired
 
 POOLINGS = ("cls", "mean")
 
@@ -82,11 +83,6 @@ def _longest_input(backbone: Any) -> float:
     table = getattr(getattr(backbone, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
     return float(limit if padding is None else limit - padding - 1)
-
-
-def _utf8(text: str) -> str:
-    """Replace lone surrogates, which the tokenizers cannot take."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _mend_merges(tokenizer: Any, path: Path) -> None:
@@ -157,7 +153,7 @@ class TransformerEncoder(nn.Module):
         """Return the token ids of each text, special tokens and label words included."""
         if len(texts) == 0:
             return []
-        clean = [_utf8(text) for text in texts]
+        clean = [paired(text) for text in texts]
         if self.prefix is None:
             rows = self.tokenizer(clean, truncation=True, max_length=self.max_length)["input_ids"]
             return [row or [self._filler] for row in rows]  # empty only without special tokens

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from affekt.encoders.vectors import WordVectors, vector_rows
 from affekt.errors import ModelError
 from affekt.files import written_aside
+from affekt.text.surrogates import SURROGATES
 
 PAD, UNKNOWN = 0, 1
 PAD_WORD, UNKNOWN_WORD = "<pad>", "<unknown>"  # never yielded by tokenize_words
@@ -22,7 +23,7 @@ PAD_WORD, UNKNOWN_WORD = "<pad>", "<unknown>"  # never yielded by tokenize_words
 # --- word tokens --------------------------------------------------------------------------------------------
 
 # joiners, variation selectors, skin tones and lone surrogates: not worth a word of their own
-_INVISIBLE = re.compile("[\u200b-\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\ud800-\udfff]")
+_INVISIBLE = re.compile(f"[\u200b-\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff{SURROGATES}]")
 _SEPARATORS = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "…": "..."})
 _MOUTHS = {
     **dict.fromkeys(")]d", "<smile>"),

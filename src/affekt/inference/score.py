@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affekt.data.read import OnBadRow, SkippedRow, StreamedRow, stream
+from affekt.data.read import OnBadRow, SkippedRow, Window, stream
 from affekt.data.writing import ROWS, VECTORS, Header, TypeFinder, format_of, rows_to, vectors_to
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
@@ -68,7 +68,7 @@ def predict_file(
     counts: Counter[str] = Counter()
     with written_aside(target) as aside, rows_to(aside, kind, header) as write:
         for window in _windows(source, text, survey, tick):
-            probabilities = model.probabilities([row.text for row in window])
+            probabilities = model.probabilities(window.texts)
             predicted = _named(model.labels, probabilities, decisions.decide(probabilities))
             counts.update(label for labels in predicted for label in labels or [""])
             write([row.columns for row in window], predicted, probabilities)
@@ -107,8 +107,8 @@ def embed_file(
     survey = _survey(source, text, on_bad_row, typed=False)
     with written_aside(target) as aside, vectors_to(aside, kind, (survey.rows, dimension)) as write:
         for window in _windows(source, text, survey, tick):
-            texts = [row.text for row in window]
-            write([row.id for row in window], texts, model.embed(texts, projected=projected))
+            texts = window.texts
+            write(window.ids, texts, model.embed(texts, projected=projected))
     return {**survey.summary(), "dimension": dimension, "seconds": _since(began), "out": str(target)}
 
 
@@ -162,7 +162,7 @@ def _survey(source: Path, text: str, on_bad_row: OnBadRow, *, typed: bool) -> _S
     kept = None if on_bad_row == "report" else skipped  # a report lists and counts them itself
     for window in stream(source, text=text, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=kept):
         rows += len(window)
-        columns.update(dict.fromkeys(name for row in window for name in row.columns))
+        columns.update(dict.fromkeys(window.names))
         if typed:
             finder.add([row.columns for row in window], columns)
     if not rows:
@@ -197,7 +197,7 @@ def _free(name: str, taken: set[str]) -> str:
 # --- the second pass
 
 
-def _windows(source: Path, text: str, survey: _Survey, tick: Tick | None) -> Iterator[list[StreamedRow]]:
+def _windows(source: Path, text: str, survey: _Survey, tick: Tick | None) -> Iterator[Window]:
     done = 0
     for window in stream(source, text=text, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally()):
         _check_unchanged(source, survey, done + len(window), final=False)

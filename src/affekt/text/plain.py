@@ -9,6 +9,7 @@ from html.entities import html5
 from affekt.text.contractions import plain_word
 from affekt.text.hashtags import segment_hashtag
 from affekt.text.passes import replace_entities, settle
+from affekt.text.surrogates import paired
 
 _QUOTES = str.maketrans({**dict.fromkeys("‘’‚‛ʼʹ′´`", "'"), **dict.fromkeys("“”„‟«»", '"')})
 # control, format and direction characters, and skin tones, which an emotion model should not see
@@ -19,7 +20,6 @@ _INVISIBLE = re.compile(
 _JOINERS = re.compile("[\u200d\ufe00-\ufe0f\U000e0000-\U000e0fff]")  # gone once emoji are words
 _STRAY_MARKS = re.compile("[\u0334-\u0338]|(?:(?<=[\\s\u0300-\u036f])|^)[\u0300-\u036f]")
 _MARK_RUN = re.compile(r"[^\x00-\u02ff\w\s]{9,}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN_NEWLINE = re.compile(r"(?<!\\)\\+(?:(?:r\\+)?n|r(?!\w))", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"<(?:user|url|email|phone)>", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -66,9 +66,7 @@ def _canonical(text: str) -> str:
     """Return one form for what looks alike: NFKC, straight quotes, nothing invisible, pairs made whole."""
     if text.isascii():
         return _INVISIBLE.sub("", text).replace("`", "'")
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = _MARK_RUN.sub(_few_marks, text.translate(_QUOTES))  # NFKC is quadratic in a run of marks
+    text = _MARK_RUN.sub(_few_marks, paired(text).translate(_QUOTES))  # NFKC is quadratic in a run of marks
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_QUOTES)
 
 

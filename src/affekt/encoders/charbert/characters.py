@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affekt.errors import ModelError
+from affekt.text.surrogates import mended
 
 Ints = NDArray[np.int64]
 
@@ -166,15 +167,6 @@ def lay_out(begins: Ints, lengths: Ints, marks: Ints) -> Layout:
     )
 
 
-def without_lone_surrogates(text: str) -> str:
-    """Return the text with half surrogate pairs, which no tokenizer takes, replaced one for one by U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
-    return text
-
-
 class CharacterReader:
     """Tokenises texts and gives every piece the characters of the text it came from.
 
@@ -206,7 +198,7 @@ class CharacterReader:
         ]
 
     def _chunk(self, texts: Sequence[str]) -> Iterator[CharacterRow]:
-        texts = [without_lone_surrogates(text) for text in texts]
+        texts = list(map(mended, texts))  # no tokenizer takes half a surrogate pair
         pieces, offsets = self._encode(texts)
         counts = np.array([len(row) for row in pieces])
         ids = np.fromiter(chain.from_iterable(pieces), dtype=np.int64)
@@ -306,7 +298,7 @@ class ReferenceReader:
 
     def read(self, texts: Sequence[str]) -> list[CharacterRow]:
         """Return one row per text, truncated to `max_length` pieces; never empty."""
-        texts = [without_lone_surrogates(text) for text in texts]
+        texts = list(map(mended, texts))  # no tokenizer takes half a surrogate pair
         if not texts:
             return []
         encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length, padding=False)
