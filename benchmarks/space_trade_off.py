@@ -19,7 +19,7 @@ DRAWN = ("ami", "precision_at_1", "map_at_r")
 
 def point_of(folder: Path) -> dict[str, Any]:
     """Return a run's λ (None for the plain encoder), its shift and the figures of its space."""
-    from affekt.report.judged import space_by_name
+    from affekt.runs.metrics import space_by_name
 
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     space = {"mean_squared_difference": 0.0, "mean_cosine": 1.0} | space_by_name(metrics)

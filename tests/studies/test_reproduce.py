@@ -5,7 +5,7 @@ import json
 import pytest
 
 from affekt.errors import AffektError, DataError, UsageError
-from affekt.report.judged import judged_split
+from affekt.runs.metrics import judged_split
 from affekt.studies.reproduce import write_tables
 
 PUBLISHED = [

@@ -83,7 +83,7 @@ def _say_absent(absent: Sequence[str], data: str) -> None:
 
 
 def _show(figures: Mapping[str, Any]) -> None:
-    from affekt.report.judged import space_part
+    from affekt.runs.metrics import space_part
 
     for section, title in _SECTIONS.items():
         rows = [

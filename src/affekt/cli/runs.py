@@ -51,7 +51,7 @@ def command_line() -> str:
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
     from affekt.evaluation.figures import MAIN, SPACE
-    from affekt.report.judged import judged_split, space_figures
+    from affekt.runs.metrics import judged_split, space_figures
 
     if as_json:
         console.result_json(metrics)
@@ -90,7 +90,7 @@ def compare(
     from affekt.report.compared import compare_runs, comparison_figures
     from affekt.report.comparison import write_comparison
     from affekt.report.html import check_page
-    from affekt.report.judged import space_figures
+    from affekt.runs.metrics import space_figures
 
     check_page(out)
     compared = compare_runs(runs)

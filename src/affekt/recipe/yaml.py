@@ -42,6 +42,8 @@ def load_yaml(text: str, place: str) -> Any:
     """Return the content of a YAML text; `place` is what a fault's message calls it."""
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+    except RecursionError as fault:
+        raise RecipeError(f"{place}: not YAML: it is nested too deeply.") from fault
     except (yaml.YAMLError, ValueError) as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark and not place.startswith("--set") else place

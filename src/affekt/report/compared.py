@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import UsageError
-from affekt.report.judged import judged_split, space_by_name
 from affekt.report.pictures import figures_of
 from affekt.runs.compare import LabelDifference, Pair, differences, label_differences, pair
 from affekt.runs.folder import RunFolder, read_run
+from affekt.runs.metrics import judged_split, space_by_name
 
 
 @dataclass(frozen=True, eq=False)

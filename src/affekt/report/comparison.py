@@ -24,7 +24,6 @@ from affekt.report.html import (
     table,
     tag,
 )
-from affekt.report.judged import judged_split, space_figures
 from affekt.report.names import (
     Interval,
     as_interval,
@@ -40,6 +39,7 @@ from affekt.report.names import (
 from affekt.report.pictures import choice_name, figures_of
 from affekt.runs.compare import LabelDifference, Pair, disagreements, pair
 from affekt.runs.folder import RunFolder
+from affekt.runs.metrics import judged_split, space_figures
 
 Named = Mapping[str, RunFolder]
 

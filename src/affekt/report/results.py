@@ -16,7 +16,6 @@ from affekt.report.html import (
     table,
     tag,
 )
-from affekt.report.judged import space_part
 from affekt.report.names import (
     Interval,
     as_interval,
@@ -28,6 +27,7 @@ from affekt.report.names import (
 from affekt.report.pictures import choice_name, figures_of, fitted_thresholds
 from affekt.report.sections import Pictures
 from affekt.runs.folder import RunFolder
+from affekt.runs.metrics import space_part
 
 
 def figures_section(run: RunFolder, pictures: Pictures) -> Section | None:

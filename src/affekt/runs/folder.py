@@ -21,6 +21,7 @@ from affekt.data.read import SkippedRow
 from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError, first_line
 from affekt.files import CARD, recover, write_json, written_aside
+from affekt.runs.metrics import check_epoch, check_metrics
 from affekt.runs.predictions import Predictions, read_predictions, write_predictions
 
 MARKER = ".affekt-run"
@@ -52,7 +53,9 @@ class RunFolder:
                 f"{self.path}: holds no metrics.json, so it is no finished run; name the folder that "
                 "training wrote."
             )
-        return _parsed(_text(path), str(path))
+        metrics = _parsed(_text(path), str(path))
+        check_metrics(metrics, str(path))
+        return metrics
 
     @cached_property
     def recipe(self) -> str:
@@ -64,8 +67,12 @@ class RunFolder:
     def history(self) -> list[dict[str, Any]]:
         """An entry for each epoch."""
         path = self.path / _HISTORY
-        lines = enumerate(_text(path).splitlines() if path.exists() else (), start=1)
-        return [_parsed(line, f"{path}:{number}") for number, line in lines if line.strip()]
+        entries = []
+        for number, line in enumerate(_text(path).split("\n") if path.exists() else (), start=1):
+            if line.strip():
+                entries.append(_parsed(line, f"{path}:{number}"))
+                check_epoch(entries[-1], f"{path}:{number}")
+        return entries
 
     @cached_property
     def predictions(self) -> dict[str, Predictions]:
@@ -239,6 +246,7 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
     """The JSON object that a text holds."""
     try:
         held = json.loads(text)
+        json.dumps(held, ensure_ascii=False).encode()  # JSON can name letters that no file can hold
     except (ValueError, RecursionError) as fault:
         raise DataError(
             f"{where}: is not JSON ({first_line(fault)}); train again or restore the file."

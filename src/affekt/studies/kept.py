@@ -9,7 +9,7 @@ from pathlib import Path
 from affekt.errors import DataError
 from affekt.files import read_json, write_json
 from affekt.recipe.yaml import load_yaml
-from affekt.report.judged import Metrics, judged_split
+from affekt.runs.metrics import Metrics, check_metrics, judged_split
 
 _DROPPED = ("examples",)  # too long to keep beside the tables
 _PROSE = (
@@ -81,10 +81,11 @@ def _read(path: Path) -> Metrics:
 
 def _whole(metrics: Metrics, path: Path) -> Metrics:
     """Return the metrics if they have all that tables are made of."""
-    missing = [name for name in ("name", "seed") if name not in metrics]
+    check_metrics(metrics, str(path))
+    missing = [name for name in ("name", "seed") if metrics.get(name) is None]
     for section, names in _NEEDED.items():
-        held = metrics.get(section)
-        missing += [f"{section}.{name}" for name in names if not isinstance(held, dict) or name not in held]
+        held = metrics.get(section) or {}
+        missing += [f"{section}.{name}" for name in names if held.get(name) is None]
     if missing:
         raise _no_metrics(path, f"it lacks {', '.join(missing)}")
     return metrics

@@ -16,7 +16,7 @@ from affekt.decisions.rules import plain_threshold
 from affekt.errors import UsageError
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.files import written_aside
-from affekt.report.judged import Metrics, judged_split, space_by_name, space_figures
+from affekt.runs.metrics import Metrics, judged_split, space_by_name, space_figures
 from affekt.studies.kept import group_of, keep_runs, read_kept
 from affekt.studies.spaces import write_spaces
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from affekt.evaluation.figures import SPACE, figure
 from affekt.files import written_aside
-from affekt.report.judged import Metrics, judged_split, space_by_name
+from affekt.runs.metrics import Metrics, judged_split, space_by_name
 from affekt.studies.kept import group_of
 
 _SHOWN = [key for key in SPACE if figure(key).short]
