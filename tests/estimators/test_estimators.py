@@ -3,7 +3,6 @@
 import copy
 import io
 import pickle
-import sys
 
 import joblib
 import numpy as np
@@ -23,10 +22,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
 
 import affekt
 from affekt.errors import AffektError, ModelError, RecipeError, UsageError
 from affekt.estimators import EmotionClassifier, EmotionEmbedder
+from affekt.estimators.base import held_out
 from affekt.estimators.data import InputError, read_labels, read_texts
 from affekt.recipe.sections import Recipe
 
@@ -56,6 +57,16 @@ def quick(tiny):
         return EmotionClassifier(**{**settings, **options})
 
     return make
+
+
+def plain(**options):
+    """A classifier without gradients, for what holds whatever learns."""
+    return EmotionClassifier(**{"encoder": "tfidf", "objective": "logistic", **options})
+
+
+@pytest.fixture(scope="module")
+def matrix_fitted():
+    return plain().fit(TEXTS, MATRIX)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +110,9 @@ def test_of_two_classes_the_decision_function_is_the_second_ones(quick):
 
 
 @pytest.mark.parametrize("labels", [[True, False], [-1, 5], [1.0, 2.0], ["a b", "ü"]])
-def test_labels_come_back_in_the_type_they_had(quick, labels):
+def test_labels_come_back_in_the_type_they_had(labels):
     given = [labels[name == "joy"] for name in NAMES]
-    fitted = quick(epochs=1).fit(TEXTS, given)
+    fitted = plain().fit(TEXTS, given)
     assert fitted.classes_.tolist() == sorted(labels)
     assert type(fitted.predict(TEXTS[:1]).tolist()[0]) is type(labels[0])
 
@@ -168,23 +179,25 @@ def test_probabilities_of_several_labels_are_sigmoids_that_thresholds_decide_on(
 
 
 @pytest.mark.parametrize("form", ["array", "nested", "sparse", "soft"])
-def test_a_matrix_of_labels_is_numbered(quick, form):
+def test_a_matrix_of_labels_is_numbered(matrix_fitted, form):
     labels = {
         "array": MATRIX,
         "nested": MATRIX.tolist(),
         "sparse": sparse.csr_matrix(MATRIX),
         "soft": MATRIX * 0.75,
     }
-    fitted = quick(epochs=1).fit(TEXTS, labels[form])
-    assert fitted.classes_.tolist() == [0, 1, 2, 3]
-    assert fitted.predict(TEXTS).shape == MATRIX.shape
-    assert 0 <= fitted.score(TEXTS, labels[form]) <= 1
+    read = read_labels(labels[form])
+    assert (read.classes.tolist(), read.single) == ([0, 1, 2, 3], False)
+    assert np.array_equal(read.targets, MATRIX * (0.75 if form == "soft" else 1))
+    assert matrix_fitted.classes_.tolist() == [0, 1, 2, 3]
+    assert matrix_fitted.predict(TEXTS).shape == MATRIX.shape
+    assert matrix_fitted.score(TEXTS, labels[form]) == matrix_fitted.score(TEXTS, MATRIX)
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
-def test_the_columns_of_a_frame_name_the_labels(quick, kind):
+def test_the_columns_of_a_frame_name_the_labels(kind):
     frame = kind({name: MATRIX[:, column] for column, name in enumerate(["anger", "fear", "joy", "loud"])})
-    fitted = quick(epochs=1).fit(TEXTS, frame)
+    fitted = plain().fit(TEXTS, frame)
     assert fitted.classes_.tolist() == ["anger", "fear", "joy", "loud"]
     assert fitted.score(TEXTS, frame[["loud", "joy", "anger", "fear"]]) == fitted.score(TEXTS, SETS)
 
@@ -194,6 +207,84 @@ def test_a_label_the_classifier_does_not_know_makes_a_row_wrong(several):
     assert several.score(TEXTS, right) == 1
     assert several.score(TEXTS, [[*right[0], "awe"], *right[1:]]) == pytest.approx(1 - 1 / len(TEXTS))
     assert several.score(TEXTS[:2], [[], []], sample_weight=[0, 1]) == float(not right[1])
+
+
+@pytest.mark.parametrize("number", [0.0, 0.3, 1.0])
+def test_thresholds_may_be_a_number(quick, number):
+    fitted = quick(epochs=1, thresholds=number, calibration="none").fit(TEXTS, SETS)
+    probabilities = fitted.predict_proba(TEXTS)
+    assert fitted.model_.decisions.thresholds == (number,) * 4
+    assert np.array_equal(fitted.predict(TEXTS), probabilities > np.float32(number))
+    assert fitted.metrics_["dev"]["fixed"]["f1_macro"] == fitted.metrics_["dev"]["fitted"]["f1_macro"]
+
+
+def test_what_was_fitted_on_few_texts_is_warned_of(several):
+    warnings = several.metrics_["decisions"]["warnings"]
+    assert warnings[-1] == several.model_.decisions.warnings[-1]
+    assert warnings[-1].startswith("dev has 9 texts: ")
+
+
+# --- weights
+
+
+def test_equal_weights_change_nothing(quick, one):
+    weighted = quick(epochs=4).fit(TEXTS, NAMES, sample_weight=[0.25] * len(TEXTS))
+    assert np.array_equal(weighted.predict_proba(TEXTS), one.predict_proba(TEXTS))
+
+
+def test_a_text_without_weight_is_as_if_it_were_not_there():
+    weights = np.arange(len(TEXTS)) % 4 > 0
+    kept = [i for i, weight in enumerate(weights) if weight]
+    weighted = plain().fit(TEXTS, SETS, sample_weight=weights)
+    without = plain().fit([TEXTS[i] for i in kept], [SETS[i] for i in kept])
+    assert np.array_equal(weighted.predict_proba(TEXTS), without.predict_proba(TEXTS))
+
+
+@pytest.mark.parametrize("options", [{"objective": "logistic", "encoder": "tfidf"}, {}])
+def test_what_weighs_more_is_believed_more(quick, options):
+    weights = np.where(np.array(NAMES) == "joy", 9.0, 1.0)
+    weighted, even = (
+        quick(**options).fit(["the day"] * 9 + TEXTS, NAMES[:9] + NAMES, sample_weight=given)
+        for given in (np.append(weights[:9], weights), None)
+    )
+    joy = weighted.classes_.tolist().index("joy")
+    unsure = ["what now", "the end"]
+    assert (weighted.predict_proba(unsure)[:, joy] > even.predict_proba(unsure)[:, joy] + 0.1).all()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [[1.0] * 7, [1.5, 0.5, 1.0, 2.0, 0.25, 0.75, 1.0], [3, 0, 2, 2, 0, 0, 0], [1e9, 1, 1, 1, 1, 1, 1]],
+)
+def test_a_row_is_drawn_as_often_as_its_weight_says_give_or_take_one(weights):
+    corpus = read_labels(list("abababa")).corpus(list("tuvwxyz"))
+    part = held_out(corpus, 0, Recipe(name="x"), weights)["train"]
+    drawn = np.array([part.texts.count(text) for text in "tuvwxyz"])
+    kept = np.array(weights) > 0
+    assert len(part) == kept.sum()
+    expected = np.array(weights) / sum(weights) * len(part)
+    assert (np.abs(drawn - expected) < 1).all()
+
+
+@pytest.mark.parametrize(("weights", "message"), [
+    ([1.0] * 89, r"one number per text \(90\), not of shape \(89,\)"),
+    ([1.0] * 89 + [-1.0], "from 0 up"),
+    ([1.0] * 89 + [float("nan")], "from 0 up"),
+    ([0.0] * 90, "not all of them 0"),
+    (["a"] * 90, "must be numbers"),
+    (3, "must be numbers, one per text"),
+    ([float(name == "joy") for name in NAMES], "holds only the label 'joy'"),
+])  # fmt: skip
+def test_weights_that_cannot_be_used_are_named(weights, message):
+    with pytest.raises(ValueError, match=message):
+        plain().fit(TEXTS, NAMES, sample_weight=weights)
+
+
+def test_vectors_are_trained_by_weights_too(tiny):
+    weights = [1.0, 0.0] * 45
+    weighted = trainable(tiny, epochs=1).fit(TEXTS, NAMES, sample_weight=weights)
+    without = trainable(tiny, epochs=1).fit(TEXTS[::2], NAMES[::2])
+    assert np.array_equal(weighted.transform(TEXTS), without.transform(TEXTS))
 
 
 # --- the forms of texts and labels
@@ -253,8 +344,8 @@ def test_a_column_of_labels_is_warned_of_as_in_scikit_learn():
         read_labels(np.array([["joy"], ["fear"]]))
 
 
-def test_rows_that_sum_to_one_are_still_several_labels(quick):
-    fitted = quick(epochs=1).fit(TEXTS, np.eye(3)[[("anger", "fear", "joy").index(name) for name in NAMES]])
+def test_rows_that_sum_to_one_are_still_several_labels():
+    fitted = plain().fit(TEXTS, np.eye(3)[[("anger", "fear", "joy").index(name) for name in NAMES]])
     assert fitted.multilabel_
     assert fitted.model_.decisions.rule == "threshold"
 
@@ -427,6 +518,10 @@ def test_a_section_may_be_none_or_an_object():
     ({"objective": "retrofit"}, "objective 'retrofit' trains no classifier"),
     ({"objective": {"kind": "supervised-contrastive", "classification": 0}}, "trains no classifier"),
     ({"dev_share": 1.0}, "dev_share = 1.0: is a share of the texts"),
+    ({"dev_share": -0.1}, "dev_share = -0.1: is a share of the texts"),
+    ({"dev_share": float("nan")}, "dev_share = nan: is a share of the texts"),
+    ({"dev_share": "x"}, "dev_share = 'x': is a share of the texts"),
+    ({"dev_share": True}, "dev_share = True: is a share of the texts"),
     ({"recipe": 5}, "recipe is int"),
 ])  # fmt: skip
 def test_arguments_that_cannot_be_followed_are_named(options, message):
@@ -482,6 +577,13 @@ def test_the_tags_say_what_goes_in():
     assert is_classifier(EmotionClassifier())
     assert get_tags(EmotionClassifier()).classifier_tags.multi_label
     assert get_tags(EmotionEmbedder()).transformer_tags is not None
+    assert all(has_fit_parameter(kind(), "sample_weight") for kind in (EmotionClassifier, EmotionEmbedder))
+
+
+def test_they_say_that_one_column_goes_in_once_they_are_fitted(one, tiny):
+    assert one.n_features_in_ == EmotionEmbedder(tiny("bert")).fit(TEXTS).n_features_in_ == 1
+    assert not hasattr(EmotionClassifier(), "n_features_in_")
+    assert make_pipeline(one).n_features_in_ == 1
 
 
 def test_before_fitting_they_say_that_they_are_not_fitted():
@@ -508,8 +610,8 @@ def test_fitting_changes_no_argument_and_a_clone_is_not_fitted(quick):
         clone(estimator).predict(["a"])
 
 
-def test_a_failed_fit_leaves_the_fitted_estimator_as_it_was(quick):
-    estimator = quick(epochs=1).fit(TEXTS, NAMES)
+def test_a_failed_fit_leaves_the_fitted_estimator_as_it_was():
+    estimator = plain().fit(TEXTS, NAMES)
     before = estimator.predict_proba(TEXTS)
     with pytest.raises(InputError):
         estimator.fit(TEXTS, ["joy"] * len(TEXTS))
@@ -524,9 +626,10 @@ def test_cross_validation(quick):
     assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
 
 
-def test_grid_search_over_arguments_in_other_processes(quick):
+@pytest.mark.parametrize("processes", [None, pytest.param(2, marks=pytest.mark.slow)])
+def test_grid_search_over_arguments_in_other_processes_too(quick, processes):
     grid = {"epochs": [1, 2], "dropout": [0.0]}
-    search = GridSearchCV(quick(), grid, cv=2, n_jobs=2, error_score="raise", scoring="f1_macro")
+    search = GridSearchCV(quick(), grid, cv=2, n_jobs=processes, error_score="raise", scoring="f1_macro")
     search.fit(TEXTS, NAMES)
     assert search.best_params_["epochs"] in (1, 2)
     assert search.predict(TEXTS[:2]).shape == (2,)
@@ -540,16 +643,16 @@ def test_scorers_of_scikit_learn_take_several_labels(several, scoring):
     assert 0 < check_scoring(several, scoring)(several, TEXTS, MATRIX) <= 1
 
 
-def test_grid_search_over_several_labels(quick):
-    search = GridSearchCV(quick(epochs=1), {"thresholds": ["fixed", "global"]}, cv=2, error_score="raise")
+def test_grid_search_over_several_labels():
+    search = GridSearchCV(plain(), {"thresholds": ["fixed", 0.3, "global"]}, cv=2, error_score="raise")
     search.fit(TEXTS, MATRIX)
     assert search.best_estimator_.predict(TEXTS).shape == MATRIX.shape
 
 
-def test_a_pipeline_and_a_column_of_a_frame(quick):
+def test_a_pipeline_and_a_column_of_a_frame():
     frame = pd.DataFrame({"text": TEXTS, "n": range(len(TEXTS))})
-    pipeline = Pipeline([("pick", FunctionTransformer(lambda x: x["text"])), ("label", quick())])
-    pipeline.set_params(label__epochs=1).fit(frame, NAMES)
+    pipeline = Pipeline([("pick", FunctionTransformer(lambda x: x["text"])), ("label", plain())])
+    pipeline.set_params(label__seed=1).fit(frame, NAMES, label__sample_weight=np.ones(len(TEXTS)))
     assert pipeline.predict_proba(frame).shape == (len(TEXTS), 3)
     assert pipeline.classes_.tolist() == ["anger", "fear", "joy"]
 
@@ -608,7 +711,7 @@ def test_vectors_are_those_of_the_model(tiny):
 
 def test_the_default_is_the_packaged_encoder(monkeypatch):
     asked, opened = [], affekt.inference.model.Model(None)
-    monkeypatch.setattr("affekt.estimators.classifier.load", lambda name: asked.append(name) or opened)
+    monkeypatch.setattr("affekt.estimators.embedder.load", lambda name: asked.append(name) or opened)
     monkeypatch.setattr("affekt.inference.model.Model.embed", lambda *_, **__: np.zeros((0, 3), np.float32))
     EmotionEmbedder().fit(["a"])
     assert asked == ["all-MiniLM-L6-v2"]
@@ -720,10 +823,3 @@ def test_what_is_no_text_has_no_vector(tiny):
         embedder.transform([1])
     with pytest.raises(ValueError, match="no texts"):
         embedder.fit([])
-
-
-def test_importing_affekt_loads_neither_torch_nor_scikit_learn():
-    import subprocess
-
-    code = "import sys, affekt; sys.exit(any(name in sys.modules for name in ('torch', 'sklearn')))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

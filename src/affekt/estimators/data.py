@@ -225,3 +225,18 @@ def label_rows(values: Any, classes: npt.NDArray[Any]) -> tuple[Bools, Bools]:
     padded = np.hstack([held, np.zeros((len(held), 1), dtype=np.bool_)])
     unknown = [column for name, column in position.items() if name not in set(map(str, classes))]
     return padded[:, known], np.asarray(~held[:, unknown].any(axis=1))
+
+
+def read_weights(values: Any, count: int) -> npt.NDArray[np.float64]:
+    """Return (count,) weights of rows, 0 or more, at least one above 0."""
+    try:
+        weights = np.asarray(_entries(values), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("sample_weight must be numbers, one per text.") from None
+    if weights.shape != (count,):
+        raise InputError(
+            f"sample_weight must be one number per text ({count}), not of shape {weights.shape}."
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise InputError("sample_weight must be numbers from 0 up, not all of them 0.")
+    return weights
