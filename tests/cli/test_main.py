@@ -36,7 +36,18 @@ def test_the_version_is_told():
 
 def test_affekt_alone_shows_the_verbs():
     shown = CliRunner().invoke(cli.app, []).output
-    for verb in ("demo", "data", "train", "evaluate", "predict", "embed", "map", "cluster", "compare"):
+    for verb in (
+        "demo",
+        "data",
+        "train",
+        "evaluate",
+        "predict",
+        "embed",
+        "search",
+        "map",
+        "cluster",
+        "compare",
+    ):
         assert f"  {verb} " in shown
 
 

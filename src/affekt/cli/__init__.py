@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from affekt._version import __version__
-from affekt.cli import console, data, demo, evaluate, inference, runs, space
+from affekt.cli import console, data, demo, evaluate, inference, runs, search, space
 from affekt.errors import AffektError, FollowerError
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("train")(runs.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(inference.predict)
 app.command("embed")(inference.embed)
+app.command("search")(search.search)
 app.command("map")(space.map_texts)
 app.command("cluster")(space.cluster)
 app.command("compare")(runs.compare)

@@ -1,6 +1,6 @@
 """A model in use, whatever runs it. `affekt.load(folder)` opens it; it predicts and embeds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from affekt.decisions import Decisions
 from affekt.errors import NO_CLASSIFIER, ModelError, UsageError, first_line, not_whole, unknown_name
 from affekt.files import CARD, folder_written_aside, read_json, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime, open_encoder, open_runtime
+from affekt.inference.search import Hit, search
 from affekt.text import STYLES, normalize
 
 FORMAT = 2  # of the card
@@ -106,6 +107,18 @@ class Model:
         """Return what `logits` and `embed` give, every text encoded once."""
         logits, vectors = self.runtime.both(self._prepared(texts, batch_size), batch_size=batch_size)
         return logits, _scaled(vectors) if unit else vectors
+
+    def search(
+        self,
+        query: str | None,
+        texts: Iterable[str],
+        *,
+        like: str | Sequence[str] = (),
+        emotion: str | None = None,
+        k: int = 10,
+    ) -> list[Hit]:
+        """Return the k texts nearest to a query or to others, or with an emotion; see `inference.search`."""
+        return search(self, query, texts, like=like, emotion=emotion, k=k)
 
     def _prepared(self, texts: str | Iterable[str], batch_size: int) -> list[str]:
         if batch_size < 1:

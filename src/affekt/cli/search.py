@@ -1,0 +1,62 @@
+"""`affekt search`: the texts of a file that are nearest to some words."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affekt.cli import console
+from affekt.cli.options import BadRows, Delimiter, Quotes, TextColumn, columns_of
+
+
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for, by what it says; '' for nothing.")],
+    posts: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model folder, a run folder, or an encoder's name; the default encoder."),
+    ] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="A text that those found should be like; may be repeated.")
+    ] = None,
+    emotion: Annotated[str | None, typer.Option(help="Only texts with this emotion, by the model.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many texts.")] = 10,
+    text: TextColumn = "text",
+    delimiter: Delimiter = "",
+    quotes: Quotes = True,
+    on_bad_row: BadRows = "skip",
+    json: Annotated[bool, typer.Option("--json", help="Print the texts as JSON.")] = False,
+) -> None:
+    """Find the texts of a file that are nearest to some words, to a text, or that hold an emotion."""
+    from affekt.data.read import SkippedRow
+    from affekt.encoders.pretrained import DEFAULT
+    from affekt.inference.model import load
+    from affekt.inference.search import search_file
+
+    columns = columns_of(
+        text=text,
+        labels="",
+        label_columns="",
+        separator="",
+        split_column="",
+        delimiter=delimiter,
+        quotes=quotes,
+    )
+    skipped: list[SkippedRow] = []
+    hits = search_file(
+        load(model or DEFAULT),
+        words,
+        posts,
+        like=like or (),
+        emotion=emotion,
+        k=k,
+        columns=columns,
+        on_bad_row=on_bad_row,
+        skipped=skipped,
+    )
+    console.say_left_out(skipped, len(skipped))
+    if json:
+        console.result_json([{"row": hit.row, "score": hit.score, "text": hit.text} for hit in hits])
+        return
+    rows = [[str(hit.row), f"{hit.score:.2f}", hit.text] for hit in hits]
+    console.table(f"{len(hits)} texts", ["row", "score", "text"], rows)
