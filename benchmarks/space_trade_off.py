@@ -35,8 +35,7 @@ def point_of(folder: Path) -> dict[str, Any]:
 def draw(points: list[dict[str, Any]], path: Path) -> None:
     """Draw the figures against Δemb, each point with its λ."""
     from affekt.evaluation.figures import figure as known
-    from affekt.report.canvas import axis_labels, picture, quiet
-    from affekt.report.palette import CATEGORICAL, MARKERS
+    from affekt.report.style import CATEGORICAL, MARKERS, axis_labels, picture, quiet
 
     with picture(path, 7.2, 4.6) as figure:
         ax = quiet(figure.subplots(), grid="both")

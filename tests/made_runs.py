@@ -85,7 +85,9 @@ def make_run(
     metrics = _metrics(parts, labels, single_label, seed, folder.name)
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     (folder / "recipe.yaml").write_text(
-        "name: mock\nseed: 7\nencoder:\n  kind: transformer\n", encoding="utf-8"
+        "name: mock\nseed: 7\nencoder:\n  kind: transformer\n"
+        "training: {learning_rate: 3.0e-4, batch_size: 32}\n",
+        encoding="utf-8",
     )
     (folder / "history.jsonl").write_text(_history(), encoding="utf-8")
     _write_predictions(folder / "predictions.parquet", parts)

@@ -90,7 +90,7 @@ def test_inspect_parts_a_file_by_a_split_column_and_names_leaks_and_skipped_rows
 
 
 def test_inspect_draws_the_class_distribution(root, tmp_path):
-    pytest.importorskip("affekt.report.figures")
+    pytest.importorskip("affekt.report.plots")
     run("inspect", "tweeteval-emotion", "--figure", tmp_path / "classes.png")
     assert (tmp_path / "classes.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 

@@ -7,9 +7,16 @@ import pytest
 
 from affekt.errors import UsageError
 from affekt.explore.clusters import summarise_clusters
-from affekt.explore.map import LONGEST_TEXT, MOST_CATEGORIES, hover_text, write_map
-from affekt.report.html import asset, script_hash
-from affekt.report.palette import SENTIMENT
+from affekt.explore.map import (
+    LONGEST_TEXT,
+    MOST_CATEGORIES,
+    hover_text,
+    name_places,
+    write_clusters,
+    write_map,
+)
+from affekt.report.page import asset, script_hash
+from affekt.report.style import SENTIMENT
 from made_runs import ATTACK
 from report.pages import read_page
 
@@ -27,7 +34,8 @@ def _write(folder, *, texts=None, colours=None, clusters=None, n=N):
         "cluster": [f"group {i}" for i in assigned],
         "sentiment": [["positive", "negative"][i % 2] for i in range(n)],
     }
-    write_map(points, texts, colours, clusters, folder / "map.html", folder / "map.png", "A map")
+    names = name_places(points, np.asarray(assigned), clusters)
+    write_map(points, texts, colours, clusters, names, folder / "map.html", folder / "map.png", "A map")
     return points
 
 
@@ -89,6 +97,35 @@ def test_cards_say_what_clusters_hold(page):
         assert said in page.texts, said
 
 
+def test_names_of_clusters_stand_on_the_map_at_points_of_theirs(page):
+    data = _data(page)
+    names = {one["name"] for one in data["colourings"][1]["categories"]}
+    assert len(data["names"]) == len(names) == 3
+    places = set(zip(data["x"], data["y"], strict=True))
+    assert all((round(one["x"], 4), round(one["y"], 4)) in places for one in data["names"])
+
+
+def test_the_key_stands_above_the_map(page):
+    assert page.source.index('id="key"') < page.source.index('id="plot"')
+
+
+def test_clusters_are_a_page_with_the_share_of_each_emotion(tmp_path):
+    texts = [ATTACK, *(f"text {i}" for i in range(5))]
+    found = summarise_clusters(texts, np.eye(6), [0, 0, 0, 1, 1, -1], ["joy"], np.full((6, 1), 0.25))
+    foremost = ["joy"] * 3 + ["none"] * 3
+    page = read_page(write_clusters(found, ["joy"], foremost, tmp_path / "c.html", ATTACK))
+    assert page.faults == []
+    assert "<script>alert" not in page.source
+    assert [text for level, text in page.headings if level == 2] == ["All texts", "Groups"]
+    for said in (
+        "50.0%",
+        "3 texts, 50.0%",
+        "noise",
+        "6 texts in 3 groups",
+    ):
+        assert said in page.text, said
+
+
 def test_hover_texts_are_cut_wrapped_and_escaped():
     shown = hover_text("<b>word</b> " * 60)
     lines = [html.unescape(line) for line in shown.split("<br>")]
@@ -97,6 +134,7 @@ def test_hover_texts_are_cut_wrapped_and_escaped():
     assert len(" ".join(lines)) <= LONGEST_TEXT
     assert lines[-1].endswith("…")
     assert hover_text("short") == "short"
+    assert hover_text("you &amp; me &lt;3") == "you &amp; me &lt;3"  # the chart reads & as we meant it
     assert hover_text(" \n ") == "(empty)"
 
 
@@ -111,7 +149,9 @@ def test_too_many_categories_leave_the_rarest_as_other(tmp_path):
 def test_a_map_of_nothing_to_colour_by_or_of_lengths_that_differ_is_refused(tmp_path):
     for colours, said in (({}, "something to colour by"), ({"label": ["joy"]}, "1 categories of label")):
         with pytest.raises(UsageError, match=said):
-            write_map(np.zeros((2, 2)), ["a", "b"], colours, [], tmp_path / "a.html", tmp_path / "a.png", "t")
+            write_map(
+                np.zeros((2, 2)), ["a", "b"], colours, [], {}, tmp_path / "a.html", tmp_path / "a.png", "t"
+            )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,7 +15,7 @@ from affekt.encoders import Encoded
 from affekt.errors import DataError, UsageError
 from affekt.explore.space import (
     Grouping,
-    check_table,
+    check_outputs,
     cluster_corpus,
     cluster_texts,
     draw_map,
@@ -171,7 +171,7 @@ def test_a_file_s_columns_and_ids_are_kept_and_the_cluster_stands_beside_them(tm
     source.write_text("id,text,note,cluster\n" + "\n".join([*rows[:3], "blank,,x,9", *rows[3:]]) + "\n")
     read = read_texts(str(source), on_bad_row="skip")
     for out in (tmp_path / "out.csv", tmp_path / "out.parquet"):
-        cluster_corpus(made(), read, out, Grouping(2), str(source))
+        cluster_corpus(made(), read, [out], Grouping(2), str(source))
     found = pc.read_csv(tmp_path / "out.csv").to_pylist()
     assert [(row["id"], row["note"], row["cluster"]) for row in found] == [
         (f"p{i}", f"a, {i}", i) for i in range(len(TEXTS))
@@ -185,7 +185,7 @@ def test_a_file_s_columns_and_ids_are_kept_and_the_cluster_stands_beside_them(tm
 def test_each_text_s_cluster_is_written_in_the_form_the_name_says(tmp_path, suffix):
     out = tmp_path / f"clusters{suffix}"
     texts = [*TEXTS, 'sad, "very"\nsad 🙂']
-    cluster_corpus(made(), corpus(texts), out, Grouping(2))
+    cluster_corpus(made(), corpus(texts), [out], Grouping(2))
     if suffix == ".jsonl":
         rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     elif suffix == ".csv":
@@ -202,7 +202,7 @@ def test_each_text_s_cluster_is_written_in_the_form_the_name_says(tmp_path, suff
 
 
 def test_a_cluster_is_told_by_its_emotions_with_scores_words_and_typical_texts(tmp_path):
-    found = cluster_corpus(made(), corpus(), tmp_path / "out.csv", Grouping(2))
+    found = cluster_corpus(made(), corpus(), [tmp_path / "out.csv"], Grouping(2))
     assert [one["size"] for one in found] == [6, 6]
     by_first = {next(iter(one["emotions"])): one for one in found}
     assert set(by_first) == {"sadness", "joy"}
@@ -215,18 +215,18 @@ def test_a_cluster_is_told_by_its_emotions_with_scores_words_and_typical_texts(t
 
 def test_labels_of_the_corpus_count_rather_than_what_the_model_says(tmp_path):
     labelled = corpus(labels=["fear" if "joy" in text else "love" for text in TEXTS])
-    found = cluster_corpus(made(), labelled, tmp_path / "out.csv", Grouping(2))
+    found = cluster_corpus(made(), labelled, [tmp_path / "out.csv"], Grouping(2))
     assert sorted(str(one["emotions"]) for one in found) == ["{'fear': 1.0}", "{'love': 1.0}"]
 
 
 def test_an_encoder_without_classifier_clusters_without_emotions(tmp_path):
-    found = cluster_corpus(made(classifier=False), corpus(), tmp_path / "out.csv", Grouping(2))
+    found = cluster_corpus(made(classifier=False), corpus(), [tmp_path / "out.csv"], Grouping(2))
     assert [one["emotions"] for one in found] == [{}, {}]
 
 
 def test_an_output_of_no_known_kind_is_refused_before_the_model_is_asked(tmp_path):
     with pytest.raises(UsageError, match=r"\.csv, \.tsv, \.jsonl, \.parquet"):
-        cluster_corpus(None, corpus(), tmp_path / "out.xlsx", Grouping())
+        cluster_corpus(None, corpus(), [tmp_path / "out.xlsx"], Grouping())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -234,8 +234,8 @@ def test_the_file_to_be_read_is_not_written_over(tmp_path):
     source = tmp_path / "posts.csv"
     source.write_text("text\nhello\n")
     with pytest.raises(UsageError, match="is the file to be read"):
-        check_table(source, str(source))
-    assert check_table(tmp_path / "OUT.CSV", str(source)) == ".csv"
+        check_outputs([tmp_path / "page.html", source], str(source))
+    check_outputs([tmp_path / "OUT.CSV", tmp_path / "OUT.HTML"], str(source))
 
 
 # --- the map
@@ -309,7 +309,7 @@ def test_map_and_cluster_encode_every_text_once(tmp_path, monkeypatch):
     draw_map(made(), corpus(), tmp_path / "map.html")
     assert sorted(met) == sorted(TEXTS)
     met.clear()
-    cluster_corpus(made(), corpus(), tmp_path / "out.csv", Grouping(2))
+    cluster_corpus(made(), corpus(), [tmp_path / "out.csv"], Grouping(2))
     assert sorted(met) == sorted(TEXTS)
 
 

@@ -40,18 +40,39 @@ def test_the_page_is_well_formed_offline_and_alone_in_its_folder(page):
     assert [path.name for path in page.path.parent.iterdir()] == ["comparison.html"]
 
 
-def test_figures_stand_side_by_side_and_the_better_is_bold(page):
+def test_differences_come_first_then_figures_side_by_side(page):
     assert [text for level, text in page.headings if level == 2] == [
-        "The runs",
-        "Figures",
-        "The space",
         "Differences",
         "Who wins which label",
         "Where they differ most",
+        "Figures",
+        "The space",
+        "The runs",
     ]
     assert "Thresholds at .5" in page.texts
     assert "Thresholds fitted on dev" in page.texts
-    assert any("best" in (one.get("class") or "") for one in page.all("td"))
+
+
+def test_the_verdict_is_said_first_in_words_and_in_the_first_column(page):
+    assert page.texts[page.texts.index("Runs compared", 1) + 1].startswith(
+        "poor against good: good is better on"
+    )
+    for name in ("Macro F1", "Micro F1", "Jaccard", "Accuracy"):
+        assert page.texts[page.texts.index(name) + 1] == "good is better"
+
+
+def bold(page):
+    """How many figures of runs are bold, without those of labels."""
+    return sum(one.get("class") == "number best" and "data-key" not in one for one in page.all("td"))
+
+
+def test_only_what_the_paired_test_supports_is_bold(page, runs, tmp_path):
+    assert bold(page) == 4  # the four figures tested, of the choice that the runs decide by
+    assert bold(page_of([runs["good"], runs["good"]], tmp_path / "same.html")) == 0
+    several = page_of(list(runs.values()), tmp_path / "three.html")
+    assert "good is better" in several.texts
+    labels = page_of([runs["poor"], runs["third"]], tmp_path / "near.html").source
+    assert labels.count(" best") <= labels.count("(clearly)") + labels.count("is better") * 2
 
 
 def test_a_clear_difference_is_called_one(page):
@@ -68,7 +89,7 @@ def test_rows_that_differ_most_come_from_dev_and_are_escaped(page):
 
 def test_the_same_run_twice_has_no_clear_difference(runs, tmp_path):
     page = page_of([runs["good"], runs["good"]], tmp_path / "c.html")
-    assert page.texts.count("no clear difference") == 4
+    assert page.texts.count("no clear difference") == 8  # of the differences, and beside the figures
     assert "good (1)" in page.texts
     assert "They give every text the same probabilities." in page.texts
 

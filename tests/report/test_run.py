@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from affekt.errors import DataError
-from affekt.report.html import script_hash
+from affekt.report.page import script_hash
 from affekt.report.run import render, write_report
 from affekt.runs.folder import read_run
 from made_runs import ATTACK, EIGHT, SIX, change_metrics
@@ -77,6 +77,8 @@ def test_what_was_trained_on_what_is_said(report):
         "seed 7",
         "classify",
         "22,713,216",
+        "0.0003",
+        "Batch size",
         "A CPU",
         "3 min 10 s",
         "1 min 1 s",

@@ -103,7 +103,7 @@ def inspect_data(
     else:
         _show(found)
     if figure:
-        from affekt.report.figures import class_distribution
+        from affekt.report.plots import class_distribution
 
         class_distribution({name: part["label_counts"] for name, part in found["splits"].items()}, figure)
         console.say(f"class distribution drawn into {figure}")

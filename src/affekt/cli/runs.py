@@ -89,7 +89,7 @@ def compare(
     """Set runs side by side: figures, paired differences, who wins where."""
     from affekt.report.compared import compare_runs, comparison_figures
     from affekt.report.comparison import write_comparison
-    from affekt.report.html import check_page
+    from affekt.report.page import check_page
     from affekt.runs.metrics import space_figures
 
     check_page(out)

@@ -76,7 +76,10 @@ def map_texts(
 def cluster(
     model: ModelName,
     data: Data,
-    out: Annotated[Path, typer.Option("--out", "-o", help="csv, jsonl or parquet.")] = Path("clusters.csv"),
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("--out", "-o", help="A table (csv, …) or a page (.html), or both by -o twice."),
+    ] = None,
     split: Split = None,
     text: TextColumn = "text",
     labels: OwnLabelColumn = "",
@@ -94,10 +97,11 @@ def cluster(
     json: Annotated[bool, typer.Option("--json", help="Print the clusters as JSON.")] = False,
 ) -> None:
     """Group texts by their place in the space, and say what each group holds."""
-    from affekt.explore.space import Grouping, check_table, cluster_corpus, read_texts
+    from affekt.explore.space import Grouping, check_outputs, cluster_corpus, read_texts
     from affekt.inference.model import load
 
-    check_table(out, data)
+    outs = out or [Path("clusters.csv")]
+    check_outputs(outs, data)
     grouping = Grouping(clusters, method, seed)
     columns = columns_of(
         text=text,
@@ -111,7 +115,7 @@ def cluster(
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     grouping.check(len(corpus))
-    summaries = cluster_corpus(load(model), corpus, out, grouping, data, columns)
+    summaries = cluster_corpus(load(model), corpus, outs, grouping, data, columns)
     if json:
         console.result_json(summaries)
     else:
@@ -125,4 +129,5 @@ def cluster(
             for one in summaries
         ]
         console.table(f"{len(rows)} clusters", ["cluster", "size", "emotions", "distinctive words"], rows)
-    console.say(f"assignments: {out}")
+    for path in outs:
+        console.say(f"wrote {path}")

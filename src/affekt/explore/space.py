@@ -16,11 +16,11 @@ from affekt.data.writing import ROWS, Header, TypeFinder, format_of, rows_to
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.explore.clusters import ClusterSummary, cluster_names, summarise_clusters
-from affekt.explore.map import is_map, write_map
+from affekt.explore.map import is_map, name_places, write_clusters, write_map
 from affekt.explore.projection import project
 from affekt.files import written_aside
 from affekt.inference.model import Model
-from affekt.report.html import check_page
+from affekt.report.page import PAGES, check_page
 
 _SILHOUETTE_ROWS = 5_000  # enough to choose the number of clusters
 _LEAST_CLUSTERS, _MOST_CLUSTERS = 5, 12
@@ -165,7 +165,8 @@ def draw_map(
     }
     places = project(found.vectors, seed=seed)
     chosen = {name: colours[name] for name in order}
-    write_map(places, corpus.texts, chosen, summaries, page, drawn, f"Map of {corpus.name}")
+    names = name_places(places, assignments, summaries)
+    write_map(places, corpus.texts, chosen, summaries, names, page, drawn, f"Map of {corpus.name}")
     return page, drawn
 
 
@@ -240,18 +241,18 @@ def _best_number(vectors: np.ndarray, seed: int) -> int:
     return max(tried, key=lambda count: silhouette(points, k_means(points, count, seed), seed))
 
 
-def check_table(out: Path, source: str) -> str:
-    """Return which kind of table an output is; refuse another ending, and the file that is to be read."""
-    kind = format_of(out, ROWS)
-    if out.exists() and Path(source).exists() and out.samefile(source):
-        raise UsageError(f"{out}: is the file to be read; name another one to write.")
-    return kind
+def check_outputs(outs: Sequence[Path], source: str) -> None:
+    """Raise UsageError for an output that is neither table nor page, and for the file that is to be read."""
+    for out in outs:
+        format_of(out, (*ROWS, *PAGES))
+        if out.exists() and Path(source).exists() and out.samefile(source):
+            raise UsageError(f"{out}: is the file to be read; name another one to write.")
 
 
 def cluster_corpus(
     model: Model,
     corpus: Corpus,
-    out: Path,
+    outs: Sequence[Path],
     grouping: Grouping,
     source: str = "",
     columns: Columns | None = None,
@@ -261,8 +262,8 @@ def cluster_corpus(
     Args:
         model: Whose space the texts are grouped in.
         corpus: The texts.
-        out: The table to write: the columns of the file that the texts come from, then the cluster; else id,
-            text and cluster.
+        outs: What to write: a page of what clusters hold (.html); or a table of the columns of the file that
+            the texts come from, then the cluster (where they come from none id, text and cluster).
         grouping: How texts are grouped.
         source: The file; empty where the texts come from none.
         columns: Which columns of the file hold what.
@@ -272,13 +273,17 @@ def cluster_corpus(
         of the strongest; of the corpus's labels or else the model's), "typical" texts and distinctive
         "words".
     """
-    kind = format_of(out, ROWS)
+    check_outputs(outs, source)
     grouping.check(len(corpus))
     found = _encoded(model, corpus)
     assignments = cluster_texts(found.vectors, grouping)
     summaries = found.summarised(corpus.texts, assignments)
     named = dict(zip(corpus.ids, cluster_names(assignments, summaries), strict=True))
-    _write_table(out, kind, _source_rows(corpus, source, columns), named)
+    for out in outs:
+        if out.name.lower().endswith(PAGES):
+            write_clusters(summaries, found.labels, found.foremost, out, f"Clusters of {corpus.name}")
+        else:
+            _write_table(out, _source_rows(corpus, source, columns), named)
     return [{**asdict(replace(one, emotions=())), "emotions": dict(one.emotions)} for one in summaries]
 
 
@@ -295,10 +300,9 @@ def _source_rows(corpus: Corpus, source: str, columns: Columns | None) -> dict[s
     return rows
 
 
-def _write_table(
-    out: Path, kind: str, rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, str]
-) -> None:
+def _write_table(out: Path, rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, str]) -> None:
     """Write rows with the cluster of each, in a column of its own name where the file has a "cluster"."""
+    kind = format_of(out, ROWS)
     columns = tuple(dict.fromkeys(name for row in rows.values() for name in row))
     finder = TypeFinder()
     if kind == ".parquet":

@@ -6,8 +6,8 @@ from typing import Any
 from affekt.decisions.rules import plain_threshold
 from affekt.evaluation import calibration
 from affekt.evaluation.figures import figure
-from affekt.report import figures
-from affekt.report.names import as_interval, ordered
+from affekt.report import plots
+from affekt.report.numbers import as_interval, ordered
 from affekt.report.statistics import raw_probabilities, shares
 from affekt.runs.folder import RunFolder
 
@@ -57,7 +57,7 @@ def choice_name(choice: str, run: RunFolder) -> str:
 def _class_distribution(run: RunFolder, path: Path) -> bool:
     counts = label_counts(run)
     if counts:
-        figures.class_distribution(counts, path)
+        plots.class_distribution(counts, path)
     return bool(counts)
 
 
@@ -80,27 +80,27 @@ def _figures(run: RunFolder, path: Path) -> bool:
             whose = f"{whose}, {entry['thresholds']}"
         theirs.setdefault(figure(entry["metric"]).title, {})[whose] = entry["value"]
     if measured:
-        figures.intervals(measured, path, theirs)
+        plots.intervals(measured, path, theirs)
     return bool(measured)
 
 
 def _learning_curves(run: RunFolder, path: Path) -> bool:
     if run.history:
-        figures.learning_curves(run.history, path)
+        plots.learning_curves(run.history, path)
     return bool(run.history)
 
 
 def _confusion(run: RunFolder, path: Path) -> bool:
     if run.final is None or not run.single_label:
         return False
-    figures.confusion(shares(run.final.true, run.final.predicted), run.labels, path)
+    plots.confusion(shares(run.final.true, run.final.predicted), run.labels, path)
     return True
 
 
 def _cooccurrence(run: RunFolder, path: Path) -> bool:
     if run.final is None or run.single_label:
         return False
-    figures.cooccurrence(shares(run.final.true, run.final.predicted), run.labels, path)
+    plots.cooccurrence(shares(run.final.true, run.final.predicted), run.labels, path)
     return True
 
 
@@ -118,14 +118,14 @@ def _reliability(run: RunFolder, path: Path) -> bool:
     before = None
     if kind != "none" and final.logits is not None:
         before = bins(raw_probabilities(final.logits, single_label=run.single_label))
-    figures.reliability(before, bins(final.probabilities), path)
+    plots.reliability(before, bins(final.probabilities), path)
     return True
 
 
 def _thresholds(run: RunFolder, path: Path) -> bool:
     values = fitted_thresholds(run)
     if values:
-        figures.thresholds(run.labels, list(values.values()), path)
+        plots.thresholds(run.labels, list(values.values()), path)
     return bool(values)
 
 
@@ -142,7 +142,7 @@ def _example(run: RunFolder, path: Path) -> bool:
     examples = [one for one in run.metrics.get("examples") or [] if one.get("scores")]
     if examples:
         scores = examples[0]["scores"]
-        figures.example_bars(str(examples[0].get("text", "")), list(scores), list(scores.values()), path)
+        plots.example_bars(str(examples[0].get("text", "")), list(scores), list(scores.values()), path)
     return bool(examples)
 
 

@@ -13,29 +13,27 @@ from matplotlib.ticker import MaxNLocator
 
 from affekt.evaluation import figures as known
 from affekt.evaluation.arrays import Floats
-from affekt.report.canvas import (
+from affekt.report.style import (
+    BLUE,
+    CATEGORICAL,
     FAINT,
+    GREY,
     GRID,
     INK,
     LABEL_SIZE,
     LONGEST_LABEL,
+    MARKERS,
     NOTE_SIZE,
+    SENTIMENT,
+    SHADES,
+    VERMILLION,
+    are_sentiments,
     axis_labels,
     picture,
     plain,
     quiet,
-    title,
-)
-from affekt.report.heat import heat_map
-from affekt.report.palette import (
-    BLUE,
-    CATEGORICAL,
-    GREY,
-    MARKERS,
-    SENTIMENT,
-    VERMILLION,
-    are_sentiments,
     styles,
+    title,
 )
 
 Bins = Sequence[Mapping[str, float]]  # low, high, confidence, frequency, n of each bin
@@ -53,12 +51,14 @@ def class_distribution(counts: Mapping[str, Mapping[str, int]], path: Path) -> N
     first = next(iter(counts.values()))
     known = list(dict.fromkeys(label for split in counts.values() for label in split))
     labels = sorted(known, key=lambda label: -first.get(label, 0))
-    width = 2.6 + 2.6 * len(counts)
+    looks = styles(known)
+    colours = [looks[label][0] for label in labels]
+    width = 2.0 + 2.0 * len(counts)
     with picture(path, width, 1.1 + 0.27 * len(labels)) as figure:
         panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
         for ax, (split, of_split) in zip(panels, counts.items(), strict=True):
             heights = [of_split.get(label, 0) for label in labels]
-            _bars(quiet(ax), labels, heights, [f"{height:,}" for height in heights])
+            _bars(quiet(ax), labels, heights, [f"{height:,.0f}" for height in heights], colours)
             ax.set_xlim(0, max(1, *heights) * 1.22)
             ax.set_xticks([])
             ax.spines["bottom"].set_visible(False)
@@ -66,11 +66,11 @@ def class_distribution(counts: Mapping[str, Mapping[str, int]], path: Path) -> N
 
 
 def _bars(
-    ax: Axes, labels: Sequence[str], lengths: Sequence[float], notes: Sequence[str], colour: str = BLUE
+    ax: Axes, labels: Sequence[str], lengths: Sequence[float], notes: Sequence[str], colours: Sequence[str]
 ) -> None:
-    """Draw horizontal bars from the top down, each with a note at its end."""
+    """Draw horizontal bars from the top down, each in its label's colour and with a note at its end."""
     at = np.arange(len(labels))
-    ax.barh(at, lengths, height=0.68, color=colour)
+    ax.barh(at, lengths, height=0.68, color=colours)
     ax.set_yticks(at, [plain(label, LONGEST_LABEL) for label in labels])
     ax.set_ylim(len(labels) - 0.4, -0.6)
     for place, (length, note) in enumerate(zip(lengths, notes, strict=True)):
@@ -86,17 +86,20 @@ def _bars(
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw losses, loss terms (where there are several) and dev metrics over the epochs."""
+    """Draw losses, loss terms (where there are several) and dev metrics over the epochs.
+
+    A train loss of several terms is not what is measured on dev: then each has axes of its own.
+    """
     epochs = [float(row.get("epoch", i + 1)) for i, row in enumerate(history)]
     terms = _series([row.get("terms") or {} for row in history])
-    losses = _series([{"train": row.get("train_loss"), "dev": row.get("dev_loss")} for row in history])
+    train, dev = (_series([{part: row.get(f"{part}_loss")} for row in history]) for part in ("train", "dev"))
+    losses = {"Loss": train | dev} if len(terms) < 2 else {"Train loss": train | terms, "Dev loss": dev}
     panels = {
-        "Loss": losses,
-        "Loss terms (train)": terms if len(terms) > 1 else {},
+        **losses,
         "Dev metrics": _main(_series([row.get("dev") or {} for row in history])),
     }
     drawn = {name: series for name, series in panels.items() if series} or {"Loss": {}}
-    with picture(path, 1.0 + 4.0 * len(drawn), 3.9) as figure:
+    with picture(path, 0.6 + 3.0 * len(drawn), 3.6) as figure:
         for ax, (name, series) in zip(
             figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True
         ):
@@ -153,12 +156,66 @@ def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) 
 
 def confusion(matrix: Floats, labels: Sequence[str], path: Path) -> None:
     """Draw a row-normalised confusion matrix: of the texts with a true label, the share given each label."""
-    heat_map(matrix, labels, path, "predicted as")
+    _heat_map(matrix, labels, path, "predicted as")
 
 
 def cooccurrence(matrix: Floats, labels: Sequence[str], path: Path) -> None:
     """Draw, for texts with several labels: of the texts holding a label, the share predicted to hold each."""
-    heat_map(matrix, labels, path, "predicted (several may be)")
+    _heat_map(matrix, labels, path, "predicted (several may be)")
+
+
+def _heat_map(matrix: Floats, labels: Sequence[str], path: Path, across: str) -> None:
+    """Draw (k, k) shares between 0 and 1 of true labels, down, against predicted ones, across."""
+    k = len(labels)
+    names = [plain(label, LONGEST_LABEL) for label in labels]
+    cell = 0.62 if k <= 8 else 0.46 if k <= 16 else 0.37
+    margin = 0.55 + 0.075 * max(len(name) for name in names)
+    side = margin + max(cell * k, 1.8)
+    with picture(path, side + 0.7, side) as figure:
+        ax = quiet(figure.subplots())
+        image = ax.imshow(np.ma.masked_invalid(matrix), cmap=SHADES, vmin=0, vmax=1)
+        size = 9.0 if k <= 8 else 7.0 if k <= 16 else 6.0
+        for row, column in np.ndindex(k, k):
+            note = _cell(float(matrix[row, column]), small=k > 8)
+            ink = "white" if matrix[row, column] > 0.7 else INK
+            ax.text(column, row, note, ha="center", va="center", fontsize=size, color=ink, in_layout=False)
+        _turn(ax, names)
+        ax.set_yticks(range(k), names)
+        ax.tick_params(pad=11)
+        colours = [colour for colour, _ in styles(labels).values()]
+        for x, y in (([-0.5 - 0.09 / cell] * k, range(k)), (range(k), [k - 0.5 + 0.09 / cell] * k)):
+            ax.scatter(x, y, s=26, c=colours, marker="s", linewidths=0, clip_on=False)
+        ax.set_xlim(-0.5, k - 0.5)
+        ax.set_ylim(k - 0.5, -0.5)
+        ax.set_xticks(np.arange(k + 1) - 0.5, minor=True)
+        ax.set_yticks(np.arange(k + 1) - 0.5, minor=True)
+        ax.grid(which="minor", color="white", linewidth=1.2)
+        ax.tick_params(which="minor", length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        axis_labels(ax, across, "true label")
+        bar = figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, aspect=30)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=NOTE_SIZE, colors=FAINT, length=0)
+
+
+def _turn(ax: Axes, names: Sequence[str]) -> None:
+    """Set names along x: level when they are few and short, else slanting, else upright."""
+    if len(names) <= 4 and max(len(name) for name in names) <= 9:
+        ax.set_xticks(range(len(names)), names)
+    elif len(names) <= 16:
+        ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    else:
+        ax.set_xticks(range(len(names)), names, rotation=90)
+
+
+def _cell(share: float, *, small: bool) -> str:
+    """Return what a cell says: nothing for next to nothing, so that the pattern stands out."""
+    if not np.isfinite(share):
+        return "" if small else "–"
+    if share < (0.05 if small else 0.005):
+        return ""
+    return f"{share:.2f}".removeprefix("0") if share < 0.995 else "1"
 
 
 def reliability(before: Bins | None, after: Bins, path: Path) -> None:
@@ -170,7 +227,7 @@ def reliability(before: Bins | None, after: Bins, path: Path) -> None:
         after: The same bins for the probabilities that the model gives.
         path: The PNG to write.
     """
-    with picture(path, 5.2, 6.2) as figure:
+    with picture(path, 4.4, 5.6) as figure:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
         quiet(top, grid="both").plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
         if before is None:
@@ -206,10 +263,11 @@ def reliability(before: Bins | None, after: Bins, path: Path) -> None:
 def thresholds(labels: Sequence[str], values: Sequence[float], path: Path) -> None:
     """Draw the threshold of each label as its distance from one half."""
     at = np.arange(len(labels))
-    with picture(path, 6.4, 1.0 + 0.27 * len(labels)) as figure:
+    with picture(path, 5.0, 1.0 + 0.27 * len(labels)) as figure:
         ax = quiet(figure.subplots(), grid="x")
-        ax.hlines(at, 0.5, values, color=BLUE, linewidth=1.6, alpha=0.55)
-        ax.plot(values, at, "o", color=BLUE, markersize=6)
+        colours = [colour for colour, _ in styles(labels).values()]
+        ax.hlines(at, 0.5, values, color=colours, linewidth=1.6, alpha=0.55)
+        ax.scatter(values, at, c=colours, s=36, zorder=3)
         ax.axvline(0.5, color=FAINT, linewidth=1)
         for place, value in zip(at, values, strict=True):
             side = 1 if value >= 0.5 else -1
@@ -235,7 +293,9 @@ def example_bars(text: str, labels: Sequence[str], scores: Sequence[float], path
     with picture(path, 6.4, 1.25 + 0.3 * len(order)) as figure:
         ax = quiet(figure.subplots())
         lengths = [float(scores[i]) for i in order]
-        _bars(ax, [labels[i] for i in order], lengths, [f"{length:.1%}" for length in lengths])
+        looks = list(styles(labels).values())
+        names, colours = [labels[i] for i in order], [looks[i][0] for i in order]
+        _bars(ax, names, lengths, [f"{length:.1%}" for length in lengths], colours)
         ax.set_xlim(0, 1.12)
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25 %", "50 %", "75 %", "100 %"])
         ax.tick_params(axis="x", labelsize=NOTE_SIZE, colors=FAINT)
@@ -259,9 +319,7 @@ def intervals(
     sources = list(dict.fromkeys(name for row in theirs.values() for name in row))
     step = min(0.22, 0.7 / max(1, len(series)))
     pitch = max(0.34, 0.19 * len(series) + 0.1)
-    with picture(
-        path, 7.2, 1.2 + pitch * len(measured) + 0.2 * ((len(series) + len(sources) + 1) // 2)
-    ) as figure:
+    with picture(path, 5.4, 1.2 + pitch * len(measured) + 0.2 * (len(series) + len(sources))) as figure:
         ax = quiet(figure.subplots(), grid="x")
         for i, name in enumerate(series):
             offset = (i - (len(series) - 1) / 2) * step
@@ -287,7 +345,7 @@ def intervals(
             ax.axhline(at + 0.5, color=GRID, linewidth=0.6)
         if len(series) + len(sources) > 1:
             figure.legend(
-                fontsize=LABEL_SIZE - 0.5, frameon=False, ncols=2, loc="outside lower center", labelcolor=INK
+                fontsize=LABEL_SIZE - 0.5, frameon=False, loc="outside lower center", labelcolor=INK
             )
 
 
@@ -300,7 +358,13 @@ def _points(ax: Axes, held: Sequence[tuple[float, Interval]], name: str, i: int)
     ax.plot(value, at, MARKERS[i % len(MARKERS)], color=colour, markersize=5.5, label=plain(name, 44))
 
 
-def scatter(points: Floats, categories: Sequence[str], path: Path, heading: str = "") -> None:
+def scatter(
+    points: Floats,
+    categories: Sequence[str],
+    path: Path,
+    heading: str = "",
+    names: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
     """Draw points in the plane coloured by category, the commonest category first in the key.
 
     Args:
@@ -308,8 +372,9 @@ def scatter(points: Floats, categories: Sequence[str], path: Path, heading: str 
         categories: A category for each point.
         path: The PNG to write.
         heading: What is shown.
+        names: What is written on the picture → where.
     """
-    names = np.asarray(categories, dtype=object)
+    held = np.asarray(categories, dtype=object)
     order = by_frequency(categories)
     looks = styles(order)
     size = float(np.clip(16000 / max(1, len(points)), 4.0, 40.0))
@@ -317,7 +382,7 @@ def scatter(points: Floats, categories: Sequence[str], path: Path, heading: str 
         ax = quiet(figure.subplots())
         for name in order:
             colour, symbol = looks[name]
-            at = points[names == name]
+            at = points[held == name]
             label = plain(f"{name or 'none'} ({len(at):,})", LONGEST_LABEL + 8)
             ax.scatter(
                 at[:, 0],
@@ -329,6 +394,10 @@ def scatter(points: Floats, categories: Sequence[str], path: Path, heading: str 
                 alpha=0.75,
                 label=label,
             )
+        for name, place in (names or {}).items():
+            ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "boxstyle": "round,pad=0.2"}
+            words = plain(name, LONGEST_LABEL + 8)
+            ax.annotate(words, place, ha="center", va="center", fontsize=NOTE_SIZE, color=INK, bbox=ground)
         ax.set_xticks([])
         ax.set_yticks([])
         ax.set_aspect("equal", adjustable="datalim")

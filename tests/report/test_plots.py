@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from affekt.report import figures
-from affekt.report.canvas import plain
-from affekt.report.heat import _cell
+from affekt.report import plots
+from affekt.report.plots import _cell
+from affekt.report.style import plain
 
 TWENTY_EIGHT = [f"a rather long label name {i}" for i in range(28)]
 ODD = ["joy 😀", "$rage$ and $5", "悲しみ", "فرح", "a_b^c\\frac", "<b>", "", "x" * 80]
@@ -39,14 +39,14 @@ def test_class_distribution_grows_with_its_labels(tmp_path, labels):
     counts = {
         split: {label: 10 * i + 1 for i, label in enumerate(labels)} for split in ("train", "dev", "test")
     }
-    figures.class_distribution(counts, tmp_path / "a.png")
+    plots.class_distribution(counts, tmp_path / "a.png")
     width, height = _size(tmp_path / "a.png")
     assert 700 < width < 2000
     assert height > 30 * len(labels)
 
 
 def test_class_distribution_takes_a_split_that_lacks_a_label_or_has_no_rows(tmp_path):
-    figures.class_distribution({"train": {"joy": 3}, "dev": {"anger": 0}}, tmp_path / "a.png")
+    plots.class_distribution({"train": {"joy": 3}, "dev": {"anger": 0}}, tmp_path / "a.png")
     assert _size(tmp_path / "a.png")
 
 
@@ -62,20 +62,20 @@ def test_learning_curves_take_one_epoch_and_values_that_are_missing(tmp_path, ep
         }
         for i in range(epochs)
     ]
-    figures.learning_curves(history, tmp_path / "a.png")
+    plots.learning_curves(history, tmp_path / "a.png")
     assert _size(tmp_path / "a.png")
 
 
 def test_learning_curves_of_a_history_without_numbers_are_still_a_picture(tmp_path):
-    figures.learning_curves([{"epoch": 1}], tmp_path / "a.png")
+    plots.learning_curves([{"epoch": 1}], tmp_path / "a.png")
     assert _size(tmp_path / "a.png")
 
 
 def test_a_perfect_confusion_matrix_is_dark_on_its_diagonal_and_an_empty_one_nowhere(tmp_path):
     labels = ["sadness", "joy", "love"]
-    figures.confusion(np.eye(3), labels, tmp_path / "perfect.png")
-    figures.confusion(np.full((3, 3), np.nan), labels, tmp_path / "empty.png")
-    figures.confusion(np.zeros((3, 3)), labels, tmp_path / "zero.png")
+    plots.confusion(np.eye(3), labels, tmp_path / "perfect.png")
+    plots.confusion(np.full((3, 3), np.nan), labels, tmp_path / "empty.png")
+    plots.confusion(np.zeros((3, 3)), labels, tmp_path / "zero.png")
     scale = _dark(tmp_path / "zero.png")  # the colour scale holds a little of it
     assert _dark(tmp_path / "perfect.png") > scale + 0.1
     assert _dark(tmp_path / "empty.png") == pytest.approx(scale, abs=0.01)
@@ -83,7 +83,7 @@ def test_a_perfect_confusion_matrix_is_dark_on_its_diagonal_and_an_empty_one_now
 
 @pytest.mark.parametrize("labels", [TWENTY_EIGHT, ODD, ["a", "b"]], ids=["28", "odd", "2"])
 def test_cooccurrence_is_drawn_for_few_many_and_odd_labels(tmp_path, labels):
-    figures.cooccurrence(np.random.default_rng(0).random((len(labels),) * 2), labels, tmp_path / "a.png")
+    plots.cooccurrence(np.random.default_rng(0).random((len(labels),) * 2), labels, tmp_path / "a.png")
     assert min(_size(tmp_path / "a.png")) > 300
 
 
@@ -100,20 +100,20 @@ def test_reliability_is_drawn_with_and_without_calibration(tmp_path):
         {"low": 0.1 * i, "high": 0.1 * (i + 1), "confidence": 0.1 * i, "frequency": 0.5, "n": i}
         for i in range(1, 9)
     ]
-    figures.reliability(bins, bins[2:], tmp_path / "both.png")
-    figures.reliability(None, bins[:1], tmp_path / "one.png")
+    plots.reliability(bins, bins[2:], tmp_path / "both.png")
+    plots.reliability(None, bins[:1], tmp_path / "one.png")
     assert _size(tmp_path / "both.png") == pytest.approx(_size(tmp_path / "one.png"), rel=0.1)
 
 
 def test_thresholds_and_example_bars_are_drawn_for_odd_labels(tmp_path):
-    figures.thresholds(ODD, np.linspace(0, 1, len(ODD)), tmp_path / "a.png")
-    figures.example_bars("$5 for 😀 " * 60, ODD, [1 / len(ODD)] * len(ODD), tmp_path / "b.png")
+    plots.thresholds(ODD, np.linspace(0, 1, len(ODD)), tmp_path / "a.png")
+    plots.example_bars("$5 for 😀 " * 60, ODD, [1 / len(ODD)] * len(ODD), tmp_path / "b.png")
     assert _size(tmp_path / "a.png")
     assert _size(tmp_path / "b.png")
 
 
 def test_intervals_are_drawn_when_series_lack_rows_and_rows_lack_series(tmp_path):
-    figures.intervals(
+    plots.intervals(
         {"Macro F1": {"a": (0.5, 0.4, 0.6)}, "Accuracy": {"b": (0.7, 0.7, 0.7)}},
         tmp_path / "a.png",
         {"Macro F1": {"bert": 0.46}, "unknown here": {"bert": 0.1}},
@@ -124,21 +124,21 @@ def test_intervals_are_drawn_when_series_lack_rows_and_rows_lack_series(tmp_path
 @pytest.mark.parametrize("n", [1, 500])
 def test_a_scatter_takes_few_and_many_categories(tmp_path, n):
     rng = np.random.default_rng(0)
-    figures.scatter(
+    plots.scatter(
         rng.normal(size=(n, 2)), rng.choice(TWENTY_EIGHT, n).tolist(), tmp_path / "a.png", "Map $x$ 😀"
     )
     assert _size(tmp_path / "a.png")
 
 
 def test_categories_come_commonest_first_and_sentiments_in_their_own_order():
-    assert figures.by_frequency(["b", "a", "a"]) == ["a", "b"]
+    assert plots.by_frequency(["b", "a", "a"]) == ["a", "b"]
     mixed = ["positive", "positive", "other", "negative"]
-    assert figures.by_frequency(mixed) == ["negative", "positive", "other"]
+    assert plots.by_frequency(mixed) == ["negative", "positive", "other"]
 
 
 def test_a_picture_that_fails_leaves_nothing_behind(tmp_path):
     with pytest.raises(IndexError):
-        figures.confusion(np.zeros((2, 2)), ["a", "b", "c"], tmp_path / "a.png")
+        plots.confusion(np.zeros((2, 2)), ["a", "b", "c"], tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,7 +150,7 @@ def test_text_in_pictures_is_never_empty_never_mathematics_and_cut_with_an_ellip
 
 def test_drawing_touches_no_global_state_of_matplotlib(tmp_path):
     code = (
-        "import sys, affekt.report.figures as f, pathlib, matplotlib as m\n"
+        "import sys, affekt.report.plots as f, pathlib, matplotlib as m\n"
         "before = m.rcParams.copy()\n"
         "f.thresholds(['a', 'b'], [.2, .7], pathlib.Path(sys.argv[1]))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"

@@ -3,12 +3,12 @@ import math
 
 import pytest
 
-from affekt.report import names
-from affekt.report.names import as_interval, as_number, figure_text, ordered
+from affekt.report import numbers
+from affekt.report.numbers import as_interval, as_number, figure_text, ordered
 
 
 def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(names).failed == 0
+    assert doctest.testmod(numbers).failed == 0
 
 
 @pytest.mark.parametrize("value", [None, "0.5", True, math.nan, math.inf, [0.5], {}])

@@ -49,11 +49,23 @@
     if (wanted) made.forEach(function (trace) { trace.selectedpoints = trace.selectedpoints || []; });
     return made;
   }
+  var narrow = plot.clientWidth < 600;
+  var named = document.getElementById("names");
+  function annotations() {
+    if (named && !named.checked) return [];
+    return data.names.map(function (one) {
+      return {
+        x: one.x, y: one.y, text: narrow ? one.text.split("<br>")[0] : one.text, showarrow: false, captureevents: false,
+        bgcolor: "rgba(255,255,255,.72)", borderpad: 2, font: { size: narrow ? 11 : 12, color: "#1c2430" }
+      };
+    });
+  }
   var axis = { visible: false, zeroline: false, showgrid: false };
   var layout = {
     margin: { l: 8, r: 8, t: 8, b: 8 }, showlegend: false, hovermode: "closest", dragmode: "pan",
     paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", uirevision: "same", hoverdistance: 12,
-    xaxis: axis, yaxis: Object.assign({ scaleanchor: "x" }, axis),
+    // on a narrow screen the map fills its height: axes have no meaning, and equal steps leave half of it empty
+    xaxis: axis, yaxis: narrow ? axis : Object.assign({ scaleanchor: "x" }, axis),
     hoverlabel: { bgcolor: "#ffffff", bordercolor: "#8a8f96", align: "left", font: { size: 13, color: "#1c2430" } }
   };
   var config = {
@@ -61,7 +73,10 @@
     // the texts are the reader's own: plotly's button that shares a chart on its server must not be there
     showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]
   };
-  function draw() { Plotly.react(plot, traces(), layout, config); }
+  function draw() {
+    layout.annotations = annotations();
+    Plotly.react(plot, traces(), layout, config);
+  }
 
   function entry(category, at, size) {
     var button = document.createElement("button");
@@ -72,7 +87,7 @@
     path.setAttribute("d", SHAPES[category.symbol]);
     path.setAttribute("fill", category.colour);
     button.querySelector("span").textContent = category.name;
-    button.querySelector("small").textContent = size.toLocaleString("en");
+    button.querySelector("small").textContent = size.toLocaleString("en") + " · " + (100 * size / count).toFixed(0) + " %";
     button.addEventListener("click", function () {
       hidden[at] = !hidden[at];
       button.setAttribute("aria-pressed", hidden[at] ? "false" : "true");
@@ -128,5 +143,6 @@
       draw();
     }, 200);
   });
+  if (named) named.addEventListener("change", draw);
   colour(0);
 })();

@@ -1,7 +1,7 @@
 """How figures, counts and times are written, and in which order figures stand."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from affekt.evaluation.figures import MAIN, figure
@@ -62,6 +62,64 @@ def figure_text(value: float | None) -> str:
     return f"−{text}" if value < 0 and text != ".000" else text
 
 
+def value_text(value: Any, key: str = "") -> str:
+    """Return a figure as its kind is written: counts whole, small ones with four decimals.
+
+    >>> value_text(182.0, "n"), value_text(0.00612, "mean_squared_difference"), value_text(0.5, "accuracy")
+    ('182', '.0061', '.500')
+    """
+    form = figure(key).form
+    if form == "count":
+        return count_text(value)
+    number = as_number(value)
+    return (
+        f"{number:.4f}".removeprefix("0") if form == "small" and number is not None else figure_text(number)
+    )
+
+
+def signed_text(value: float) -> str:
+    """Return a difference with its sign.
+
+    >>> signed_text(0.0123), signed_text(-0.5), signed_text(0.0)
+    ('+.012', '−.500', '.000')
+    """
+    text = figure_text(value)
+    return f"+{text}" if value > 0 and text != ".000" else text
+
+
+def times_text(share: float) -> str:
+    """Return a share as people say it, never rounded to never or always.
+
+    >>> times_text(0.71), times_text(0.968), times_text(0.004), times_text(1.0)
+    ('7 times in 10', '97 times in 100', 'less than once in 100', 'always')
+    """
+    if share in (0.0, 1.0):
+        return "always" if share else "never"
+    if 0.095 <= share < 0.905:
+        tenths = round(share * 10)
+        return f"{tenths} times in 10" if tenths > 1 else "once in 10"
+    hundredths = min(99, round(share * 100))
+    if not hundredths:
+        return "less than once in 100"
+    return f"{hundredths} times in 100" if hundredths > 1 else "once in 100"
+
+
+def figure_rows(
+    sides: Sequence[Mapping[str, Any]], keys: Iterable[str] = (), *, single_label: bool = False
+) -> list[tuple[str, list[Interval | None]]]:
+    """Return each figure that any side has, with the value and interval of every side.
+
+    Args:
+        sides: Figures by key: of a run, of a choice of thresholds.
+        keys: Which, in which order; unless said all, the main ones first.
+        single_label: Whether figures that only say accuracy again are left out.
+    """
+    known = dict.fromkeys(key for side in sides for key in side)
+    wanted = list(keys) or ordered(known, single_label=single_label)
+    rows = [(key, [as_interval(side.get(key)) for side in sides]) for key in wanted]
+    return [(key, values) for key, values in rows if any(values)]
+
+
 def probability_text(value: float) -> str:
     """Return a probability, never rounded to certainty.
 
@@ -74,17 +132,18 @@ def probability_text(value: float) -> str:
 
 
 def count_text(value: Any) -> str:
-    """Return a count with thousands set apart."""
+    """Return a count, whole and with thousands set apart."""
     number = as_number(value)
-    return "–" if number is None else f"{int(number):,}"
+    return "–" if number is None else f"{round(number):,}"
 
 
-def duration_text(seconds: float | None) -> str:
+def duration_text(value: Any) -> str:
     """Return a time as people say it.
 
     >>> duration_text(0.42), duration_text(75.2), duration_text(4000)
     ('0.42 s', '1 min 15 s', '1 h 7 min')
     """
+    seconds = as_number(value)
     if seconds is None:
         return "–"
     if seconds < 60:

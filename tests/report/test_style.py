@@ -2,7 +2,7 @@ from importlib.resources import files
 
 import pytest
 
-from affekt.report.palette import CATEGORICAL, EMOTIONS, GREY, MARKERS, SENTIMENT, SYMBOLS, styles
+from affekt.report.style import CATEGORICAL, EMOTIONS, GREY, MARKERS, SENTIMENT, SYMBOLS, styles
 
 
 def test_thirty_categories_all_look_different():
@@ -65,7 +65,7 @@ def _contrast(first: str, second: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_on_pages_has_the_contrast_of_wcag_aa(theme):
-    css = files("affekt.report").joinpath("assets/page.css").read_text(encoding="utf-8")
+    css = files("affekt.report").joinpath("templates/page.css").read_text(encoding="utf-8")
     block = css.split(":root {")[theme + 1].split("}")[0]
     colour = {}
     for part in block.split(";"):

@@ -1,0 +1,148 @@
+"""A run in plain words: how often it is right, against what, and where it fails."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from affekt.evaluation.arrays import Bools, Floats
+from affekt.evaluation.counts import columns, label_figures
+from affekt.report.numbers import as_number, count_text, figure_text, times_text
+from affekt.report.statistics import shares
+from affekt.runs.folder import RunFolder
+
+FEW = 30  # true texts of a label; with fewer its figures say little
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run's predictions come to.
+
+    Attributes:
+        n: How many texts were judged.
+        right: The share of texts whose labels are all right.
+        commonest: The commonest label of the training texts.
+        guessing: The share that would be right if every text got that label.
+        precision: Of the labels given, the share that holds.
+        recall: Of the labels that hold, the share given.
+        f1: The F1 of each label that holds for a text, the best first.
+        found: Of the texts that a label holds for, the share it is given.
+        support: How many texts each label holds for.
+        confused: Pairs of labels, the second given where the first holds, with the share; the most first.
+    """
+
+    n: int
+    right: float
+    commonest: str
+    guessing: float
+    precision: float
+    recall: float
+    f1: dict[str, float]
+    found: dict[str, float]
+    support: dict[str, int]
+    confused: list[tuple[str, str, float]]
+
+
+def facts_of(true: Bools, predicted: Bools, labels: list[str], commonest: str, most: int = 6) -> Facts:
+    """Return the facts of (n, k) true and predicted labels."""
+    always = np.zeros_like(true)
+    always[:, labels.index(commonest)] = True
+    both = int((true & predicted).sum())
+    each = label_figures(columns(true, predicted).sum(axis=0))
+    support = true.sum(axis=0)
+    order = [int(i) for i in np.argsort(-each["f1"], kind="stable") if support[i]]
+    return Facts(
+        len(true),
+        float((true == predicted).all(axis=1).mean()),
+        commonest,
+        float((true == always).all(axis=1).mean()),
+        both / max(1, int(predicted.sum())),
+        both / max(1, int(true.sum())),
+        {labels[i]: float(each["f1"][i]) for i in order},
+        {labels[i]: float(each["recall"][i]) for i in order},
+        {label: int(count) for label, count in zip(labels, support, strict=True)},
+        _strongest(shares(true, predicted), labels, most),
+    )
+
+
+def _strongest(matrix: Floats, labels: list[str], most: int) -> list[tuple[str, str, float]]:
+    """Return the largest cells off the diagonal."""
+    away = np.where(np.eye(len(labels), dtype=bool) | np.isnan(matrix), 0.0, matrix)
+    places = [divmod(int(at), len(labels)) for at in np.argsort(-away, axis=None, kind="stable")[:most]]
+    return [(labels[i], labels[j], float(away[i, j])) for i, j in places if away[i, j] > 0]
+
+
+def run_facts(run: RunFolder) -> Facts | None:
+    """Return the facts of a run's final predictions; None where it has none."""
+    final = run.final
+    if final is None or not len(final.texts) or not run.labels:
+        return None
+    splits = (run.metrics.get("data") or {}).get("splits") or {}
+    counts = (splits.get("train") or {}).get("label_counts") or {}
+    counted = {label: as_number(counts.get(label)) or 0 for label in run.labels}
+    own = dict(zip(run.labels, final.true.sum(axis=0).tolist(), strict=True))
+    counted = counted if any(counted.values()) else own
+    return facts_of(final.true, final.predicted, run.labels, max(counted, key=lambda one: counted[one]))
+
+
+def sentence(run: RunFolder, facts: Facts) -> str:
+    """Return what a stranger should know of a run, in one or two sentences."""
+    split = run.final.split if run.final else ""
+    texts = f"{count_text(facts.n)} texts it {'had never seen' if split == 'test' else 'was tuned on'}"
+    guess = (
+        f"always saying {facts.commonest}, the commonest label, would be right {times_text(facts.guessing)}"
+    )
+    if run.single_label:
+        said = f"Right {times_text(facts.right)} on {texts}; {guess}."
+    else:
+        said = (
+            f"Every label right {times_text(facts.right)} on {texts}; {guess}. A label it gives holds "
+            f"{times_text(facts.precision)}, and one that holds is given {times_text(facts.recall)}."
+        )
+    told = list(facts.f1)
+    if len(told) < 2:
+        return said
+    weakest = told[-1]
+    return f"{said} Strongest on {told[0]}, weakest on {weakest}, found {times_text(facts.found[weakest])}."
+
+
+def can_tell(run: RunFolder, facts: Facts) -> list[str]:
+    """Return what the run's figures show it can do."""
+    upper = [label for label, f1 in facts.f1.items() if f1 >= 0.5][: max(1, len(facts.f1) // 3)]
+    said = (
+        [f"It tells best: {', '.join(f'{one} (F1 {figure_text(facts.f1[one])})' for one in upper)}."]
+        if upper
+        else []
+    )
+    ece = as_number(((run.metrics.get("calibration") or {}).get("after") or {}).get("ece"))
+    if ece is not None:
+        trust = "can be taken at their word" if ece < 0.05 else "are to be taken with care"
+        said.append(f"Its probabilities {trust}: on average they are {100 * ece:.0f} points of 100 off.")
+    return said
+
+
+def cannot_tell(run: RunFolder, facts: Facts) -> list[str]:
+    """Return what it cannot do, and what its figures do not show."""
+    any_number = "one of them" if run.single_label else "none, one or several of them"
+    said = [f"It knows {len(run.labels)} labels and no other: every text gets {any_number}."]
+    if facts.confused:
+        pairs = ", ".join(
+            f"{one} for {other} ({figure_text(share)})" for one, other, share in facts.confused[:3]
+        )
+        said.append(
+            f"Most often taken: {pairs}."
+            if run.single_label
+            else f"Most often given beside or instead: {pairs}."
+        )
+    rare = [f"{label} ({count})" for label, count in facts.support.items() if count < FEW]
+    if rare:
+        said.append(f"Too few texts to judge these labels well: {', '.join(rare)}.")
+    said.append(
+        f"How it does on texts unlike {_source(run)}, or with another seed, these figures do not say."
+    )
+    return said
+
+
+def _source(run: RunFolder) -> str:
+    data: dict[str, Any] = run.metrics.get("data") or {}
+    return f"those of {data['name']}" if data.get("name") else "its own"
