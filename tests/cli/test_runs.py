@@ -1,6 +1,7 @@
 """`affekt train`, `affekt compare` and `affekt reproduce` as they are typed."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -132,6 +133,34 @@ def test_a_finished_run_is_shown_as_it_is_when_resumed(verb, runs):
     assert json.loads(shown) == metrics
 
 
+def test_a_fault_in_the_texts_or_the_folder_is_said_before_torch_is_loaded(tmp_path):
+    (tmp_path / "tweets.csv").write_text("text,emotion\nhi,joy\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.doc").touch()
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"name: tiny\ndata:\n  train: {tmp_path / 'tweets.csv'}\n  text: txt\n  labels: emotion\n"
+    )
+    verbs = [
+        (["train", recipe], "has no column 'txt'"),
+        (["train", recipe, "--set", "data.train=nowhere.csv"], "nowhere.csv"),
+        (["train", recipe, "--out", tmp_path / "mine"], "holds other files"),
+        (["demo", "--out", tmp_path / "mine"], "holds other files"),
+        (["compare", tmp_path, tmp_path, "-o", tmp_path / "page.html"], "holds no metrics.json"),
+    ]
+    program = (
+        "import sys\nfrom affekt.cli import main\n"
+        f"for words in {[list(map(str, words)) for words, _ in verbs]!r}:\n"
+        "    sys.argv = ['affekt', *words]\n"
+        "    try:\n        main()\n"
+        "    except SystemExit as left:\n        print(left.code, 'torch' in sys.modules)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.stdout.splitlines() == ["2 False"] * len(verbs), ended.stderr
+    for (_, said), line in zip(verbs, ended.stderr.splitlines(), strict=True):
+        assert said in line
+
+
 def test_a_finished_run_of_other_settings_is_not_passed_off_as_this_one(runs):
     (runs / "other" / "recipe.yaml").write_text(read_recipe("demo").to_yaml(), encoding="utf-8")
     changed = read_recipe("demo", ("training.seed=7",))
@@ -153,14 +182,13 @@ def test_the_command_is_kept_as_it_could_be_typed_again(monkeypatch):
 def test_figures_are_shown_by_way_of_deciding(runs, capsys):
     metrics = read_run(runs / "good").metrics
     show_metrics(metrics, runs / "good", as_json=False)
-    shown, said = capsys.readouterr()
+    shown, _ = capsys.readouterr()
     assert "good: test, n = 160" in shown
     assert "threshold .5" in shown
     assert "thresholds from dev" in shown
     value = metrics["test"]["fixed"]["f1_macro"]["value"]
     assert f"{value:.3f}".removeprefix("0") in shown
     assert "the space: test" in shown
-    assert "warning: collapse watch" in said
 
 
 def test_an_encoder_s_figures_are_shown_without_a_classifier_s(runs, capsys):

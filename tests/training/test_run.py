@@ -95,7 +95,7 @@ def test_a_finished_folder_is_refused_and_with_resume_its_metrics_come_back(
     (out / CHECKPOINT).touch()  # as a run leaves it that was killed in its last moment
     said: list[str] = []
     assert train(recipe, out, resume=True, listener=Listener(said.append)) == metrics
-    assert said == [f"{out} is a finished run."]
+    assert said == [f"{out} is a finished run.", *(f"warning: {one}" for one in metrics["warnings"])]
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != MARKER}
 
 
@@ -168,9 +168,9 @@ def test_a_collapse_is_said_in_the_epoch_it_happens_in(tmp_path: Path, tiny: Tin
         training={"learning_rate": 3.0, "warmup": 0.0, "clip": 1e9, "epochs": 2},
     )
     metrics = train(recipe, tmp_path / "run", listener=Listener(said.append))
-    heard = [i for i, line in enumerate(said) if line.startswith("warning: collapse: the vectors'")]
+    heard = [i for i, line in enumerate(said) if line.startswith("warning: collapse: texts of")]
     assert said[heard[0] - 1].startswith("epoch 1:")
-    assert len(heard) == 2  # the second time among the warnings of the whole run
+    assert len(heard) == 1  # and not once more at the end
     assert any("effective rank fell" in warning for warning in metrics["warnings"])
 
 
@@ -249,3 +249,20 @@ def test_a_calibration_that_one_label_per_text_cannot_have_is_refused_before_tra
     with pytest.raises(UsageError, match="calibration = 'platt': fits a line per label"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("with_dev", [True, False])
+def test_divergence_in_the_very_last_step_is_said_as_such(with_dev: bool, tiny: Tiny, sample: Data) -> None:
+    """No loss shows it any more: the one step of this run is taken from a good loss."""
+    wild = {"learning_rate": 1e30, "warmup": 0.0, "clip": 1e30, "epochs": 1, "batch_size": 64}
+    recipe = run_recipe(tiny("bert"), sample, training=wild)
+    splits = _splits(recipe)
+    chosen = splits if with_dev else {"train": splits["train"]}
+    with pytest.raises(UsageError, match="the loss is nan after step 1: training diverged; lower"):
+        fit_model(recipe, chosen)
+
+
+def test_progress_is_told_over_the_whole_run(tiny: Tiny, sample: Data) -> None:
+    recipe, ticks = run_recipe(tiny("bert"), sample), []
+    fit_model(recipe, _splits(recipe), listener=Listener(tick=lambda done, of: ticks.append((done, of))))
+    assert ticks == [(done, 12) for done in range(1, 13)]

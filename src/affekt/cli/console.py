@@ -143,14 +143,17 @@ def progress(what: str, *, every: float = QUIET) -> Iterator[Tick]:
 def _logged(what: str, every: float) -> Tick:
     """Return a tick that says how far the work is, and how long it will take, no sooner than `every`."""
     began = spoken = time.monotonic()
+    first: tuple[float, int] | None = None  # when it was first heard, and what a resumed run had done by then
 
     def tick(done: int, of: int) -> None:
-        nonlocal spoken
+        nonlocal spoken, first
         now = time.monotonic()
+        first = first or (now, done)
         if now - spoken < every or not done:
             return
         spoken = now
-        left = (now - began) / done * (of - done)
+        since, before = first if done > first[1] else (began, 0)
+        left = (now - since) / (done - before) * (of - done)
         say(f"{what}: {done:,} of {of:,} ({done / max(of, 1):.0%}), about {_duration(left)} left")
 
     return tick

@@ -22,16 +22,19 @@ def demo(
 ) -> None:
     """Train on the bundled sample, write a report, predict three texts."""
     from affekt.cli.runs import command_line, show_metrics
-    from affekt.inference.model import load
     from affekt.recipe.read import read_recipe
+    from affekt.training.data import look_first
+
+    recipe = read_recipe("demo")
+    splits = look_first(recipe, out, resume=True)  # a fault of the folder is said before torch loads
+    from affekt.inference.model import load
     from affekt.report.run import write_report
     from affekt.training.run import Listener, train
 
-    recipe = read_recipe("demo")
     console.say("training a small encoder on the bundled sample; this takes about a minute")
     with console.progress("training") as tick:
         listener = Listener(console.say, tick)
-        metrics = train(recipe, out, resume=True, command=command_line(), listener=listener)
+        metrics = train(recipe, out, resume=True, command=command_line(), listener=listener, splits=splits)
     show_metrics(metrics, out, as_json=json)
     for prediction in () if json else load(out).predict(_TEXTS):
         show_prediction(prediction)

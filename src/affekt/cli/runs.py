@@ -24,16 +24,24 @@ def train(
 ) -> None:
     """Train what a recipe says into a run folder."""
     from affekt.recipe.read import read_recipe
+    from affekt.training.data import look_first
 
-    parsed = read_recipe(recipe, tuple(set_ or ()))  # its faults are said before torch is loaded
+    parsed = read_recipe(recipe, tuple(set_ or ()))
+    folder = out or Path("runs") / parsed.name
+    splits = look_first(parsed, folder, resume=resume)  # faults are said before torch is loaded
     from affekt.training.processes import leads
     from affekt.training.run import Listener
     from affekt.training.run import train as run_training
 
-    folder = out or Path("runs") / parsed.name
     with console.progress("training") as tick:
-        listener = Listener(console.say, tick)
-        metrics = run_training(parsed, folder, resume=resume, command=command_line(), listener=listener)
+        metrics = run_training(
+            parsed,
+            folder,
+            resume=resume,
+            command=command_line(),
+            listener=Listener(console.say, tick),
+            splits=splits,
+        )
     if not leads():
         return
     if report:
@@ -67,8 +75,6 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
     if rows:
         size = f", n = {space['n']['value']:,}" if "n" in space else ""
         console.table(f"the space: {judged}{size}", ["figure", "value"], rows)
-    for warning in metrics.get("warnings") or []:
-        console.say(f"warning: {warning}")
     console.say(f"run folder: {folder}")
 
 

@@ -12,7 +12,7 @@ RANK_FALL = 0.25  # of the highest effective rank of the run, its start included
 RANK_NEEDED = 0.5  # directions per label
 
 _REMEDIES = (
-    "Known remedies: a lower training.learning_rate or more training.warmup, head.bias: prior, "
+    "What may help: a lower training.learning_rate or more training.warmup, head.bias: prior, "
     "more training.epochs, objective.warmup_epochs or objective.detach_weights for label-aware runs."
 )
 
@@ -25,8 +25,8 @@ def collapse_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) ->
     used = [row for row in present if row["predicted"] > 0]
     if present and len(used) < LABEL_SHARE * len(present):
         warnings.append(
-            f"collapse: only {len(used)} of {len(present)} labels are ever predicted at the plain threshold. "
-            + _REMEDIES
+            f"collapse: only {len(used)} of {len(present)} labels are ever predicted at the plain threshold, "
+            f"the others for no text. {_REMEDIES}"
         )
     labels = (metrics.get("data") or {}).get("labels") or []
     return warnings + rank_warnings(history, len(labels)) + weighting_warnings(metrics, history)
@@ -82,8 +82,10 @@ def rank_warnings(history: list[dict[str, Any]], labels: int) -> list[str]:
     highest, last = max(ranks), ranks[-1]
     if last >= RANK_FALL * highest or last >= max(2.0, RANK_NEEDED * labels):
         return []
-    fall = f"collapse: the vectors' effective rank fell from {highest:.1f} to {last:.1f} directions. "
-    return [fall + _REMEDIES]
+    return [
+        f"collapse: texts of different emotions have nearly the same vectors: their effective rank fell from "
+        f"{highest:.1f} to {last:.1f} directions, too few for {labels} labels. {_REMEDIES}"
+    ]
 
 
 def new_rank_warnings(history: list[dict[str, Any]], labels: int) -> list[str]:

@@ -1,7 +1,9 @@
 """The texts of a recipe: read, selected, split and normalised, and what else an objective reads."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -9,15 +11,35 @@ from affekt.data import catalog
 from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.taxonomies import TAXONOMIES
-from affekt.encoders.pretrained import known
-from affekt.errors import DataError, RecipeError, unknown_name
+from affekt.errors import AffektError, DataError, FollowerError, RecipeError, unknown_name
 from affekt.recipe.parts import EncoderSpec
 from affekt.recipe.sections import DataSpec, Recipe
+from affekt.runs.folder import RunFolder
 from affekt.text import normalize
+
+
+def look_first(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Corpus] | None:
+    """Return a run's texts, after seeing whether it can be trained into a folder; None where it is finished.
+
+    This needs no torch, so that a fault in the recipe's texts or of the folder is said at once.
+
+    Raises:
+        FollowerError: In all processes of a run but the first, whatever the fault: that one tells it.
+    """
+    folder = RunFolder(out)
+    try:
+        folder.check(resume=resume)
+        return None if folder.is_finished else load_splits(recipe.data, recipe.training.seed)
+    except AffektError as fault:
+        if os.environ.get("RANK", "0") != "0":  # as torchrun numbers them; they are not joined yet
+            raise FollowerError from fault
+        raise
 
 
 def style_of(recipe: Recipe, encoder: EncoderSpec | None = None) -> str:
     """The normalisation of an encoder's texts: the one the recipe names, or that encoder's own."""
+    from affekt.encoders.pretrained import known  # with torch, which reading the texts does without
+
     return recipe.data.style or known((encoder or recipe.encoder).name).style
 
 

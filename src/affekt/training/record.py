@@ -14,6 +14,7 @@ from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
 from affekt.recipe.sections import Recipe
+from affekt.runs.metrics import headline
 from affekt.training.build import build_network
 from affekt.training.checkpoint import Progress
 
@@ -103,6 +104,5 @@ def example_predictions(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
 
 def brief(metrics: dict[str, Any]) -> dict[str, float]:
     """The few figures that a model carries with it."""
-    test = metrics.get("test") or {}
-    best = test.get("fitted") or test.get("fixed") or {}
+    best = (metrics.get("test") or {}).get(headline(metrics)) or {}
     return {name: best[name]["value"] for name in BRIEF if name in best}

@@ -19,7 +19,7 @@ from affekt import evaluation
 from affekt._version import __version__
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
-from affekt.errors import AffektError, FollowerError, UsageError, unknown_name
+from affekt.errors import AffektError, FollowerError, ModelError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
 from affekt.hardware import hardware
 from affekt.inference.evaluate import (
@@ -38,7 +38,7 @@ from affekt.recipe.sections import Recipe
 from affekt.runs.folder import RunFolder
 from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
-from affekt.training.collapse import collapse_warnings, new_rank_warnings
+from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_warnings
 from affekt.training.data import load_splits, normalised, style_of, view_texts, weighting_texts
 from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop
@@ -62,14 +62,20 @@ _LEADER = "the leading process of this run tells why it cannot go on."
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears how a run goes: lines for a log, and ticks for a progress bar."""
+    """Who hears how a run goes: lines for a log, and ticks for a progress bar (batches done, of all)."""
 
     say: Tell = lambda line: None
     tick: Callable[[int, int], None] = lambda done, of: None
 
 
 def train(
-    recipe: Recipe, out: Path, *, resume: bool = False, command: str = "", listener: Listener | None = None
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    command: str = "",
+    listener: Listener | None = None,
+    splits: dict[str, Corpus] | None = None,
 ) -> dict[str, Any]:
     """Train what a recipe says into a run folder and return its metrics.
 
@@ -79,6 +85,7 @@ def train(
         resume: Go on from the folder's last checkpoint; a finished run is returned as it is.
         command: How the run was started, for the record.
         listener: Hears how it goes.
+        splits: What the recipe's data section names, where it was read already (`look_first`).
 
     Raises:
         UsageError: When the folder holds a run already, or another process is writing to it.
@@ -90,10 +97,13 @@ def train(
         if from_leader(folder.is_finished):
             _check_same_recipe(recipe, folder)
             heard.say(f"{out} is a finished run.")
+            for warning in folder.metrics.get("warnings") or ():
+                heard.say(f"warning: {warning}")
             if leads():
                 folder.remove_checkpoint()  # the run was killed in its last moment
         else:
-            _train(recipe, folder, resume, command, heard)
+            splits = splits or load_splits(recipe.data, recipe.training.seed)
+            _train(recipe, folder, splits, resume=resume, command=command, heard=heard)
             from_leader(None)  # wait until all is written
         return folder.metrics
 
@@ -128,9 +138,16 @@ def _claimed(folder: RunFolder, resume: bool) -> Iterator[None]:
         yield
 
 
-def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard: Listener) -> None:
+def _train(
+    recipe: Recipe,
+    folder: RunFolder,
+    splits: dict[str, Corpus],
+    *,
+    resume: bool,
+    command: str,
+    heard: Listener,
+) -> None:
     began = time.monotonic()
-    splits = load_splits(recipe.data, recipe.training.seed)
     heard.say(
         ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
         + f" texts of {splits['train'].name}"
@@ -164,8 +181,10 @@ def _train(recipe: Recipe, folder: RunFolder, resume: bool, command: str, heard:
     }
     decisions = metrics.get("decisions") or {}
     metrics["warnings"] = [*collapse_warnings(metrics, progress.history), *decisions.get("warnings", ())]
+    told = rank_warnings(progress.history, len(splits["train"].labels))  # in the epoch it happened in
     for warning in metrics["warnings"]:
-        heard.say(f"warning: {warning}")
+        if warning not in told:
+            heard.say(f"warning: {warning}")
     model.about = {
         "name": recipe.name,
         "recipe": recipe.digest,
@@ -271,7 +290,16 @@ def _fit(
     objective = objective_for(recipe, network, texts, for_weighting)
     others = {"weighting": for_weighting.texts} if for_weighting else {}
     rows = TrainingRows(texts, objective.encoders(), view_texts(recipe, texts), others)
-    judge = _judge(recipe, network, splits.get("dev"))
+    judged = _judge(recipe, network, splits.get("dev"), texts)
+
+    def judge() -> dict[str, float]:
+        try:
+            return judged()
+        except ModelError as fault:  # what the last step made of the weights, no later loss has shown
+            raise UsageError(
+                f"the loss is nan after step {loop.progress.step}: training diverged; "
+                "lower training.learning_rate or training.clip."
+            ) from fault
 
     def tell(entry: dict[str, Any]) -> None:
         heard.say(epoch_line(entry))
@@ -281,7 +309,12 @@ def _fit(
             folder.write_history([*loop.progress.history])
 
     checkpoints = None if folder is None else _checkpoints(folder, recipe, splits)
-    loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, heard.tick)
+    epochs = recipe.training.epochs
+
+    def tick(done: int, of: int) -> None:
+        heard.tick(loop.progress.epoch * of + done, epochs * of)
+
+    loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, tick)
     progress = loop.run(resume=resume)
     return progress, network.eval()
 
@@ -308,10 +341,20 @@ def _fit_at_once(
     return Progress(epoch=1, step=1, history=history), fitted
 
 
-def _judge(recipe: Recipe, network: Network, dev: Corpus | None) -> Callable[[], dict[str, float]]:
-    """Return what gives the dev figures; with a contrastive term they tell how many directions are in use."""
+def _judge(
+    recipe: Recipe, network: Network, dev: Corpus | None, train: Corpus
+) -> Callable[[], dict[str, float]]:
+    """Return what gives the dev figures; with a contrastive term they tell how many directions are in use.
+
+    Without a dev split there are none, and some training texts show whether the model still gives numbers.
+    """
     if dev is None:
-        return dict
+
+        def no_figures() -> dict[str, float]:
+            _model(recipe, network, train).embed(train.texts[:32])
+            return {}
+
+        return no_figures
     watched = recipe.objective.is_contrastive
     start = space_rank(_model(recipe, network, dev), dev) if watched else 0.0
 
