@@ -6,7 +6,6 @@ from affekt.data.taxonomies import (
     SENTIMENT,
     TAXONOMIES,
     Taxonomy,
-    by_valence,
     sentiment_of,
     taxonomy_named,
 )
@@ -140,9 +139,3 @@ def test_valence_of_a_label(label, sentiment):
 
 def test_every_goemotions_label_has_a_valence():
     assert None not in {sentiment_of(label) for label in GOEMOTIONS}
-
-
-def test_labels_are_ordered_from_red_to_blue_and_unknown_ones_come_last():
-    assert by_valence(["tuesday", "love", "neutral", "curiosity", "grief", "anger"]) == (
-        "grief", "anger", "curiosity", "neutral", "love", "tuesday",
-    )  # fmt: skip

@@ -15,7 +15,6 @@ from affekt.encoders.vocabulary import (
     PAD,
     UNKNOWN,
     WordVocabulary,
-    coverage,
     pad_rows,
     starting_matrix,
     tokenize_words,
@@ -254,12 +253,6 @@ def test_a_vocabulary_that_is_missing_or_broken_is_a_model_error(tmp_path, conte
         write(tmp_path / "vocab.txt", content)
     with pytest.raises(ModelError):
         WordVocabulary.load(tmp_path)
-
-
-def test_coverage_is_the_share_of_tokens_with_a_vector():
-    vectors = WordVectors(["glad", "sad"], MATRIX[:2])
-    assert coverage(["glad sad absent", "GLADDD!"], vectors) == pytest.approx(3 / 5)
-    assert coverage([""], vectors) == 0.0
 
 
 # --- where embeddings start

@@ -134,13 +134,3 @@ def sentiment_of(label: str) -> str | None:
     ('negative', 'ambiguous', None)
     """
     return _VALENCES.get(label.strip().lower())
-
-
-def by_valence(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the labels from negative to positive, unknown ones last, otherwise in their own order.
-
-    >>> by_valence(["joy", "neutral", "fear", "zest", "surprise"])
-    ('fear', 'surprise', 'neutral', 'joy', 'zest')
-    """
-    rank = {valence: position for position, valence in enumerate(VALENCES)}
-    return tuple(sorted(labels, key=lambda label: rank.get(sentiment_of(label) or "", len(rank))))

@@ -170,13 +170,6 @@ def _nearest(word: str, known: Mapping[str, Any]) -> str | None:
     return next((variant for variant in variants(word) if variant in known), None)
 
 
-def coverage(texts: Iterable[str], vectors: WordVectors) -> float:
-    """Return the share of the texts' word tokens that have a vector, under their own or a near spelling."""
-    known = vector_rows(vectors)
-    found = [_nearest(word, known) is not None for text in texts for word in tokenize_words(text)]
-    return sum(found) / len(found) if found else 0.0
-
-
 def starting_matrix(
     vocabulary: WordVocabulary, vectors: WordVectors | None, *, dimension: int, seed: int
 ) -> torch.Tensor:

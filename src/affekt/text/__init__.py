@@ -16,10 +16,11 @@ What every style promises:
 - It is total. Any `str` gets an answer (halves of surrogate pairs, null bytes, a hundred thousand
   characters), and only the empty text gives the empty text: where nothing would be left, the text itself
   comes back.
-- It is idempotent. The published normaliser of `bertweet` is not: it would cut its own `I 'm` into `I ' m`
-  and its own `:red_heart:` into three. So a pass here knows its output again (a clitic after a word, the
-  name of an emoji), and passes repeat until one changes nothing. Rules take away what no other rule gives
-  back, so there is an end; two or three passes are usual.
+- It is idempotent, but for the names of emoji in `bertweet`. The published normaliser would cut its own
+  `I 'm` into `I ' m`: so a pass here knows its output again (a clitic after a word), and passes repeat
+  until one changes nothing. Rules take away what no other rule gives back, so there is an end; two or three
+  passes are usual. A name in the text, `:red_heart:`, is parted into `: red_heart :` as the published
+  normaliser parts it, so the names that the style itself gives are parted if it is applied again.
 - Its time grows in proportion to the text.
 """
 

@@ -14,11 +14,16 @@ _CLITIC_INSIDE = re.compile(r"'(?:m|re|s|ll|d|ve)(?= )")
 _NEGATIONS = re.compile(r"(?:n't)+(?= )")
 _HALF_OF_DAY = re.compile(r" ([ap]) \. m( \.|(?= ))")
 _LINK_START = re.compile(r"https?://|www\.", re.IGNORECASE)
+_NAME = re.compile(r"(?<!\S):\S+:(?!\S)")
 _NUMERIC_ENTITY = re.compile(r"(#?x?)(.+)", re.DOTALL)
 
 
 def normalized(text: str) -> str:
     """Return the text as BERTweet's own normaliser leaves it."""
+    if (
+        ":" in text
+    ):  # the name of an emoji that was written as such is three tokens; one that a pass gives stays
+        text = _NAME.sub(lambda found: _parted(found[0]) if found[0] in _emoji_names() else found[0], text)
     return settle(_bertweet_pass, text)
 
 
@@ -98,6 +103,10 @@ def _bertweet_unit(unit: str) -> str:
     if unit.isascii() and unit.isalpha():  # most words: one token as they are
         return _bertweet_token(unit)
     return " ".join(map(_bertweet_token, _tokenizer().tokenize(unit)))
+
+
+def _parted(name: str) -> str:
+    return " ".join(_tokenizer().tokenize(name))
 
 
 def _bertweet_token(token: str) -> str:
