@@ -8,6 +8,7 @@ import pytest
 
 from affekt import hardware
 from affekt.encoders import fast
+from affekt.errors import UsageError
 
 
 @pytest.fixture
@@ -39,6 +40,29 @@ def test_two_generations_of_one_name_are_told_apart(cpuinfo):
 def test_without_the_file_nothing_is_known(cpuinfo):
     assert hardware.processor_field("model name") is None
     assert hardware.hardware()["cpu"]  # the platform's own word for it
+
+
+@pytest.mark.parametrize("field", ["flags", "Features"])
+def test_bfloat16_is_refused_on_a_processor_that_has_none(cpuinfo, monkeypatch, field):
+    monkeypatch.setattr(fast.torch.cuda, "is_available", lambda: False)
+    cpuinfo({field: "fpu sse2 avx2"})
+    for device in ("auto", "cpu"):
+        with pytest.raises(UsageError, match=r"training\.precision = 'bfloat16': this processor has no ari"):
+            hardware.check_precision("bfloat16", device)
+    hardware.check_precision("float32", "auto")
+    hardware.check_precision("bfloat16", "cuda")
+    cpuinfo({field: "fpu avx512_bf16 bf16"})
+    hardware.check_precision("bfloat16", "auto")
+    cpuinfo({})  # says nothing, so nothing is known
+    hardware.check_precision("bfloat16", "auto")
+
+
+def test_bfloat16_is_taken_where_a_gpu_computes(cpuinfo, monkeypatch):
+    monkeypatch.setattr(fast.torch.cuda, "is_available", lambda: True)
+    cpuinfo({"flags": "fpu"})
+    hardware.check_precision("bfloat16", "auto")
+    with pytest.raises(UsageError):
+        hardware.check_precision("bfloat16", "cpu")
 
 
 @pytest.mark.skipif(not fast.torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")

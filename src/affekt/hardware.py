@@ -6,6 +6,8 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from affekt.errors import UsageError
+
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -43,6 +45,29 @@ def compute_alone_when_forked() -> None:
     import torch
 
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+def check_precision(precision: str, device: str) -> None:
+    """Refuse bfloat16 on a processor without it, where a step would take a hundred times as long.
+
+    Args:
+        precision: The recipe's `training.precision`.
+        device: The recipe's `training.device`.
+
+    Raises:
+        UsageError: When training would run on a processor that says what it can do, and this is not in it.
+    """
+    if precision != "bfloat16" or device not in {"auto", "cpu"}:
+        return
+    import torch
+
+    told = processor_field("flags") or processor_field("Features") or ""  # x86 and ARM
+    able = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"} & set(told.split())
+    if told and not able and (device == "cpu" or not torch.cuda.is_available()):
+        raise UsageError(
+            "training.precision = 'bfloat16': this processor has no arithmetic for it and would take a "
+            "hundred times as long; set training.precision to float32."
+        )
 
 
 def processor_field(name: str) -> str | None:

@@ -152,7 +152,7 @@ def test_a_run_with_one_label_per_text_has_a_confusion_matrix_and_no_thresholds(
     assert not (folder / "cooccurrence.png").exists()
     assert not (folder / "thresholds.png").exists()
     assert "Most often confused:" in single_report.text
-    assert "the most probable label" in single_report.text
+    assert "the likeliest label" in single_report.text
     assert "Threshold" not in single_report.text
 
 

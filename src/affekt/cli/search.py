@@ -58,5 +58,5 @@ def search(
     if json:
         console.result_json([{"row": hit.row, "score": hit.score, "text": hit.text} for hit in hits])
         return
-    rows = [[str(hit.row), f"{hit.score:.2f}", hit.text] for hit in hits]
-    console.table(f"{len(hits)} texts", ["row", "score", "text"], rows)
+    rows = [[hit.text, f"{hit.score:.2f}", str(hit.row)] for hit in hits]
+    console.table(f"{len(hits)} texts", ["text", "score", "row"], rows)

@@ -23,7 +23,7 @@ def calibration(
     """Return how far probabilities are from the frequencies they promise.
 
     Multi-label: every (row, label) entry is one promise, pooled over labels. Single-label: each row promises
-    the probability of its most probable label. Soft targets count with their share of the vote.
+    the probability of its likeliest label. Soft targets count with their share of the vote.
 
     Args:
         targets: (n, k) in [0, 1].

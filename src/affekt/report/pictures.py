@@ -47,7 +47,7 @@ def figures_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
 def choice_name(choice: str, run: RunFolder) -> str:
     """Return what people call a choice of thresholds."""
     if run.single_label:
-        return "most probable label"
+        return "the likeliest label"
     decisions = run.metrics.get("decisions")
     at = f"thresholds at {plain_threshold(decisions)}"
     fitted = "calibrated, " + at if (decisions or {}).get("method") == "fixed" else "thresholds fitted on dev"

@@ -189,7 +189,7 @@ def _decided(run: RunFolder) -> list[tuple[str, object]]:
         return []
     likeliest = decisions.get("rule") == "argmax"
     pairs: list[tuple[str, object]] = [
-        ("A text gets", "the most probable label" if likeliest else "every label above its threshold")
+        ("A text gets", "the likeliest label" if likeliest else "every label above its threshold")
     ]
     values = [value for value in map(as_number, decisions.get("thresholds") or []) if value is not None]
     if not likeliest:

@@ -21,7 +21,7 @@ from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import AffektError, FollowerError, ModelError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
-from affekt.hardware import hardware
+from affekt.hardware import check_precision, hardware
 from affekt.inference.evaluate import (
     SPACE_PARTS,
     SPACE_RESAMPLES,
@@ -36,6 +36,7 @@ from affekt.networks.network import TASK, Network
 from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
 from affekt.runs.folder import RunFolder
+from affekt.text.languages import languages_of
 from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_warnings
@@ -189,6 +190,7 @@ def _train(
         "name": recipe.name,
         "recipe": recipe.digest,
         "data": metrics["data"]["digest"],
+        "languages": list(languages_of(splits["train"].texts)),
         "test": brief(metrics),
     }
     model.save(folder.path / "model")
@@ -200,6 +202,7 @@ def _train(
 
 def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Network]:
     """Return the normalised texts and the network, after seeing to what would fail only later."""
+    check_precision(recipe.training.precision, recipe.training.device)
     if recipe.objective.needs_labels:
         splits["train"].require_classes()
     texts = normalised(splits["train"], style_of(recipe))
