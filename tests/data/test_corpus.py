@@ -271,6 +271,20 @@ def test_a_missing_column_is_answered_with_the_columns_there_are(write):
         Corpus.read(write("id,tweet\n1,a\n"), labels="emotion")
 
 
+def test_of_many_columns_the_near_ones_are_named_and_the_others_counted(write):
+    path = write(",".join([*map("c{}".format, range(30_000)), "Text"]) + "\n")
+    with pytest.raises(
+        DataError, match=r"no column 'text'; its columns are 'Text', 'c0', .* and 29,981 more$"
+    ) as fault:
+        Corpus.read(path, labels=None)
+    assert len(str(fault.value)) < 300
+
+
+def test_a_header_of_commas_alone_is_answered_at_once(write):
+    with pytest.raises(DataError, match="more than one column named ''"):
+        Corpus.read(write("," * 1_000_000 + "\n"))
+
+
 def test_a_missing_column_of_a_file_parted_by_semicolons_hints_at_the_delimiter(write):
     with pytest.raises(
         DataError, match="its columns are 'text;labels'; if another character parts the columns"

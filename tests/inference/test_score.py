@@ -321,6 +321,71 @@ def test_names_and_cells_that_are_not_utf8_do_not_stop_a_file(tmp_path, kind):
     assert read_rows(tmp_path / f"out{kind}")[0]["r\ufffdgion"] == "Orl\ufffdans"
 
 
+@pytest.mark.parametrize(("kind", "names"), [(".csv", ["text", "text_"]), (".jsonl", ["text", "text "])])
+def test_columns_that_would_have_one_name_in_a_csv_file_get_two(tmp_path, kind, names):
+    (tmp_path / "in.jsonl").write_text('{"text ": "b", "text": "a"}\n')
+    predict_file(Quick(), tmp_path / "in.jsonl", tmp_path / f"out{kind}")
+    [row] = read_rows(tmp_path / f"out{kind}")
+    assert [row[name] for name in names] == ["a", "b"]
+    assert Corpus.read(tmp_path / f"out{kind}", labels=None).texts == ["a"]
+
+
+@pytest.mark.parametrize("kind", ROW_KINDS)
+def test_names_that_decode_alike_get_two_names(tmp_path, kind):
+    (tmp_path / "in.csv").write_bytes(b"text,x\xe9,x\xe8,\xc3\xa9\nhi,1,2,3\n")
+    predict_file(Quick(), tmp_path / "in.csv", tmp_path / f"out{kind}")
+    [row] = read_rows(tmp_path / f"out{kind}")
+    assert [row[name] for name in ("x\ufffd", "x\ufffd_")] == ["1", "2"]
+
+
+def odd_times():
+    """Columns of days, times and spans that Python cannot hold, or not as finely."""
+    days = pa.array([10**7, 1], pa.int32()).cast(pa.date32())
+    numbers = pa.array([2**50, 1], pa.int64())
+    return {
+        "day": days,
+        "days": pa.ListArray.from_arrays([0, 1, 2], days),
+        "fields": pa.StructArray.from_arrays([days], ["day"]),
+        "moment": numbers.view(pa.timestamp("ms")),
+        "there": numbers.view(pa.timestamp("ms", "Mars/Olympus")),
+        "span": pa.array([2**62, 1], pa.int64()).view(pa.duration("ms")),
+        "finely": pa.array([1, 2], pa.int64()).view(pa.timestamp("ns")),
+    }
+
+
+@pytest.mark.parametrize("kind", ROW_KINDS)
+def test_times_that_python_cannot_hold_are_written_as_text(tmp_path, kind):
+    pq.write_table(pa.table({"text": ["a", "b"], **odd_times()}), tmp_path / "in.parquet")
+    assert len(Corpus.read(tmp_path / "in.parquet", labels=None)) == 2
+    predict_file(Quick(), tmp_path / "in.parquet", tmp_path / f"out{kind}")
+    one, two = read_rows(tmp_path / f"out{kind}")
+    assert (one["day"], two["day"]) == ("29349-01-26", "1970-01-02")
+    assert "29349-01-26" in str(one["days"])
+    assert "29349-01-26" in str(one["fields"])
+    assert one["moment"] == "37648-05-06T22:07:22.624"
+    assert (one["there"], two["there"]) == ("37648-05-06T22:07:22.624Z", "1970-01-01T00:00:00.001Z")
+    assert one["span"] == "4611686018427387904 ms"
+    assert "00:00:00.000000001" in str(one["finely"])
+
+
+def test_fine_times_need_no_pandas(tmp_path):
+    pq.write_table(pa.table({"text": ["a", "b"], **odd_times()}), tmp_path / "in.parquet")
+    program = """
+import sys
+class NoPandas:
+    def find_spec(self, name, *rest):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoPandas())
+from affekt.data.corpus import stream
+[rows] = stream("in.parquet")
+print([row.columns["finely"] for row in rows])
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "1970-01-01T00:00:00.000000001" in done.stdout, done.stderr
+
+
 # --- rows that cannot be used
 
 

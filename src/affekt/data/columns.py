@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from affekt.data.files import Table
@@ -18,6 +19,7 @@ _SPLITS = {
     "testing": "test",
 }
 _UNCLEAR = "example_very_unclear"
+_SHOWN = 20  # columns that a message names
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,19 @@ def lay_out(table: Table, columns: Columns) -> Layout:
 
 def _require_columns(table: Table, columns: Columns) -> None:
     missing = sorted(columns.named - set(table.columns))
-    if missing:
-        names = ", ".join(map(repr, missing))
-        there = ", ".join(map(repr, table.columns)) or "none"
-        hint = ""
-        if len(table.columns) == 1 and any(mark in table.columns[0] for mark in ";|\t,"):
-            hint = "; if another character parts the columns, name it as the delimiter"
-        raise DataError(f"{table.name} has no column {names}; its columns are {there}{hint}")
+    if not missing:
+        return
+    names, there = ", ".join(map(repr, missing)), list(table.columns)
+    hint = ""
+    if len(there) == 1 and any(mark in there[0] for mark in ";|\t,"):
+        hint = "; if another character parts the columns, name it as the delimiter"
+    shown = there
+    if len(there) > _SHOWN:
+        near = [name for one in missing[:3] for name in get_close_matches(one, there[:100_000])]
+        shown = list(dict.fromkeys((*near, *there)))[:_SHOWN]
+    listed = ", ".join(f"{name!r:.60}" for name in shown) or "none"
+    more = f" and {len(there) - len(shown):,} more" if len(there) > len(shown) else ""
+    raise DataError(f"{table.name} has no column {names:.200}; its columns are {listed}{more}{hint}")
 
 
 def _form(table: Table, columns: Columns) -> Form:

@@ -17,6 +17,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -408,10 +409,10 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _cells(column: pa.Array) -> list[Any]:
-    """Return Python values; text that is not UTF-8 keeps its odd bytes as lone surrogates."""
+    """Return Python values; what Python can't hold comes as text, odd bytes in it as lone surrogates."""
     try:
         return [_decoded(value) for value in column.to_pylist()]
-    except UnicodeDecodeError:
+    except (ValueError, OverflowError, pa.ArrowException):
         return [_cell(scalar) for scalar in column]
 
 
@@ -422,7 +423,25 @@ def _decoded(value: Any) -> Any:
 def _cell(scalar: pa.Scalar) -> Any:
     try:
         return _decoded(scalar.as_py())
-    except UnicodeDecodeError:
-        if _is_list(scalar.type):
+    except (ValueError, OverflowError, pa.ArrowException):
+        kind = scalar.type
+        if isinstance(scalar, pa.MapScalar):
+            return [(_cell(member["key"]), _cell(member["value"])) for member in scalar.values]
+        if _is_list(kind):
             return [_cell(member) for member in scalar.values]
+        if pa.types.is_struct(kind):
+            return {name: _cell(member) for name, member in scalar.items()}
+        if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
+            return _cell(scalar.value)
+        if pa.types.is_temporal(kind):
+            return _time_as_text(scalar)
         return scalar.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
+
+
+def _time_as_text(scalar: pa.Scalar) -> str:
+    """Return a date or time outside Python's range, finer than it, or of a zone it doesn't know (as UTC)."""
+    kind = scalar.type
+    if pa.types.is_duration(kind):
+        return f"{scalar.value} {kind.unit}"
+    unit: Any = "D" if pa.types.is_date32(kind) else "ms" if pa.types.is_date64(kind) else kind.unit
+    return str(np.datetime64(scalar.value, unit)) + ("Z" if getattr(kind, "tz", None) else "")

@@ -38,18 +38,46 @@ class Header:
     """The columns of a file of scored rows.
 
     Attributes:
-        columns: Those of the input, in order.
+        columns: Those of the input, in order, each with the name it goes by in the output.
         predicted: The column with the decided labels.
         scores: The column of each label's probability.
         several: Whether a text may have several labels, so that `predicted` holds lists.
         types: The Arrow types of the input's columns, for parquet.
     """
 
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
     predicted: str
     scores: tuple[str, ...]
     several: bool
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
+
+
+def header_of(
+    columns: Iterable[str],
+    kind: str,
+    predicted: str,
+    scores: Iterable[str],
+    *,
+    several: bool,
+    types: Mapping[str, pa.DataType],
+) -> Header:
+    """Return the header of a file of a kind: a name that is taken gets "_" after it, so that all differ."""
+    plain = {column: mended(column) for column in columns}
+    if "sv" in kind:  # whose readers take no notice of the spaces around a name
+        plain = {column: name.strip() for column, name in plain.items()}
+    taken = {column for column, name in plain.items() if name == column}
+    named = {column: name if name == column else _free(name, taken) for column, name in plain.items()}
+    return Header(
+        named, _free(predicted, taken), tuple(_free(name, taken) for name in scores), several, types
+    )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, and take it."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def format_of(path: Path, known: Sequence[str]) -> str:
@@ -122,7 +150,7 @@ class _DelimitedRows:
     def __init__(self, text: io.TextIOWrapper, header: Header, kind: str) -> None:
         self.header = header
         self.writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
-        self.writer.writerow([*map(mended, header.columns), header.predicted, *header.scores])
+        self.writer.writerow([*header.columns.values(), header.predicted, *header.scores])
 
     def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
@@ -137,7 +165,7 @@ class _JsonRows:
 
     def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
-            content = {mended(name): value for name, value in row.items()}
+            content = {self.header.columns[name]: value for name, value in row.items()}
             content[self.header.predicted] = labels if self.header.several else labels[0]
             content |= zip(self.header.scores, map(float, scores), strict=True)
             self.text.write(_json(content) + "\n")
@@ -180,7 +208,7 @@ def _parquet(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 
 def _row_schema(header: Header) -> pa.Schema:
-    kept = [(mended(column), header.types[column]) for column in header.columns]
+    kept = [(name, header.types[column]) for column, name in header.columns.items()]
     predicted = pa.list_(pa.string()) if header.several else pa.string()
     scores = [(name, pa.float32()) for name in header.scores]
     return pa.schema([*kept, (header.predicted, predicted), *scores])
@@ -217,10 +245,15 @@ class _ParquetVectors:
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     """Return a column; in one of strings, what is none becomes JSON."""
     if pa.types.is_string(kind):
-        values = [value if value is None or isinstance(value, str) else _json(value) for value in values]
+        values = [None if value is None else _as_text(value) for value in values]
     elif pa.types.is_floating(kind):
         values = [None if value is None else float(value) for value in values]
     return pa.array(values, type=kind)
+
+
+def _as_text(value: Any) -> str:
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else _json(plain)
 
 
 class TypeFinder:
@@ -237,8 +270,13 @@ class TypeFinder:
     def add(self, rows: Columns, columns: Iterable[str]) -> None:
         """Look at a window of rows."""
         for column in columns:
-            if column not in self.declared:
-                self.found[column] = self._with(column, [row.get(column) for row in rows])
+            kind = self.declared.get(column)
+            if kind is not None and not (pa.types.is_temporal(kind) or pa.types.is_nested(kind)):
+                continue
+            values = [row.get(column) for row in rows]
+            if kind is None or not _holds(kind, values):
+                self.declared.pop(column, None)
+                self.found[column] = self._with(column, values)
 
     def _with(self, column: str, values: list[Any]) -> pa.DataType:
         before = self.found.get(column, pa.null())
@@ -252,6 +290,15 @@ class TypeFinder:
         """Return the types of all columns met."""
         known = self.found | self.declared
         return {name: kind if _is_writable(kind) else pa.string() for name, kind in known.items()}
+
+
+def _holds(kind: pa.DataType, values: list[Any]) -> bool:
+    """Whether a type holds some values: dates that Python can't hold were read as text."""
+    try:
+        pa.array(values, type=kind)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return False
+    return True
 
 
 def _is_kept(kind: pa.DataType) -> bool:

@@ -12,7 +12,7 @@ from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus
 from affekt.data.read import OnBadRow, stream
 from affekt.data.taxonomies import sentiment_of
-from affekt.data.writing import ROWS, Header, TypeFinder, format_of, rows_to
+from affekt.data.writing import ROWS, TypeFinder, format_of, header_of, rows_to
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.explore.clusters import ClusterSummary, cluster_names, summarise_clusters
@@ -307,9 +307,6 @@ def _write_table(out: Path, rows: Mapping[str, Mapping[str, Any]], named: Mappin
     finder = TypeFinder()
     if kind == ".parquet":
         finder.add(list(rows.values()), columns)
-    name = "cluster"
-    while name in columns:
-        name += "_"
-    header = Header(columns, name, (), several=False, types=finder.types())
+    header = header_of(columns, kind, "cluster", (), several=False, types=finder.types())
     with written_aside(out) as aside, rows_to(aside, kind, header) as write:
         write(list(rows.values()), [[named[one]] for one in rows], np.zeros((len(rows), 0), dtype=np.float32))

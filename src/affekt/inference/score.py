@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affekt.data.read import OnBadRow, SkippedRow, Window, stream
-from affekt.data.writing import ROWS, VECTORS, Header, TypeFinder, format_of, rows_to, vectors_to
+from affekt.data.writing import ROWS, VECTORS, TypeFinder, format_of, header_of, rows_to, vectors_to
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
 from affekt.inference.model import Model
@@ -64,7 +64,9 @@ def predict_file(
     source, target = Path(path), Path(out)
     kind = _kind_of(target, ROWS, source)
     survey = _survey(source, text, on_bad_row, typed=kind == ".parquet")
-    header = _header(model.labels, survey, several=decisions.rule == "threshold")
+    scores = [f"score_{label}" for label in model.labels]
+    several = decisions.rule == "threshold"
+    header = header_of(survey.columns, kind, "predicted", scores, several=several, types=survey.types)
     counts: Counter[str] = Counter()
     with written_aside(target) as aside, rows_to(aside, kind, header) as write:
         for window in _windows(source, text, survey, tick):
@@ -177,21 +179,6 @@ def _declared(source: Path) -> Iterable[pa.Field]:
         return pq.read_schema(source) if source.suffix.lower() == ".parquet" else ()
     except (pa.ArrowException, OSError):
         return ()
-
-
-def _header(labels: Sequence[str], survey: _Survey, *, several: bool) -> Header:
-    taken = set(survey.columns)
-    predicted = _free("predicted", taken)
-    scores = tuple(_free(f"score_{label}", taken) for label in labels)
-    return Header(survey.columns, predicted, scores, several, survey.types)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return a name that is not taken, and take it."""
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
 
 
 # --- the second pass
