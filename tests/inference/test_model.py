@@ -136,12 +136,6 @@ def test_logits_and_vectors_come_from_one_pass():
     assert [part.shape for part in model.logits_and_vectors([])] == [(0, 3), (0, 3)]
 
 
-def test_using_a_model_imports_no_torch():
-    program = "import sys, affekt.inference.model; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
 def test_several_labels_come_the_surest_first_and_there_may_be_none():
     model = counting(single_label=False)  # anger above .5, joy above .8, sadness above .7; σ(1) is .73
     assert [prediction.labels for prediction in model.predict(["5", "0", "1"])] == [
