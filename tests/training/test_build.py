@@ -429,3 +429,20 @@ def test_fixed_word_embeddings_are_fixed_in_the_weighting_network_too(tiny: Tiny
     made = objective_for(told, build_network(told, TRAIN), TRAIN)
     for network in (made.network, *made.extra_networks()):
         assert not network.encoder.word_embeddings().weight.requires_grad  # type: ignore[operator,union-attr]
+
+
+def test_a_split_without_a_row_left_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,labels\n,joy\n,sadness\n", encoding="utf-8")
+    with pytest.raises(AffektError, match="none of the 2 rows"):
+        load_splits(DataSpec(train=str(path), on_bad_row="skip"), 0)
+    path.write_text("text,labels\nso,joy;sadness\nwhat,joy;sadness\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no row is left to use"):
+        load_splits(DataSpec(train=str(path), separator=";", single_rows=True), 0)
+
+
+def test_rows_with_one_label_need_labels(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text\nso\nwhat\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"data.single_rows: there are no labels"):
+        load_splits(DataSpec(train=str(path), labels=None, single_rows=True), 0)

@@ -130,6 +130,19 @@ def test_one_softmax_over_several_labels_is_refused() -> None:
         LogitLoss(Classify(loss="cross-entropy"), single_label=False)
 
 
+def test_the_options_of_focal_and_asymmetric_reach_the_loss() -> None:
+    logits = torch.randn(6, 4, dtype=torch.float64)
+    for told, focus in (
+        ({"loss": "focal", "gamma": 0.5}, losses.Focus(gamma=0.5)),
+        ({"loss": "asymmetric", "gamma_negative": 2.0, "clip": 0.2}, losses.Focus(2.0, 2.0, 1.0, 0.2)),
+    ):
+        got = LogitLoss(Classify.model_validate(told), single_label=False)(logits, TARGETS)
+        expected = losses.classification_loss(logits, TARGETS, kind=told["loss"], focus=focus)
+        close(got, {told["loss"]: expected})
+        plain = losses.classification_loss(logits, TARGETS, kind=told["loss"])
+        assert not torch.allclose(expected, plain)
+
+
 # --- contrast
 
 

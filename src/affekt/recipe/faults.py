@@ -1,6 +1,7 @@
 """What is said of a recipe's faults: the key, the value seen, what would be right."""
 
 from collections.abc import Mapping
+from reprlib import Repr
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +11,15 @@ from affekt.errors import unknown_name
 Members = Mapping[str, type[BaseModel]]  # the sections that `objective` may be, by their kind
 _KINDS = {"tuple_type": "input should be a list", "string_type": "input should be text"}
 _SECTION_FAULTS = {"model_type", "model_attributes_type", "dict_type"}
+_SHOWN = 200  # characters of a value or a key
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, shortened where it is long."""
+    brief = Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = _SHOWN
+    written = brief.repr(value)
+    return written if len(written) <= _SHOWN else f"{written[: _SHOWN - 1]}…"
 
 
 def explained(fault: ValidationError, recipe: type[BaseModel], objectives: Members) -> list[str]:
@@ -24,24 +34,24 @@ def explained(fault: ValidationError, recipe: type[BaseModel], objectives: Membe
 def _explain(error: Any, recipe: type[BaseModel], objectives: Members) -> tuple[str, str]:
     """Return which key and value a fault is about, and what would be right."""
     loc, kind, value = error["loc"], error["type"], error["input"]
-    path = [str(part) for i, part in enumerate(loc) if not _is_tag(i, part, loc[0], objectives)]
+    path = [str(part)[:_SHOWN] for i, part in enumerate(loc) if not _is_tag(i, part, loc[0], objectives)]
     key = ".".join(path)
     if kind.startswith("union_tag"):
         seen = value.get("kind") if isinstance(value, dict) else None
         if seen is None:
             return f"{key}.kind", f"is missing; one of {', '.join(objectives)}."
-        return f"{key}.kind = {seen!r}", unknown_name("objective", str(seen), objectives)
+        return f"{key}.kind = {_shown(seen)}", unknown_name("objective", str(seen)[:_SHOWN], objectives)
     if kind == "missing":
         return key, "is missing; it is required."
     if kind == "value_error":
         return key, f"{error['ctx']['error']}."
     if kind == "extra_forbidden":
         section = _section_at(loc[:-1], recipe, objectives)
-        return f"{key} = {value!r}", unknown_name("key", path[-1], section.model_fields)
+        return f"{key} = {_shown(value)}", unknown_name("key", path[-1][:_SHOWN], section.model_fields)
     if kind in _SECTION_FAULTS:
-        return f"{key} = {value!r}", "a section with keys of its own belongs here."
+        return f"{key} = {_shown(value)}", "a section with keys of its own belongs here."
     message = _KINDS.get(kind) or error["msg"][0].lower() + error["msg"][1:]
-    return f"{key} = {value!r}", f"{message}."
+    return f"{key} = {_shown(value)}", f"{message}."
 
 
 def _is_tag(place: int, part: Any, first: Any, objectives: Members) -> bool:

@@ -1,5 +1,6 @@
 """The parts of a network in a recipe: encoder, head, projection; and what every section of a recipe is."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +16,7 @@ from pydantic import (
 
 from affekt.data.label_words import check_choice
 
+LARGEST = 2**16  # of counts and widths: beyond any use, and every number still fits where it goes
 DIGEST = "digest"  # what a dump is for, in its context
 
 
@@ -50,7 +52,7 @@ class EncoderSpec(Section):
     )
     revision: str | None = None
     pooling: Literal["cls", "mean"] = "cls"
-    max_length: int = Field(128, ge=4)
+    max_length: int = Field(128, ge=4, le=LARGEST)
     label_words: str | tuple[str, ...] | dict[str, str] | None = Field(
         None,
         description="words put before every text: labels (their names), a set such as spanish, "
@@ -60,6 +62,15 @@ class EncoderSpec(Section):
     options: dict[str, Any] = Field(
         default_factory=dict, description="further options of this kind of encoder"
     )
+
+    @field_validator("options")
+    @classmethod
+    def _are_plain(cls, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(options, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as fault:
+            raise ValueError(f"only plain finite values go into a recipe ({fault})") from None
+        return options
 
     @field_validator("label_words", mode="before")
     @classmethod
@@ -82,6 +93,6 @@ class ProjectionSpec(Section):
     """The space a contrastive loss works in."""
 
     kind: Literal["linear", "mlp"] = "mlp"
-    out: int = Field(128, ge=1)
-    hidden: int | None = Field(None, ge=1)
+    out: int = Field(128, ge=1, le=LARGEST)
+    hidden: int | None = Field(None, ge=1, le=LARGEST)
     dropout: float = Field(0.3, ge=0, lt=1)

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from affekt.decisions.rules import FIXED, check_thresholds
 from affekt.recipe.objectives import Classify, ObjectiveSpec
-from affekt.recipe.parts import DIGEST, EncoderSpec, HeadSpec, Section
+from affekt.recipe.parts import DIGEST, LARGEST, EncoderSpec, HeadSpec, Section
 from affekt.recipe.yaml import dump_yaml
 
 SEEDS = 2**31  # what every generator in use takes, with what is added for second networks and processes
@@ -46,14 +46,14 @@ class EarlyStopping(Section):
     """Stop when a dev metric has not improved for some epochs; `training.keep` says whose weights stay."""
 
     metric: str = "loss"
-    patience: int = Field(3, ge=1)
+    patience: int = Field(3, ge=1, le=LARGEST)
 
 
 class TrainingSpec(Section):
     """How weights are moved."""
 
-    epochs: int = Field(3, ge=1)
-    batch_size: int = Field(32, ge=1)
+    epochs: int = Field(3, ge=1, le=LARGEST)
+    batch_size: int = Field(32, ge=1, le=LARGEST)
     optimizer: Literal["adamw", "adadelta"] = "adamw"
     learning_rate: float = Field(1e-4, gt=0)
     head_learning_rate: float | None = Field(None, gt=0)
@@ -64,9 +64,9 @@ class TrainingSpec(Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(0.06, ge=0, lt=1, description="share of the steps in which the rate rises from 0")
     clip: float = Field(1.0, gt=0)
-    accumulate: int = Field(1, ge=1)
+    accumulate: int = Field(1, ge=1, le=LARGEST)
     sampler: Literal["bucketed", "m-per-class", "stratified"] = "bucketed"
-    rows_per_class: int = Field(4, ge=1, description="m, for m-per-class")
+    rows_per_class: int = Field(4, ge=1, le=LARGEST, description="m, for m-per-class")
     early_stopping: EarlyStopping | None = None
     keep: Literal["last", "best"] = Field(
         "last", description="which epoch's weights; best needs early_stopping.metric"
@@ -149,6 +149,16 @@ class Recipe(Section):
     decisions: DecisionSpec = DecisionSpec()
     examples: tuple[str, ...] = ("I watched a movie last night, it was quite brilliant",)
     published: tuple[Published, ...] = ()
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_one_corpus(cls, data: Any) -> Any:
+        """Take a list of one section as that section."""
+        if not isinstance(data, list) or not data or not all(isinstance(one, dict) for one in data):
+            return data
+        if len(data) > 1:
+            raise ValueError(f"a list of {len(data)} corpora, and a run trains on one; give one section")
+        return data[0]
 
     @model_validator(mode="after")
     def _nothing_is_without_effect(self) -> Self:

@@ -1,6 +1,7 @@
 """Recipes as YAML: what is written reads back as the same values, and every fault names its line.
 
 Two things differ from plain YAML 1.1: 1e-4 is a number, and a key that stands twice in a section is a fault.
+Anchors may be used, but not to hold themselves, nor to stand for more than a person would write.
 """
 
 import re
@@ -9,6 +10,9 @@ from typing import Any
 import yaml
 
 from affekt.errors import RecipeError
+
+DEPTH = 20  # sections inside one another
+SIZE = 100_000  # values, those of an alias counted wherever it stands
 
 _FLOAT = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$")
 
@@ -41,14 +45,35 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _STARTS)
 def load_yaml(text: str, place: str) -> Any:
     """Return the content of a YAML text; `place` is what a fault's message calls it."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
-    except RecursionError as fault:
-        raise RecipeError(f"{place}: not YAML: it is nested too deeply.") from fault
-    except (yaml.YAMLError, ValueError) as fault:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _size(node, {}, ())
+        return loader.construct_document(node)
+    except RecursionError:
+        raise RecipeError(f"{place}: not YAML: it is nested too deeply.") from None
+    except (yaml.YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError) as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark and not place.startswith("--set") else place
         problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
         raise RecipeError(f"{where}: not YAML: {problem}.") from fault
+
+
+def _size(node: yaml.Node, known: dict[int, int], inside: tuple[int, ...]) -> int:
+    """Count the values of a node, with those of its aliases; refuse what holds itself or has no end."""
+    if id(node) in inside or len(inside) > DEPTH:
+        problem = "an anchor holds itself" if id(node) in inside else f"more than {DEPTH} sections deep"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    if id(node) not in known:
+        pairs = isinstance(node, yaml.MappingNode)
+        held = [part for pair in node.value for part in pair] if pairs else node.value
+        nested = held if isinstance(node, yaml.CollectionNode) else ()
+        known[id(node)] = 1 + sum(_size(part, known, (*inside, id(node))) for part in nested)
+    if known[id(node)] > SIZE:
+        problem = f"aliases stand for more than {SIZE:,} values"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return known[id(node)]
 
 
 def dump_yaml(content: Any) -> str:

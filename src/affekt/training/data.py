@@ -83,10 +83,12 @@ def _read(spec: DataSpec) -> dict[str, Corpus]:
 
 
 def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
+    if spec.single_rows and not corpus.labels:
+        raise RecipeError("data.single_rows: there are no labels; name data.labels, or leave it out.")
     if spec.single_rows:
         corpus = corpus.single_rows()
     if not spec.without:
-        return corpus
+        return _not_empty(corpus)
     unknown = set(spec.without) - set(corpus.labels)
     if unknown:
         raise RecipeError(f"data.without: {', '.join(sorted(unknown))} is no label of {corpus.name}.")
@@ -96,7 +98,14 @@ def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
     targets = left.targets[:, kept]
     if corpus.single_label:
         targets = targets / targets.sum(1, keepdims=True)  # shares of raters add up to 1 again
-    return replace(left, targets=targets, labels=tuple(corpus.labels[i] for i in kept))
+    return _not_empty(replace(left, targets=targets, labels=tuple(corpus.labels[i] for i in kept)))
+
+
+def _not_empty(corpus: Corpus) -> Corpus:
+    if not len(corpus):
+        skipped = f", {len(corpus.skipped)} were skipped" if corpus.skipped else ""
+        raise DataError(f"{corpus.name} {corpus.split}: no row is left to use{skipped}.")
+    return corpus
 
 
 def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str, Corpus]:
