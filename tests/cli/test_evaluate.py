@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from affekt.cli.evaluate import _say_absent, _show
+from affekt.cli.evaluate import _say_absent, _say_rare, _show
 from affekt.data import catalog
 from affekt.errors import DataError, ModelError
 
@@ -56,6 +56,13 @@ def test_labels_that_no_text_has_are_said_to_be_left_out_of_averages(capsys):
         capsys.readouterr().err
     )
     _say_absent([], "posts.csv")
+    assert capsys.readouterr().err == ""
+
+
+def test_labels_of_too_few_texts_are_said(capsys):
+    _say_rare({"joy": {"support": 20}, "fear": {"support": 19}, "love": {"support": 0}}, "posts.csv")
+    assert "fewer than 20 texts of posts.csv have fear (19): too few" in capsys.readouterr().err
+    _say_rare({"joy": {"support": 20}, "love": {"support": 0}}, "posts.csv")
     assert capsys.readouterr().err == ""
 
 

@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from affekt.errors import DataError
 from affekt.evaluation import classification, classification_intervals
+from affekt.evaluation.classification import rare_labels
 
 
 def multi_label(seed=0, rows=200, count=6, share=0.2):
@@ -223,9 +224,9 @@ class TestIntervals:
             assert ours[name] == pytest.approx(expected, abs=1e-12), name
 
     def test_per_label_gives_the_figures_and_the_limits_of_f1(self):
-        targets, probabilities = multi_label(rows=60, count=2)
+        targets, probabilities = multi_label(rows=120, count=2)
         predicted = probabilities > 0.5
-        draws = np.random.default_rng(0).integers(0, 60, size=(40, 60))
+        draws = np.random.default_rng(0).integers(0, 120, size=(40, 120))
         f1 = [metrics.f1_score(targets[rows, 1], predicted[rows, 1], zero_division=0) for rows in draws]
 
         ours = classification_intervals(targets, predicted, labels=["joy", "fear"], resamples=40)["per_label"]
@@ -233,6 +234,15 @@ class TestIntervals:
         low, high = np.quantile(f1, (0.025, 0.975))
         expected = classification(targets, probabilities)["per_label"][1] | {"low": low, "high": high}
         assert ours["fear"] == pytest.approx(expected)
+
+    def test_a_label_of_few_rows_has_no_interval_and_is_named(self):
+        targets = np.zeros((200, 4))
+        targets[:20, 0] = targets[:19, 1] = targets[:, 3] = 1
+        found = classification_intervals(targets, targets, labels=["joy", "grief", "pride", "any"])[
+            "per_label"
+        ]
+        assert [label for label, row in found.items() if "low" in row] == ["joy", "any"]
+        assert rare_labels(found) == ["grief"]  # nothing is known of pride, and nothing is said of it
 
     def test_single_label_adds_kappa_and_mcc(self):
         classes, targets, probabilities = single_label(rows=50)

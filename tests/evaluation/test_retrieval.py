@@ -254,23 +254,3 @@ def test_memory_stays_far_below_the_full_matrix(monkeypatch):
 def test_unusable_calls_are_refused(arguments, options, error, message):
     with pytest.raises(error, match=message):
         retrieval(*arguments, **options)
-
-
-# --- intervals
-
-
-def test_intervals_hold_the_figures_and_are_drawn_over_queries():
-    random = np.random.default_rng(0)
-    labels = random.integers(0, 3, 200)
-    points = np.eye(3)[labels] + random.normal(size=(200, 3))
-    figures = retrieval(points, labels, resamples=400)
-    intervals = figures.pop("intervals")
-    assert figures == retrieval(points, labels)
-    assert set(intervals) == {"mrr", "precision_at_1", "map_at_r"}
-    for name, (low, high) in intervals.items():
-        assert low < figures[name] < high
-    low, high = intervals["precision_at_1"]  # of a share the width is known
-    share = figures["precision_at_1"]
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(share * (1 - share) / 200), rel=0.15)
-    several = np.eye(3)[labels]
-    assert "ndcg_at_10" in retrieval(points, several, resamples=20)["intervals"]

@@ -52,7 +52,7 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     assert set(metrics["test"]) == {"fixed", "fitted"}
     for figures in metrics["test"].values():
         assert figures["f1_macro"]["low"] <= figures["f1_macro"]["value"] <= figures["f1_macro"]["high"]
-    assert metrics["space_intervals"]["ami"]["low"] <= metrics["clustering"]["ami"]
+    assert metrics["space_intervals"] == {}  # of fewer than 100 rows there are none
     assert metrics["decisions"]["fitted_on"]["split"] == "dev"
     assert metrics["decisions"]["fitted_on"]["n"] == 24
     assert metrics["published"][0]["value"] == 0.5

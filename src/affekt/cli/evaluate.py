@@ -71,6 +71,7 @@ def evaluate(
             "or texts of one label alone, have exactly one label."
         )
     _say_absent(figures.get("absent_labels") or [], data)
+    _say_rare(figures.get("per_label") or {}, data)
     if json:
         console.result_json(figures)
     else:
@@ -80,6 +81,17 @@ def evaluate(
 def _say_absent(absent: Sequence[str], data: str) -> None:
     if absent:
         console.say(f"no text of {data} has {', '.join(absent)}: averages over labels are of the others.")
+
+
+def _say_rare(per_label: Mapping[str, Any], data: str) -> None:
+    from affekt.evaluation.classification import FEWEST_OF_LABEL, rare_labels
+
+    rare = ", ".join(f"{label} ({per_label[label]['support']:.0f})" for label in rare_labels(per_label))
+    if rare:
+        console.say(
+            f"fewer than {FEWEST_OF_LABEL} texts of {data} have {rare}: too few to judge these labels, and "
+            "averages over labels are less sure than their intervals say."
+        )
 
 
 def _show(figures: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ precision, recall and F1 of 0 (scikit-learn's zero_division=0 over all labels), 
 over the labels that some row holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,13 @@ from numpy.typing import ArrayLike
 from affekt.evaluation import arrays, counts
 from affekt.evaluation.arrays import Bools, Floats
 from affekt.evaluation.intervals import percentile_limits, resampled_counts
+
+FEWEST_OF_LABEL = 20  # rows that hold a label, for its F1 to have an interval
+
+
+def rare_labels(per_label: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the labels that some rows hold, but too few for intervals that tell the truth."""
+    return [label for label, row in per_label.items() if 0 < row["support"] < FEWEST_OF_LABEL]
 
 
 def classification(
@@ -117,7 +124,8 @@ def classification_intervals(
     Returns:
         {figure: {"value", "low", "high"}} for every figure but average_precision_macro, roc_auc_macro and
         never_predicted; and `per_label`: {label: {"precision", "recall", "f1", "support", "predicted",
-        "low", "high"}} where low and high are of the label's F1.
+        "low", "high"}} where low and high are of the label's F1, and are left out where fewer than
+        20 rows hold it: resamples of so few rows say too little of what others would be like.
     """
     truth = arrays.true_labels(targets, single_label=single_label)
     table = counts.columns(truth, arrays.decisions(predicted, truth))
@@ -137,6 +145,6 @@ def classification_intervals(
     }
     per_label = _per_label(table.sum(axis=0), names)
     for figures, low, high in zip(per_label.values(), *limits["label_f1"], strict=True):
-        figures |= {"low": float(low), "high": float(high)}
+        figures |= {"low": float(low), "high": float(high)} if figures["support"] >= FEWEST_OF_LABEL else {}
     result["per_label"] = per_label
     return result

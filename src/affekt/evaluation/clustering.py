@@ -9,16 +9,17 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from affekt.errors import DataError, UsageError
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Floats
-from affekt.evaluation.clustering_intervals import Codes, resampled_agreement, resampled_davies_bouldin
-from affekt.evaluation.intervals import limits, resampled_means
+from affekt.evaluation.intervals import part_limits
 
 SILHOUETTE_ROWS = 20_000  # its cost grows with the square of the rows: more are sampled
 WORKING_MEMORY = 128  # MiB for blocks of distances
+
+Codes = NDArray[np.integer[Any]]
 
 
 def clustering(
@@ -36,16 +37,15 @@ def clustering(
         labels: (n,) true classes, numbers or strings, at least two different ones.
         clusters: How many clusters K-Means (10 starts) looks for; as many as there are classes by default.
         seed: Of K-Means, and of the sample for the silhouette where there are over 20,000 rows.
-        resamples: How often rows are drawn anew for intervals; 0 gives none.
+        resamples: How many parts of the rows are drawn for intervals, each clustered anew; 0 gives none.
 
     Returns:
         silhouette and davies_bouldin of the clusters; silhouette_labels and davies_bouldin_labels of the true
         classes; ami, ari, fms and v_measure between clusters and classes; n, dimension, clusters, and
         clusters_found, which is smaller when the space holds fewer distinct points. Where no silhouette is
         defined (one cluster found, or every row its own) it is 0, as is Davies-Bouldin: read clusters_found
-        first. With resamples also intervals: {figure: (low, high)}, 95 % percentile bootstrap over rows while
-        the clusters stay as they were found, moved so that its mean is the figure
-        (`affekt.evaluation.clustering_intervals`).
+        first. With resamples also intervals: {figure: (low, high)}, 95 %
+        (`affekt.evaluation.intervals.part_limits`).
     """
     points = arrays.matrix(embeddings, "embeddings")
     codes = arrays.class_codes(labels, len(points))
@@ -57,32 +57,29 @@ def clustering(
         raise UsageError(f"clusters must be at least 2, but is {wanted}.")
     if wanted > len(points):
         raise DataError(f"{wanted} clusters were asked for, but there are only {len(points)} rows.")
-    found = k_means(points, wanted, seed)
-    compact, by_label = silhouettes(points, found, seed), silhouettes(points, codes, seed)
-    figures: dict[str, Any] = {
-        "silhouette": float(compact.mean()),
+    figures = _figures(points, codes, wanted, seed)
+    if resamples:
+
+        def of_part(rows: Codes) -> dict[str, Any]:
+            return _figures(points[rows], codes[rows], wanted, seed) if wanted <= len(rows) else {}
+
+        figures["intervals"] = part_limits(figures, of_part, len(points), resamples=resamples, seed=seed)
+    return figures
+
+
+def _figures(points: Floats, codes: Codes, clusters: int, seed: int) -> dict[str, Any]:
+    found = k_means(points, clusters, seed)
+    return {
+        "silhouette": silhouette(points, found, seed),
         "davies_bouldin": davies_bouldin(points, found),
-        "silhouette_labels": float(by_label.mean()),
+        "silhouette_labels": silhouette(points, codes, seed),
         "davies_bouldin_labels": davies_bouldin(points, codes),
         **agreement(codes, found),
         "n": len(points),
         "dimension": points.shape[1],
-        "clusters": wanted,
+        "clusters": clusters,
         "clusters_found": len(np.unique(found)),
     }
-    if resamples:
-        drawn = {
-            "silhouette": resampled_means(compact, resamples, seed),
-            "davies_bouldin": resampled_davies_bouldin(points, found, resamples, seed),
-            "silhouette_labels": resampled_means(by_label, resamples, seed),
-            "davies_bouldin_labels": resampled_davies_bouldin(points, codes, resamples, seed),
-            **resampled_agreement(codes, found, resamples, seed),
-        }
-        # repeated rows agree with themselves, which lifts agreement in every resample by about as much
-        figures["intervals"] = {
-            name: limits(values - values.mean() + figures[name]) for name, values in drawn.items()
-        }
-    return figures
 
 
 def agreement(labels_true: ArrayLike, labels_pred: ArrayLike) -> dict[str, float]:
@@ -115,22 +112,17 @@ def k_means(points: Floats, clusters: int, seed: int) -> Codes:
 
 
 def silhouette(points: Floats, groups: Codes, seed: int = 0) -> float:
-    """Return the mean silhouette; 0 where it is not defined."""
-    return float(silhouettes(points, groups, seed).mean())
-
-
-def silhouettes(points: Floats, groups: Codes, seed: int = 0) -> Floats:
-    """Return each row's silhouette, of a sample where rows are many; zeros where it is not defined."""
+    """Return the mean silhouette, of a sample where rows are many; 0 where it is not defined."""
     from sklearn import config_context
-    from sklearn.metrics import silhouette_samples
+    from sklearn.metrics import silhouette_score
 
     if len(points) > SILHOUETTE_ROWS:
         sample = np.random.default_rng(seed).choice(len(points), SILHOUETTE_ROWS, replace=False)
         points, groups = points[sample], groups[sample]
     if not 2 <= len(np.unique(groups)) < len(points):
-        return np.zeros(len(points))
+        return 0.0
     with config_context(working_memory=WORKING_MEMORY):
-        return np.asarray(silhouette_samples(points, groups))
+        return float(silhouette_score(points, groups))
 
 
 def davies_bouldin(points: Floats, groups: Codes) -> float:

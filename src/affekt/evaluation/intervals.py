@@ -1,6 +1,12 @@
-"""How far a figure would move on other rows from the same source: percentile bootstrap over rows."""
+"""How far a figure would move on other rows from the same source.
 
-from collections.abc import Callable, Iterator
+By percentile bootstrap over rows where a figure is made of what each row says by itself, and by halves of the
+rows where rows meet each other.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation import arrays, counts
 from affekt.evaluation.arrays import Floats
+from affekt.evaluation.figures import figure
 
+FEWEST_ROWS = 100
+MOST_DRAWN = 2_000  # the cost of distances grows with the square of the rows
 CHUNK = 2**22  # entries of one block of draws: 32 MiB of float64
 
 Metric = Callable[..., float]
@@ -152,10 +161,48 @@ def resampled_counts(count: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield weights.reshape(draws.shape).astype(np.float64)
 
 
-def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
-    """Return (resamples,) means of (n,) values."""
-    sums = [draws @ values for draws in resampled_counts(len(values), resamples, seed)]
-    return np.asarray(np.concatenate(sums) / len(values))
+def part_limits(
+    figures: Mapping[str, float],
+    of_part: Callable[[NDArray[np.int64]], Mapping[str, float]],
+    count: int,
+    *,
+    resamples: int,
+    seed: int,
+    level: float = 0.95,
+) -> dict[str, tuple[float, float]]:
+    """Return low and high of figures by computing them anew on parts of the rows, drawn without repeats.
+
+    For figures in which rows meet each other (neighbours, distances within and between groups): rows that a
+    bootstrap draws twice would meet themselves. The mean of a share f of them varies about that of all rows
+    by (1 − f) / f times the variance that the latter has over samples: as much for halves, more for less.
+
+    Args:
+        figures: The figures of all rows.
+        of_part: Gives the figures of the rows with these numbers; it may lack some.
+        count: How many rows there are. Of fewer than 100 there are no limits: their halves say too little.
+        resamples: How many parts are drawn, each half of the rows and at most 2,000.
+        seed: Of the draws.
+        level: Share of what is expected within the limits.
+
+    Returns:
+        Low and high of each figure that differs between the parts; within [0, 1] where its values all are.
+    """
+    if count < FEWEST_ROWS:
+        return {}
+    random, size = np.random.default_rng(seed), min(count // 2, MOST_DRAWN)
+    drawn = [of_part(random.permutation(count)[:size]) for _ in range(resamples)]
+    scale = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(size / (count - size))
+    found = {}
+    for name, value in figures.items():
+        known = figure(name)
+        parts = np.array([part[name] for part in drawn if name in part and known.says(part[name])])
+        if known.better is None or not known.says(value) or len(parts) < 2 or not parts.std():
+            continue
+        reach = scale * float(parts.std(ddof=1))
+        low, high = value - reach, value + reach
+        is_share = min(value, parts.min()) >= 0 and max(value, parts.max()) <= 1
+        found[name] = (max(low, 0.0), min(high, 1.0)) if is_share else (low, high)
+    return found
 
 
 def limits(values: Floats, level: float = 0.95) -> tuple[float, float]:

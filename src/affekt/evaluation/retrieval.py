@@ -1,11 +1,8 @@
 """Whether a text's nearest neighbours share its emotion.
 
 Exact search in blocks: memory stays bounded whatever the number of rows and however large the classes (MAP@R
-looks as deep as a class is large, so a fixed number of neighbours would not do). What makes it quick: a
-float32 similarity widened to float64 leaves 29 low bits empty. Into them go the reference's column and
-whether it is relevant, so that plain sorting of numbers carries both along, and no argsort or gather is
-needed. References are shuffled first: equal similarities then come in random order, and a collapsed space
-scores what chance scores.
+looks as deep as a class is large, so a fixed number of neighbours would not do). References are shuffled
+first: equal similarities then come in random order, and a collapsed space scores what chance scores.
 """
 
 from dataclasses import dataclass
@@ -17,14 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation import arrays, counts
 from affekt.evaluation.arrays import Bools, Floats
-from affekt.evaluation.intervals import limits, resampled_means
+from affekt.evaluation.intervals import part_limits
 
 METRICS = ("cosine", "euclidean")
 BLOCK_BYTES = 2**26
 DEPTH = 10  # of the graded figure
-LOWEST = -1e300  # a query's similarity to itself where it is among the references
-COLUMN_BITS = 28
-MOST_ROWS = 2**COLUMN_BITS
+LOWEST = np.finfo(np.float32).min  # a query's similarity to itself where it is among the references
 
 Numbers = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -71,7 +66,7 @@ def retrieval(
         queries: (q, d) vectors to search with, from another split.
         query_labels: Their labels, in the same form.
         metric: "cosine" or "euclidean".
-        resamples: How often queries are drawn anew for intervals; 0 gives none.
+        resamples: How many parts of the rows are drawn for intervals; 0 gives none.
         seed: Of those draws.
 
     Returns:
@@ -79,25 +74,51 @@ def retrieval(
         relevant. map_at_r: mean over queries of (1/R) · Σ over relevant ranks r ≤ R of the precision among
         the first r. n: how many queries were averaged. For multi-hot labels also ndcg_at_10, where a
         reference's gain is the Jaccard overlap of its labels with the query's. With resamples also intervals:
-        {figure: (low, high)}, 95 % percentile bootstrap over the queries.
+        {figure: (low, high)}, 95 %, from parts of the rows, queries and references alike: every row is the
+        others' neighbour, so rows drawn twice would find themselves.
     """
     search = _prepare(embeddings, labels, queries, query_labels, metric)
+    found = _means(search)
+    if not found:
+        raise DataError("no query shares a label with another row, so there is nothing to retrieve.")
+    if resamples:
+        random, count = np.random.default_rng(seed + 1), len(search.references)
+
+        def of_part(rows: Integers) -> dict[str, Any]:
+            asked = random.permutation(len(search.queries))[: len(search.queries) * len(rows) // count]
+            return _means(_part(search, rows, asked))
+
+        found["intervals"] = part_limits(found, of_part, count, resamples=resamples, seed=seed)
+    return found
+
+
+def _means(search: _Search) -> dict[str, Any]:
+    """Return the figures' means over the queries that have something to find, and how many those are."""
     relevant = _relevant_counts(search)
     order = np.flatnonzero(relevant)
     if not len(order):
-        raise DataError("no query shares a label with another row, so there is nothing to retrieve.")
+        return {}
     order = order[np.argsort(relevant[order], kind="stable")]  # blocks of queries that look equally deep
     reciprocal, first, precision, gain = _search_all(search, order, relevant[order])
     of_queries = {"mrr": reciprocal, "precision_at_1": first, "map_at_r": precision}
     if search.query_labels.ndim == 2:
         of_queries["ndcg_at_10"] = gain / _best_gain(search)[order]
-    result: dict[str, Any] = {name: float(values.mean()) for name, values in of_queries.items()}
-    result["n"] = len(order)
-    if resamples:
-        result["intervals"] = {
-            name: limits(resampled_means(values, resamples, seed)) for name, values in of_queries.items()
-        }
-    return result
+    return {name: float(values.mean()) for name, values in of_queries.items()} | {"n": len(order)}
+
+
+def _part(search: _Search, rows: Integers, queries: Integers) -> _Search:
+    """Return the search among some references, by themselves or else by some of the queries."""
+    own = None
+    if search.own is not None:
+        queries, own = np.argsort(search.own)[rows], np.arange(len(rows))
+    return _Search(
+        search.queries[queries],
+        search.references[rows],
+        search.query_labels[queries],
+        search.reference_labels[rows],
+        search.bias[rows],
+        own,
+    )
 
 
 def _prepare(
@@ -115,8 +136,6 @@ def _prepare(
     searched = references if queries is None else arrays.matrix(queries, "queries")
     if searched.shape[1] != references.shape[1]:
         raise DataError(f"queries have {searched.shape[1]} dimensions, embeddings {references.shape[1]}.")
-    if len(references) >= MOST_ROWS:
-        raise DataError(f"retrieval searches at most {MOST_ROWS - 1} rows, but there are {len(references)}.")
     found = _labels(labels, len(references), "labels")
     wanted = found if query_labels is None else _labels(query_labels, len(searched), "query_labels")
     if wanted.shape[1:] != found.shape[1:]:
@@ -157,45 +176,32 @@ def _unit(points: Floats) -> Floats:
 
 def _search_all(search: _Search, order: Integers, relevant: Integers) -> list[Floats]:
     """Return reciprocal rank, precision at 1, average precision at R and gain at 10 of each query."""
-    width = len(search.references)
-    size = min(len(order), max(16, BLOCK_BYTES // (16 * width)))
-    products = np.empty(
-        (size, width), dtype=np.float32
-    )  # made once: fresh pages cost more than the arithmetic
-    keys = np.empty((size, width), dtype=np.float64)
-    parts = []
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        truth = _is_relevant(search.query_labels[rows], search.reference_labels)
-        _fill_keys(search, rows, truth, products[: len(rows)], keys[: len(rows)])
-        parts.append(_block(search, rows, keys[: len(rows)], relevant[start : start + size]))
+    size = max(16, BLOCK_BYTES // (16 * len(search.references)))
+    parts = [
+        _block(search, order[start : start + size], relevant[start : start + size])
+        for start in range(0, len(order), size)
+    ]
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
-def _fill_keys(search: _Search, rows: Integers, truth: Bools, products: Floats, keys: Floats) -> None:
-    """Write (b, n) similarities that carry their column and relevance in their low bits."""
-    np.matmul(search.queries[rows], search.references.T, out=products)
-    np.add(products, search.bias, out=keys)
+def _block(search: _Search, rows: Integers, relevant: Integers) -> tuple[Floats, ...]:
+    """Return reciprocal rank, precision at 1, average precision at R and gain at 10 of some queries."""
+    similarity = search.queries[rows] @ search.references.T + search.bias
+    truth = _is_relevant(search.query_labels[rows], search.reference_labels)
     if search.own is not None:
         itself = (np.arange(len(rows)), search.own[rows])
-        keys[itself], truth[itself] = LOWEST, False
-    bits = keys.view(np.int64)
-    bits |= np.arange(keys.shape[1]) << 1
-    bits |= truth
-
-
-def _block(search: _Search, rows: Integers, keys: Floats, relevant: Integers) -> tuple[Floats, ...]:
-    """Return reciprocal rank, precision at 1, average precision at R and gain at 10; keys are reordered."""
+        similarity[itself], truth[itself] = LOWEST, False
     depth = min(max(int(relevant.max()), DEPTH), search.reachable)
-    start = keys.shape[1] - depth
-    keys.partition(start, axis=1)
-    best = np.sort(keys[:, start:], axis=1).view(np.int64)[:, ::-1]  # nearest first
-    hits = (best & 1).astype(np.bool_)
+    start = similarity.shape[1] - depth
+    nearest = np.argpartition(similarity, start, axis=1)[:, start:]
+    order = np.argsort(np.take_along_axis(similarity, nearest, 1), axis=1)[:, ::-1]
+    nearest = np.take_along_axis(nearest, order, 1)
+    hits = np.take_along_axis(truth, nearest, 1)
     ranks = np.arange(1, depth + 1)
     counted = hits & (ranks <= relevant[:, None])
     precision = (np.cumsum(counted, axis=1, dtype=np.int32) / ranks * counted).sum(axis=1) / relevant
-    reciprocal = 1.0 / _first_rank(hits, keys)
-    return reciprocal, hits[:, 0].astype(np.float64), precision, _gain(search, rows, best[:, :DEPTH])
+    reciprocal = 1.0 / _first_rank(hits, similarity, truth)
+    return reciprocal, hits[:, 0].astype(np.float64), precision, _gain(search, rows, nearest[:, :DEPTH])
 
 
 def _is_relevant(wanted: Numbers, found: Numbers) -> Bools:
@@ -205,12 +211,11 @@ def _is_relevant(wanted: Numbers, found: Numbers) -> Bools:
     return np.asarray(wanted @ found.T > 0)
 
 
-def _first_rank(hits: Bools, keys: Floats) -> Integers:
+def _first_rank(hits: Bools, similarity: Floats, truth: Bools) -> Integers:
     """Return the rank of the first relevant reference: among the nearest, else by counting what is nearer."""
     ranks: Integers = hits.argmax(axis=1) + 1
     for row in np.flatnonzero(~hits.any(axis=1)):
-        is_relevant = (keys[row].view(np.int64) & 1).astype(np.bool_)
-        ranks[row] = 1 + (keys[row] > keys[row, is_relevant].max()).sum()
+        ranks[row] = 1 + (similarity[row] > similarity[row, truth[row]].max()).sum()
     return ranks
 
 
@@ -232,13 +237,12 @@ def _parts(rows: Numbers, width: int) -> list[Numbers]:
     return np.array_split(rows, max(1, len(rows) * width * 4 // BLOCK_BYTES))
 
 
-def _gain(search: _Search, rows: Integers, best: Integers) -> Floats:
+def _gain(search: _Search, rows: Integers, nearest: Integers) -> Floats:
     """Return (b,) the discounted gain of the nearest references, 0 where labels are classes."""
     if search.query_labels.ndim == 1:
         return np.zeros(len(rows))
-    columns = (best & (2 * MOST_ROWS - 1)) >> 1
-    wanted, found = search.query_labels[rows][:, None], search.reference_labels[columns]
-    return np.asarray(_overlap(wanted, found) @ _discounts(best.shape[1]))
+    wanted, found = search.query_labels[rows][:, None], search.reference_labels[nearest]
+    return np.asarray(_overlap(wanted, found) @ _discounts(nearest.shape[1]))
 
 
 def _overlap(wanted: Numbers, found: Numbers) -> Floats:

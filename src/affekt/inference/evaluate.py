@@ -13,7 +13,7 @@ from affekt.evaluation.figures import figure
 from affekt.inference.model import Model
 
 SPACE_PARTS = ("clustering", "retrieval", "overlap_retrieval", "space_intervals")
-SPACE_RESAMPLES = 200  # for the intervals of final figures
+SPACE_RESAMPLES = 50  # parts drawn for the intervals of final figures
 
 # Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
 _SPACE_ROWS = 20_000

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from affekt.evaluation.arrays import Bools, Floats
+from affekt.evaluation.classification import FEWEST_OF_LABEL
 from affekt.evaluation.counts import columns, label_figures
 from affekt.report.numbers import as_number, count_text, figure_text, times_text
 from affekt.report.statistics import shares
 from affekt.runs.folder import RunFolder
-
-FEW = 30  # true texts of a label; with fewer its figures say little
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def cannot_tell(run: RunFolder, facts: Facts) -> list[str]:
             if run.single_label
             else f"Most often given beside or instead: {pairs}."
         )
-    rare = [f"{label} ({count})" for label, count in facts.support.items() if count < FEW]
+    rare = [f"{label} ({count})" for label, count in facts.support.items() if count < FEWEST_OF_LABEL]
     if rare:
         said.append(f"Too few texts to judge these labels well: {', '.join(rare)}.")
     said.append(
