@@ -25,7 +25,7 @@ class Encoded:
     mask: torch.Tensor | None = None  # (n, t) true where a position holds text
 
 
-class Row(Protocol):
+class TokenRow(Protocol):
     """One tokenised text; its length is its cost in positions, by which batches are bucketed."""
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Encoder(Protocol):
     dimension: int
 
     def tokenize(self, texts: Sequence[str]) -> list[Any]:
-        """Return one `Row` per text, truncated to the encoder's maximum length; never empty."""
+        """Return one `TokenRow` per text, truncated to the encoder's maximum length; never empty."""
         ...
 
     def collate(self, rows: Sequence[Any]) -> Batch:

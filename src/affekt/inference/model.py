@@ -11,7 +11,8 @@ from affekt._version import __version__
 from affekt.decisions import Decisions
 from affekt.errors import NO_CLASSIFIER, ModelError, UsageError, first_line, not_whole, unknown_name
 from affekt.files import CARD, folder_written_aside, read_json, recover, write_json
-from affekt.inference.runtimes import BATCH_SIZE, Runtime, open_encoder, open_runtime
+from affekt.inference.runtimes import BATCH_SIZE, Runtime
+from affekt.inference.runtimes.opening import open_encoder, open_runtime
 from affekt.inference.search import Hit, search
 from affekt.text import STYLES, normalize
 

@@ -128,7 +128,7 @@ class CharacterRow:
         return len(self.pieces)
 
 
-class Layout(NamedTuple):
+class CharacterSlots(NamedTuple):
     """Where the characters of consecutive pieces go: each piece's own slots, then one separator."""
 
     firsts: Ints  # (p,)
@@ -148,7 +148,7 @@ def _ranges(starts: Ints, lengths: Ints) -> Ints:
     return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
 
 
-def lay_out(begins: Ints, lengths: Ints, marks: Ints) -> Layout:
+def lay_out(begins: Ints, lengths: Ints, marks: Ints) -> CharacterSlots:
     """Give every piece its slots: a space mark where `marks` is 1, its characters, at least one slot in all.
 
     Args:
@@ -158,7 +158,7 @@ def lay_out(begins: Ints, lengths: Ints, marks: Ints) -> Layout:
     """
     used = np.maximum(lengths + marks, 1)
     firsts = np.cumsum(used + 1) - (used + 1)
-    return Layout(
+    return CharacterSlots(
         firsts=firsts,
         lasts=firsts + used - 1,
         source=_ranges(begins, lengths),

@@ -69,24 +69,3 @@ class Runtime(Protocol):
     ) -> dict[str, Any]:
         """Write the weights into an existing folder and return what opening it must know."""
         ...
-
-
-def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runtime:
-    """Open the weights of a model folder.
-
-    Args:
-        folder: A folder that affekt wrote.
-        description: What `Runtime.save` returned.
-        labels: How many labels.
-    """
-    from affekt.inference.runtimes.torch import TorchRuntime, tried
-    from affekt.networks.network import load_network
-
-    return tried(TorchRuntime(load_network(folder, description, labels)))
-
-
-def open_encoder(name: str) -> tuple[Runtime, str]:
-    """Open an encoder that affekt did not write, by folder or name, with the normalisation of its texts."""
-    from affekt.inference.runtimes import torch
-
-    return torch.open_encoder(name)
