@@ -1,0 +1,27 @@
+"""From a folder or a name to the runtime that computes it; each is imported only when it is wanted."""
+
+from pathlib import Path
+from typing import Any
+
+from affekt.inference.runtimes import Runtime
+
+
+def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runtime:
+    """Open the weights of a model folder.
+
+    Args:
+        folder: A folder that affekt wrote.
+        description: What `Runtime.save` returned.
+        labels: How many labels.
+    """
+    from affekt.inference.runtimes.torch import TorchRuntime, tried
+    from affekt.networks.network import load_network
+
+    return tried(TorchRuntime(load_network(folder, description, labels)))
+
+
+def open_encoder(name: str) -> tuple[Runtime, str]:
+    """Open an encoder that affekt did not write, by folder or name, with the normalisation of its texts."""
+    from affekt.inference.runtimes import torch
+
+    return torch.open_encoder(name)
