@@ -133,3 +133,11 @@ def test_names_in_the_table_are_the_functions_own():
 def test_usage_errors_pass_through_the_lifting():
     with pytest.raises(UsageError):
         LOSSES["space_preservation"](torch.ones(1, 2), torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_bool_targets_are_those_of_0_and_1(name):
+    embeddings = torch.randn(6, 3, dtype=torch.float64)
+    targets = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 1]])
+    of_bools = CALLS[name](embeddings, targets.bool())
+    torch.testing.assert_close(of_bools, CALLS[name](embeddings, targets.double()))

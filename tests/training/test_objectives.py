@@ -361,6 +361,18 @@ def test_retrofit_terms_are_contrast_and_nearness_to_the_starting_encoder() -> N
     close(objective(inputs_of(objective), TARGETS), expected)
 
 
+def test_nothing_is_to_preserve_while_nothing_has_moved_whatever_drops_out() -> None:
+    main = network(projection=True, head=False, dropout=0.5)
+    objective = made({"kind": "retrofit"}, main).train()
+    terms = objective(inputs_of(objective), TARGETS)
+    assert float(terms["preservation"].detach()) == pytest.approx(0, abs=1e-12)
+    assert main.encoder.dropout.training
+    with torch.no_grad():
+        main.encoder.dense.weight.add_(0.1)
+    objective(inputs_of(objective), TARGETS)["preservation"].backward()
+    assert main.encoder.dense.weight.grad.abs().sum() > 0
+
+
 def test_without_preservation_the_frozen_copy_is_not_asked() -> None:
     main = network(projection=True, head=False)
     assert set(terms_of({"kind": "retrofit", "preservation": 0}, main)) == {"contrastive"}

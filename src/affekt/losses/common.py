@@ -17,7 +17,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def full_precision(loss: Callable[Arguments, Tensor]) -> Callable[Arguments, Tensor]:
-    """Run a loss outside autocast, with half-precision tensors lifted to float32.
+    """Run a loss outside autocast, with half-precision and bool tensors lifted to float32.
 
     Similarities are divided by temperatures as low as 0.05: three significant digits are not enough for that.
     """
@@ -35,6 +35,8 @@ def full_precision(loss: Callable[Arguments, Tensor]) -> Callable[Arguments, Ten
 
 
 def _lift(value: object) -> object:
+    if isinstance(value, Tensor) and value.dtype == torch.bool:
+        return value.float()  # targets, of which 0 and 1 are exact
     return without_half(value) if isinstance(value, Tensor) else value
 
 

@@ -69,6 +69,10 @@ def m_per_class(
     some batch would hold nothing else, groups of other classes are repeated until none does. With a single
     class there is nothing to mix. The rows of a group stand together in a batch.
 
+    It gives every anchor positives, and does not balance: over an epoch classes keep about their shares of
+    the corpus, since every row comes. Where one class holds nearly all rows, the few others are the only
+    ones to mix with it, and one of their rows may come dozens of times.
+
     pytorch-metric-learning's MPerClassSampler draws classes at random, so an epoch misses some rows and
     repeats others, and it wants one label a row: hence this one.
 

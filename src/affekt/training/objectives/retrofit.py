@@ -14,7 +14,11 @@ from affekt.training.processes import gathered
 
 
 class RetrofitObjective(Objective):
-    """Contrastive on projections, while sentence vectors stay near a frozen copy's."""
+    """Contrastive on projections, while sentence vectors stay near a frozen copy's.
+
+    The vectors that are held near are encoded again without dropout, as the copy's are: with it the term
+    would not be 0 where nothing has moved.
+    """
 
     spec: Retrofit
 
@@ -38,5 +42,14 @@ class RetrofitObjective(Objective):
             return {"contrastive": value}
         with torch.no_grad():
             before = self.reference(inputs["text"]).vectors
-        kept = self.spec.preservation * space_preservation(gathered(encoded.vectors), gathered(before))
+        after = self._without_dropout(inputs)
+        kept = self.spec.preservation * space_preservation(gathered(after), gathered(before))
         return {"contrastive": value, "preservation": kept}
+
+    def _without_dropout(self, inputs: Inputs) -> torch.Tensor:
+        encoder, training = self.network.encoder, self.network.encoder.training
+        encoder.eval()
+        try:
+            return encoder(inputs["text"]).vectors  # type: ignore[no-any-return]
+        finally:
+            encoder.train(training)
