@@ -66,6 +66,17 @@ def test_learning_curves_take_one_epoch_and_values_that_are_missing(tmp_path, ep
     assert _size(tmp_path / "a.png")
 
 
+def test_a_train_loss_of_several_terms_has_axes_of_its_own(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "title", lambda ax, text: drawn.append((text, len(ax.lines))))
+    row = {"train_loss": 2.0, "dev_loss": 1.0, "dev": {"f1_macro": 0.5}}
+    plots.learning_curves([row | {"terms": {"bce": 2.0}}], tmp_path / "a.png")
+    assert drawn == [("Loss", 2), ("Dev metrics", 1)]
+    drawn.clear()
+    plots.learning_curves([row | {"terms": {"bce": 0.5, "scl": 1.5}}], tmp_path / "a.png")
+    assert drawn == [("Train loss", 3), ("Dev loss", 1), ("Dev metrics", 1)]
+
+
 def test_learning_curves_of_a_history_without_numbers_are_still_a_picture(tmp_path):
     plots.learning_curves([{"epoch": 1}], tmp_path / "a.png")
     assert _size(tmp_path / "a.png")

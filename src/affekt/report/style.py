@@ -37,31 +37,39 @@ MARKERS = ("o", "D", "s", "^", "X", "P")
 # GoEmotions' sentiment groups: negative red, ambiguous yellow, positive blue
 SENTIMENT = {"negative": "#D7301F", "ambiguous": "#E8B500", "positive": "#2166AC", "neutral": GREY}
 
-# A family of emotions has a colour, and each member its own shade or symbol, wherever it is drawn. Families
-# differ in lightness as well as in hue, so that red and green also part for who cannot see that they do.
+# A family of emotions has a colour, and each member its own shade (after five also another symbol), wherever
+# it is drawn. Families differ in lightness as well as in hue, for whoever sees no red or no green.
 _FAMILIES = {
-    ("#CC8500", "#8F5A00", "#EDB44C"): (
+    "#CC8500": (
         *("joy", "amusement", "excitement", "happiness", "optimism", "pride", "relief", "approval"),
         *("fun", "enthusiasm", "trust"),
     ),
-    ("#D6579B", "#8E2163", "#EE9CC4"): ("love", "admiration", "caring", "desire", "gratitude"),
-    ("#00A08A", "#0A5C55", "#5CC9BB"): (
-        *("surprise", "curiosity", "confusion", "realization", "anticipation", "irony", "sarcastic"),
-    ),
-    ("#1F6FC4", "#0B3C68", "#79B4DF"): (
+    "#D6579B": ("love", "admiration", "caring", "desire", "gratitude"),
+    "#00A08A": ("surprise", "curiosity", "confusion", "realization", "anticipation", "irony", "sarcastic"),
+    "#1F6FC4": (
         *("sadness", "disappointment", "grief", "remorse", "embarrassment", "pessimism", "boredom", "empty"),
     ),
-    ("#7B2FBE", "#45107A", "#BB97E2"): ("fear", "nervousness", "worry", "threat"),
-    ("#C8281E", "#7A1010", "#EB8178"): (
+    "#7B2FBE": ("fear", "nervousness", "worry", "threat"),
+    "#C8281E": (
         *("anger", "annoyance", "disapproval", "hate", "toxic", "insult", "obscene", "severe_toxic"),
         *("identity_hate",),
     ),
-    ("#5E7C16", "#34470A", "#A8BF62"): ("disgust",),
-    ("#475467",): ("neutral", "non_irony", "not_sarcastic"),
+    "#5E7C16": ("disgust",),
+    "#475467": ("neutral", "non_irony", "not_sarcastic"),
 }
+_SHADES = (0.0, -0.4, 0.45, -0.2, 0.22)  # towards black, towards white
+
+
+def _shade(colour: str, by: float) -> str:
+    """Return a colour mixed with black (down to −1) or white (up to 1)."""
+    end = 255 if by > 0 else 0
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + abs(by) * (end - part)):02X}" for part in parts)
+
+
 EMOTIONS: dict[str, tuple[str, int]] = {
-    name: (shades[at % len(shades)], at // len(shades))
-    for shades, names in _FAMILIES.items()
+    name: (_shade(colour, _SHADES[at % len(_SHADES)]), at // len(_SHADES))
+    for colour, names in _FAMILIES.items()
     for at, name in enumerate(names)
 }
 """Emotion → its colour and the number of its symbol, the same in every picture."""

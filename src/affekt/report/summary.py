@@ -8,7 +8,8 @@ import numpy as np
 from affekt.evaluation.arrays import Bools, Floats
 from affekt.evaluation.classification import FEWEST_OF_LABEL
 from affekt.evaluation.counts import columns, label_figures
-from affekt.report.numbers import as_number, count_text, figure_text, times_text
+from affekt.report.numbers import as_interval, as_number, count_text, times_text
+from affekt.report.pictures import figures_of
 from affekt.report.statistics import shares
 from affekt.runs.folder import RunFolder
 
@@ -101,18 +102,22 @@ def sentence(run: RunFolder, facts: Facts) -> str:
     told = list(facts.f1)
     if len(told) < 2:
         return said
-    weakest = told[-1]
-    return f"{said} Strongest on {told[0]}, weakest on {weakest}, found {times_text(facts.found[weakest])}."
+    found = facts.found[told[-1]]
+    missed = f", found only {times_text(found)}" if found < 0.8 else ""
+    return f"{said} Strongest on {told[0]}, weakest on {told[-1]}{missed}."
 
 
 def can_tell(run: RunFolder, facts: Facts) -> list[str]:
-    """Return what the run's figures show it can do."""
+    """Return what the run's figures show it can do, and how surely that is known."""
     upper = [label for label, f1 in facts.f1.items() if f1 >= 0.5][: max(1, len(facts.f1) // 3)]
-    said = (
-        [f"It tells best: {', '.join(f'{one} (F1 {figure_text(facts.f1[one])})' for one in upper)}."]
-        if upper
-        else []
-    )
+    best = ", ".join(f"{label} (found {times_text(facts.found[label])})" for label in upper)
+    said = [f"It tells best: {best}."] if upper else []
+    choices = list(figures_of(run)[1].values())
+    known = as_interval(choices[-1].get("accuracy")) if choices else None
+    if known and known[1] != known[2]:
+        low, high = (f"{100 * end:.0f}" for end in known[1:])
+        every = "" if run.single_label else "with every label "
+        said.append(f"On other texts like these it would be right {every}{low} to {high} times in 100.")
     ece = as_number(((run.metrics.get("calibration") or {}).get("after") or {}).get("ece"))
     if ece is not None:
         trust = "can be taken at their word" if ece < 0.05 else "are to be taken with care"
@@ -124,15 +129,11 @@ def cannot_tell(run: RunFolder, facts: Facts) -> list[str]:
     """Return what it cannot do, and what its figures do not show."""
     any_number = "one of them" if run.single_label else "none, one or several of them"
     said = [f"It knows {len(run.labels)} labels and no other: every text gets {any_number}."]
-    if facts.confused:
-        pairs = ", ".join(
-            f"{one} for {other} ({figure_text(share)})" for one, other, share in facts.confused[:3]
-        )
-        said.append(
-            f"Most often taken: {pairs}."
-            if run.single_label
-            else f"Most often given beside or instead: {pairs}."
-        )
+    how = "It mistakes most often" if run.single_label else "Given most often beside or instead of what holds"
+    form = "{0} for {1}" if run.single_label else "{1} with {0}"
+    mistaken = [form.format(one, other) for one, other, _ in facts.confused]
+    if mistaken:
+        said.append(f"{how}: {', '.join(mistaken[:3])}.")
     rare = [f"{label} ({count})" for label, count in facts.support.items() if count < FEWEST_OF_LABEL]
     if rare:
         said.append(f"Too few texts to judge these labels well: {', '.join(rare)}.")
