@@ -8,6 +8,7 @@ import pytest
 from affekt.errors import DataError
 from affekt.report.page import script_hash
 from affekt.report.run import render, write_report
+from affekt.report.style import EMOTIONS
 from affekt.runs.folder import read_run
 from made_runs import ATTACK, EIGHT, SIX, change_metrics
 from report.pages import read_page
@@ -146,6 +147,22 @@ def test_every_label_has_its_row_and_columns_sort_by_numbers(report):
     assert set(labels) <= set(report.texts)
     heads = [one for tag, one in report.elements[at:] if tag == "th" and one.get("scope") == "col"]
     assert sum(one.get("aria-sort") == "descending" for one in heads) == 1
+
+
+def test_counts_are_whole_even_where_training_wrote_them_with_a_point(single_run):
+    def change(metrics):
+        for split in metrics["data"]["splits"].values():
+            split["label_counts"] = {name: float(count) for name, count in split["label_counts"].items()}
+
+    change_metrics(single_run, change)
+    page = read_page(write_report(single_run))
+    (said,) = [one["alt"] for one in page.all("img") if one["alt"].startswith("Class distribution")]
+    assert ".0" not in said
+
+
+def test_a_label_has_its_colour_in_table_and_bars(single_report):
+    for label in ("joy", "anger", "fear"):
+        assert single_report.source.count(f"background:{EMOTIONS[label][0]}") >= 3
 
 
 def test_a_run_with_one_label_per_text_has_a_confusion_matrix_and_no_thresholds(single_report):
