@@ -67,6 +67,19 @@ def test_runs_that_cannot_be_paired_are_said_to_be(verb, runs, tmp_path):
     verb(*words)
 
 
+def test_runs_judged_on_other_texts_are_said_to_be(verb, runs, tmp_path, monkeypatch):
+    words = ("compare", runs / "good", runs / "drawn", "--out", tmp_path / "page.html")
+    make_run(runs / "drawn", EIGHT, single_label=False, seed=1, noise=1.0)
+    assert json.loads(verb(*words, "--json"))["same_texts"] is True
+    path = runs / "drawn" / "metrics.json"
+    path.write_text(path.read_text().replace("ab" * 32, "dev:aa-test:bb-train:cc"))
+    assert json.loads(verb(*words, "--json"))["same_texts"] is False
+    said: list[str] = []
+    monkeypatch.setattr("affekt.cli.console.say", said.append)
+    verb(*words)
+    assert said[0].startswith("warning: The runs were judged on different texts")
+
+
 def test_compare_shows_the_spaces_with_rows_and_dimensions(verb, runs, tmp_path):
     good, poor = (read_run(runs / name).metrics["clustering"] for name in ("good", "poor"))
     words = ("compare", runs / "good", runs / "poor", "--out", tmp_path / "page.html")

@@ -109,6 +109,17 @@ def test_runs_with_other_labels_are_shown_but_not_paired(runs, single_run, tmp_p
     assert "nothing can be paired" in page.text
 
 
+def test_runs_judged_on_other_texts_are_said_to_be(runs, multi_run, tmp_path):
+    def drawn_anew(metrics):
+        metrics["data"]["digest"] = "dev:aa-test:bb-train:cc"
+
+    change_metrics(multi_run, drawn_anew)
+    page = page_of([runs["good"], multi_run], tmp_path / "c.html")
+    assert "judged on different texts" in page.text
+    change_metrics(multi_run, lambda metrics: metrics["data"].update(digest="ab" * 32))
+    assert "judged on different texts" not in page_of([runs["good"], multi_run], tmp_path / "c.html").text
+
+
 def test_names_of_users_are_escaped(runs, single_run, multi_run, tmp_path):
     change_metrics(multi_run, lambda metrics: metrics.update(name=ATTACK))
     page = page_of([multi_run, runs["good"]], tmp_path / "c.html")

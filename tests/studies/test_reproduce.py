@@ -73,6 +73,19 @@ def cells(text, name):
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
+def test_seeds_that_were_judged_on_other_texts_have_no_common_range(runs):
+    for seed, texts in enumerate(("aaaa", "aaaa", "bbbb")):
+        content = metrics(seed=seed, f1=0.4 + seed / 10)
+        content["data"] |= {"digest": f"dev:cccc-test:{texts}-train:dddd"}
+        add(runs, f"run-{seed}", content, f"training: {{seed: {seed}}}")
+    text = page(runs, "B3")
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert [texts in heading for texts, heading in zip(("aaaa", "bbbb"), headings, strict=True)] == [True] * 2
+    assert all("not to be compared with other texts" in heading for heading in headings)
+    assert "seeds 0, 1." in text
+    assert "seed 2." in text
+
+
 def test_seeds_of_one_recipe_are_one_line_of_mean_range_and_the_first_s_interval(runs):
     add(runs, "a", metrics(seed=1, f1=0.50), "training: {seed: 1}")
     add(runs, "b", metrics(seed=0, f1=0.40), "training: {seed: 0}")

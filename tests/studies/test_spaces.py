@@ -62,3 +62,16 @@ def test_runs_of_the_label_aware_loss_are_told_apart_by_balance_and_temperature(
 def test_what_stands_alone_is_not_set_beside_anything(runs, tmp_path):
     assert write_spaces(runs, tmp_path) is None
     assert not (tmp_path / "spaces.md").exists()
+
+
+def test_spaces_of_other_texts_of_the_same_size_stand_in_a_table_of_their_own(tmp_path):
+    runs = []
+    for name, texts in (("one", "aaaa"), ("two", "aaaa"), ("three", "bbbb"), ("four", "bbbb")):
+        runs.append(run(name))
+        runs[-1]["data"]["digest"] = f"dev:cccc-test:{texts}-train:{name}"
+    lines = write_spaces(runs, tmp_path).read_text(encoding="utf-8").splitlines()
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings == [
+        f"## posts, test split, n = 40 (texts {texts}: not to be compared with others)"
+        for texts in ("aaaa", "bbbb")
+    ]

@@ -93,7 +93,7 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print the figures and differences as JSON.")] = False,
 ) -> None:
     """Set runs side by side: figures, paired differences, who wins where."""
-    from affekt.report.compared import compare_runs, comparison_figures
+    from affekt.report.compared import OTHER_TEXTS, compare_runs, comparison_figures
     from affekt.report.comparison import write_comparison
     from affekt.report.page import check_page
     from affekt.runs.metrics import space_figures
@@ -105,6 +105,8 @@ def compare(
     if json:
         console.result_json(figures)
     else:
+        if not compared.same_texts:
+            console.say(f"warning: {OTHER_TEXTS}")
         _show_spaces({name: space_figures(run.metrics) for name, run in compared.runs.items()})
         _show_differences(figures)
     console.say(f"page: {out}")

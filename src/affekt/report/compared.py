@@ -9,7 +9,12 @@ from affekt.errors import UsageError
 from affekt.report.pictures import figures_of
 from affekt.runs.compare import LabelDifference, Pair, differences, label_differences, pair
 from affekt.runs.folder import RunFolder, read_run
-from affekt.runs.metrics import judged_split, space_by_name
+from affekt.runs.metrics import judged_split, judged_texts, space_by_name
+
+OTHER_TEXTS = (
+    "The runs were judged on different texts: their figures side by side do not say which is better. Only "
+    "differences on the texts that both have do."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,11 @@ class Comparison:
         """The name of the run that the others are compared with."""
         return next(iter(self.runs))
 
+    @property
+    def same_texts(self) -> bool:
+        """Whether the runs were judged on the same texts with the same labels, as far as is recorded."""
+        return len({judged_texts(run.metrics) for run in self.runs.values()}) == 1
+
 
 def compare_runs(folders: Sequence[Path]) -> Comparison:
     """Compare run folders with the first of them: by paired bootstrap over the rows they share.
@@ -52,7 +62,8 @@ def comparison_figures(compared: Comparison) -> dict[str, Any]:
     """Return what a comparison says in figures, fit for JSON.
 
     Returns:
-        "first", the name of the run that the others are compared with; "runs": name → its folder, seed,
+        "first", the name of the run that the others are compared with; "same_texts", whether their figures
+        are of the same texts; "runs": name → its folder, seed,
         encoder, split, figures, "space" (the figures of its space by name) and "space_intervals" (low and
         high of those that have them); "differences": name → None where nothing can be paired, else "split",
         "n", "figures" (metric → difference of this run less the first, low, high, p) and "labels" (label →
@@ -61,6 +72,7 @@ def comparison_figures(compared: Comparison) -> dict[str, Any]:
     """
     return {
         "first": compared.first,
+        "same_texts": compared.same_texts,
         "runs": {name: _run_figures(run) for name, run in compared.runs.items()},
         "differences": {
             other: None if found is None else _paired_figures(found, compared.first, other)

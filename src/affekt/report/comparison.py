@@ -7,7 +7,7 @@ from typing import Any
 
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.report import page, plots
-from affekt.report.compared import Comparison, Difference
+from affekt.report.compared import OTHER_TEXTS, Comparison, Difference
 from affekt.report.numbers import figure_rows, held_labels
 from affekt.report.pictures import choice_name, figures_of
 from affekt.report.style import styles
@@ -38,7 +38,7 @@ def _render(compared: Comparison) -> str:
         first=first,
         runs=named,
         said=[_sentence(first, other, found) for other, found in compared.differences.items()],
-        warnings=_warnings(named),
+        warnings=_warnings(compared),
         looks=styles(named[first].labels),
         pairs=[_paired(compared, other) for other in compared.differences],
         splits=" and ".join(sorted(splits)),
@@ -47,12 +47,14 @@ def _render(compared: Comparison) -> str:
     )
 
 
-def _warnings(named: Named) -> list[str]:
+def _warnings(compared: Comparison) -> list[str]:
     """Return what makes figures of these runs hard to compare."""
-    said = []
+    said, named = [], compared.runs
     digests = {(run.metrics.get("data") or {}).get("digest") for run in named.values()}
     if len({tuple(run.labels) for run in named.values()}) > 1:
         said.append("The runs have different labels: their figures do not measure the same thing.")
+    elif not compared.same_texts:
+        said.append(OTHER_TEXTS)
     elif len(digests) > 1:
         said.append("The runs were trained on different data (the digests differ).")
     for name, run in named.items():

@@ -170,6 +170,13 @@ def judged_split(metrics: Metrics) -> str:
     return "test" if not metrics.get("dev") and "test" in splits else "dev"
 
 
+def judged_texts(metrics: Metrics) -> str:
+    """Return the digest of the texts and labels that final figures are of; empty where none was recorded."""
+    digests = str((metrics.get("data") or {}).get("digest") or "").split("-")
+    split = f"{judged_split(metrics)}:"
+    return next((one.removeprefix(split) for one in digests if one.startswith(split)), "")
+
+
 def headline(metrics: Metrics) -> str:
     """Return the way of deciding whose final figures come first: the one with the higher macro-F1 on dev.
 

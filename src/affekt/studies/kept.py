@@ -9,7 +9,7 @@ from pathlib import Path
 from affekt.errors import DataError
 from affekt.files import read_json, write_json
 from affekt.recipe.yaml import load_yaml
-from affekt.runs.metrics import Metrics, check_metrics, judged_split
+from affekt.runs.metrics import Metrics, check_metrics, judged_split, judged_texts
 
 _DROPPED = ("examples",)  # too long to keep beside the tables
 _PROSE = (
@@ -56,11 +56,15 @@ def read_kept(kept: Path) -> list[Metrics]:
 
 
 def group_of(metrics: Metrics) -> tuple[str, ...]:
-    """Return what runs must share to be one line: name first, settings last."""
+    """Return what runs must share to be one line: name first, the texts judged and the settings last.
+
+    Seeds that drew their own test texts share none: their figures have no common mean or range.
+    """
     data = metrics["data"]
     name = f"{metrics['name']}, {metrics['encoder']['name']}"
     judged = judged_split(metrics)
-    return name, data["name"], judged, ",".join(metrics.get(judged) or {}), metrics.get("settings") or ""
+    ways = ",".join(metrics.get(judged) or {})
+    return name, data["name"], judged, ways, judged_texts(metrics), metrics.get("settings") or ""
 
 
 def _newest(runs: Sequence[Metrics]) -> Metrics:

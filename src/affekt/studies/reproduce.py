@@ -8,7 +8,7 @@ the run folders are gone.
 import shlex
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +63,25 @@ def _write_page(row: str, runs: list[Metrics], out: Path) -> Path:
     groups: dict[tuple[str, ...], list[Metrics]] = defaultdict(list)
     for metrics in runs:
         groups[group_of(metrics)].append(metrics)
-    names = [key[0] for key in groups]
     parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each table by the commands below it.", ""]
     for key, group in sorted(groups.items()):
-        unlike = f" ({key[-1]})" if names.count(key[0]) > 1 else ""
-        parts += _section(key[0] + unlike, sorted(group, key=lambda metrics: int(metrics["seed"])))
+        parts += _section(
+            key[0] + _unlike(key, groups), sorted(group, key=lambda metrics: int(metrics["seed"]))
+        )
     path = out / f"row-{row.lower().replace(' ', '-')}.md"
     with written_aside(path) as aside:
         aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
     return path
+
+
+def _unlike(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> str:
+    """Return what tells a group from others of its name: its settings, and the texts it was judged on."""
+    others = [other for other in keys if other[0] == key[0]]
+    if len(others) < 2:
+        return ""
+    if len({other[-2] for other in others}) < 2:
+        return f" ({key[-1]})"
+    return f" ({key[-1]}; on texts {key[-2][:8] or 'unknown'}: not to be compared with other texts)"
 
 
 def _section(name: str, runs: list[Metrics]) -> list[str]:

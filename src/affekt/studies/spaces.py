@@ -9,7 +9,7 @@ from typing import Any
 
 from affekt.evaluation.figures import SPACE, figure
 from affekt.files import written_aside
-from affekt.runs.metrics import Metrics, judged_split, space_by_name
+from affekt.runs.metrics import Metrics, judged_split, judged_texts, space_by_name
 from affekt.studies.kept import group_of
 
 _SHOWN = [key for key in SPACE if figure(key).short]
@@ -24,7 +24,7 @@ _FOOT = (
 
 def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
     """Write spaces.md, a table per split that several recipes were judged on; None where there is none."""
-    tables: dict[tuple[str, str, int], dict[tuple[str, ...], list[Metrics]]] = {}
+    tables: dict[tuple[str, str, int, str], dict[tuple[str, ...], list[Metrics]]] = {}
     for metrics in runs:
         if metrics.get("clustering"):
             table = tables.setdefault(_judged(metrics), defaultdict(list))
@@ -33,16 +33,20 @@ def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
     if not shared:
         return None
     parts = ["# Spaces beside each other", "", "Made by `affekt reproduce`.", "", _FOOT, ""]
-    for (data, split, n), groups in shared:
-        parts += [f"## {data}, {split} split, n = {n:,}", "", *_table(groups), ""]
+    seen = [judged[:3] for judged in tables]
+    for (data, split, n, texts), groups in shared:
+        others = seen.count((data, split, n)) > 1
+        unlike = f" (texts {texts[:8] or 'unknown'}: not to be compared with others)" if others else ""
+        parts += [f"## {data}, {split} split, n = {n:,}{unlike}", "", *_table(groups), ""]
     path = out / "spaces.md"
     with written_aside(path) as aside:
         aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
     return path
 
 
-def _judged(metrics: Metrics) -> tuple[str, str, int]:
-    return metrics["data"]["name"], judged_split(metrics), int(metrics["clustering"]["n"])
+def _judged(metrics: Metrics) -> tuple[str, str, int, str]:
+    n = int(metrics["clustering"]["n"])
+    return metrics["data"]["name"], judged_split(metrics), n, judged_texts(metrics)
 
 
 def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
