@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.data import files as reading
+from affekt.data.arrow import frame_table
 from affekt.data.corpus import Corpus
-from affekt.data.files import frame_table, open_table
+from affekt.data.files import open_table
 from affekt.data.targets import is_blank
 from affekt.errors import DataError
 
@@ -114,8 +115,8 @@ def test_fields_longer_than_the_csv_modules_limit_are_read_and_the_limit_is_put_
 
 
 def test_undecodable_bytes_do_not_stop_the_reading_of_other_rows(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"text\nfine\ncaf\xe9\nfine too\n")
-    assert texts_of(tmp_path / "a.csv") == ["fine", "caf\udce9", "fine too"]
+    (tmp_path / "a.csv").write_bytes(b"text\nf\xc3\xadne\ncaf\xe9\nfine too\n")
+    assert texts_of(tmp_path / "a.csv") == ["fíne", "caf\udce9", "fine too"]
 
 
 def test_invalid_utf8_inside_a_parquet_string_column_is_kept_for_the_row_check(tmp_path):
@@ -208,7 +209,7 @@ def check_refused(path, message, **options):
 def test_files_that_cannot_be_read_are_refused_by_name(tmp_path):
     check_refused(tmp_path / "none.csv", r"none\.csv does not exist")
     check_refused(tmp_path, r"is a folder; name a file in it")
-    for name in ("a.xlsx", "a", "a.gz", "a.parquet.gz", ".csv"):
+    for name in ("a.xls", "a", "a.gz", "a.parquet.gz", ".csv"):
         (tmp_path / name).write_text("text\na\n")
         check_refused(tmp_path / name, r"no extension that says its format; known are \.csv")
 
@@ -232,7 +233,7 @@ def test_files_of_nothing_but_blank_lines_or_an_empty_archive_are_refused(tmp_pa
     [
         ("text,label\na,joy\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
         (gzip.compress(b"text\na\n"), "is compressed; add .gz"),
-        (b"PK\x03\x04rest", "zip archive or a spreadsheet; save it as csv"),
+        (b"PK\x03\x04rest", "zip archive or a spreadsheet; name it .xlsx"),
         (b"PAR1rest", "give it the extension .parquet"),
     ],
 )

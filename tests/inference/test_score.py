@@ -316,7 +316,7 @@ def test_jsonl_keeps_the_keys_of_each_row(tmp_path):
 
 @pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
 def test_names_and_cells_that_are_not_utf8_do_not_stop_a_file(tmp_path, kind):
-    (tmp_path / "in.csv").write_bytes(b"text,r\xe9gion\nhi,Orl\xe9ans\n")
+    (tmp_path / "in.csv").write_bytes(b"text,r\xe9gion\nh\xc3\xad \xc3\xad,Orl\xe9ans\n")
     predict_file(Quick(), tmp_path / "in.csv", tmp_path / f"out{kind}")
     assert read_rows(tmp_path / f"out{kind}")[0]["r\ufffdgion"] == "Orl\ufffdans"
 
@@ -332,7 +332,7 @@ def test_columns_that_would_have_one_name_in_a_csv_file_get_two(tmp_path, kind, 
 
 @pytest.mark.parametrize("kind", ROW_KINDS)
 def test_names_that_decode_alike_get_two_names(tmp_path, kind):
-    (tmp_path / "in.csv").write_bytes(b"text,x\xe9,x\xe8,\xc3\xa9\nhi,1,2,3\n")
+    (tmp_path / "in.csv").write_bytes(b"text,x\xe9,x\xe8,\xc3\xa9\nh\xc3\xad,1,2,3\n")
     predict_file(Quick(), tmp_path / "in.csv", tmp_path / f"out{kind}")
     [row] = read_rows(tmp_path / f"out{kind}")
     assert [row[name] for name in ("x\ufffd", "x\ufffd_")] == ["1", "2"]

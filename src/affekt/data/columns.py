@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from affekt.data.files import Table
+from affekt.data.tables import Table
 from affekt.errors import DataError
 
 Form = Literal["none", "one", "delimited", "list", "shares"]
@@ -43,6 +43,7 @@ class Columns:
         split_column: The column that says train, dev or test.
         delimiter: What parts the columns of a csv or tsv file, where it is not "," or a tab.
         quoted: Whether quotes enclose fields of a csv or tsv file, or are ordinary characters.
+        encoding: Of a text file; unless said UTF-8, or cp1252 where the file shows that.
     """
 
     text: str = "text"
@@ -57,6 +58,7 @@ class Columns:
     split_column: str | None = None
     delimiter: str | None = None
     quoted: bool = True
+    encoding: str | None = None
 
     @property
     def share_columns(self) -> tuple[str, ...]:

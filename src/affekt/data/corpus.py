@@ -11,8 +11,9 @@ from typing import Any, Self, TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from affekt.data.arrow import frame_table
 from affekt.data.columns import Columns, split_named
-from affekt.data.files import frame_table, open_table
+from affekt.data.files import open_table
 from affekt.data.read import Gathered, OnBadRow, SkippedRow, StreamedRow, gather, stream
 from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified_rows
 from affekt.data.targets import label_matrix, text_list
@@ -37,6 +38,7 @@ class ColumnOptions(TypedDict, total=False):
     split_column: str | None
     delimiter: str | None
     quoted: bool
+    encoding: str | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +47,7 @@ class Corpus:
 
     An unlabelled corpus has no label names and targets of shape (n, 0). With `single_label` every row sums
     to 1. `split` is "train", "dev", "test" or "" where none was said; `skipped` lists rows left out in
-    reading.
+    reading, and `notes` says what it took for granted.
     """
 
     texts: list[str]
@@ -56,6 +58,7 @@ class Corpus:
     name: str = "corpus"
     split: str = ""
     skipped: tuple[SkippedRow, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         targets = np.ascontiguousarray(self.targets, dtype=np.float32)
@@ -95,7 +98,7 @@ class Corpus:
         columns: Columns | None = None,
         **options: Unpack[ColumnOptions],
     ) -> Self:
-        """Read a csv, tsv, jsonl or parquet file, or several of the same columns.
+        """Read a csv, tsv, jsonl, json, txt, xlsx or parquet file, or several of the same columns.
 
         Args:
             path: The file or files; text formats may be gzipped (.csv.gz).
@@ -106,7 +109,7 @@ class Corpus:
             name: The corpus's name; unless said, the file's.
             columns: Which columns hold what. Instead of it, or over it, come the fields of `Columns`:
             **options: `text`, `labels`, `id`, `separator`, `label_names`, `label_columns`, `single_label`,
-                `rater`, `unclear`, `split_column`, `delimiter`, `quoted`.
+                `rater`, `unclear`, `split_column`, `delimiter`, `quoted`, `encoding`.
         """
         columns = replace(columns or Columns(), **options)
         if columns.split_column and not split:
@@ -177,6 +180,7 @@ class Corpus:
             name=name,
             split=split,
             skipped=gathered.skipped,
+            notes=gathered.notes,
         )
 
     # --- what is in one
@@ -280,7 +284,13 @@ def stratified_split(corpus: Corpus, shares: Mapping[str, float], seed: int = 0)
 def read_files(paths: Sequence[Path], columns: Columns, on_bad_row: OnBadRow) -> Gathered:
     """Read files of the same columns as one."""
     tables = [
-        open_table(path, delimiter=columns.delimiter, quoted=columns.quoted, only=columns.needed)
+        open_table(
+            path,
+            delimiter=columns.delimiter,
+            quoted=columns.quoted,
+            encoding=columns.encoding,
+            only=columns.needed,
+        )
         for path in paths
     ]
     return gather(tables, columns, on_bad_row)

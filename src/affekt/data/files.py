@@ -1,4 +1,4 @@
-"""Data files as tables of rows: csv, tsv and jsonl, plain or gzipped, and parquet.
+"""Data files as tables of rows: csv, tsv, jsonl, json and txt, plain or gzipped, xlsx and parquet.
 
 Reading is lazy, and memory holds a few hundred rows at a time.
 """
@@ -8,24 +8,24 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from affekt.errors import DataError, first_line
+from affekt.data.arrow import open_parquet
+from affekt.data.spreadsheets import open_spreadsheet
+from affekt.data.tables import CHUNK, Batch, Row, Table, distinct, in_batches
+from affekt.errors import DataError
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+MORE_FORMATS = (".json", ".txt", ".xlsx")  # read where a file is named, and not looked for in folders
 
-CHUNK = 512  # rows of a batch
 _FIELD_LIMIT = 1 << 24  # characters; a longer field is taken for a quote that is never closed
 _CELLS = 1 << 18  # of a batch at most, where there are many columns
 _PEEK = 100  # rows of a jsonl file whose keys make its columns
@@ -33,74 +33,13 @@ _NOT_TEXT = {
     b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
     b"\x1f\x8b": "is compressed; add .gz to its name",
-    b"PK\x03\x04": "is a zip archive or a spreadsheet; save it as csv",
+    b"PK\x03\x04": "is a zip archive or a spreadsheet; name it .xlsx, or save it as csv",
     b"PAR1": "is a parquet file; give it the extension .parquet",
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its number, its values by column, and what is wrong with it as a whole, if anything."""
-
-    number: int
-    values: Mapping[str, Any]
-    fault: str = ""
-
-
-class Batch(Protocol):
-    """Rows that follow one another: their numbers, their cells, and faults of whole rows."""
-
-    @property
-    def numbers(self) -> Sequence[int]:
-        """Of the rows in their file."""
-        ...
-
-    @property
-    def faults(self) -> Mapping[int, str]:
-        """By position."""
-        ...
-
-    def column(self, name: str) -> Sequence[Any]:
-        """Return a column's cells; None where a row has none."""
-        ...
-
-    def names(self) -> Iterable[str]:
-        """Return the columns that the rows have."""
-        ...
-
-    def values(self, position: int) -> Mapping[str, Any]:
-        """Return a row's cells by column."""
-        ...
-
-
-@dataclass(frozen=True)
-class Table:
-    """An open file: its short name, its columns, which of them hold lists, and its rows (to be read once)."""
-
-    name: str
-    columns: tuple[str, ...]
-    list_columns: frozenset[str]
-    batches: Iterator[Batch]
-
-    @property
-    def rows(self) -> Iterator[Row]:
-        """The rows one by one."""
-        for batch in self.batches:
-            for position in range(len(batch.numbers)):
-                yield row_at(batch, position)
-
-
-def row_at(batch: Batch, position: int) -> Row:
-    """Return one row of a batch."""
-    return Row(batch.numbers[position], batch.values(position), batch.faults.get(position, ""))
-
-
-def distinct(columns: Sequence[str], source: str) -> tuple[str, ...]:
-    """Return the columns' names, which must differ."""
-    twice = sorted(name for name, times in Counter(columns).items() if times > 1)
-    if twice:
-        raise DataError(f"{source} has more than one column named {', '.join(map(repr, twice))}; rename one")
-    return tuple(columns)
+_WINDOWS = "cp1252"  # what spreadsheets of western Europe and America write
+_MARKS = re.compile(  # a letter of UTF-8, or a byte that is part of none
+    rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x80-\xff]"
+)
 
 
 def open_table(
@@ -108,39 +47,45 @@ def open_table(
     *,
     delimiter: str | None = None,
     quoted: bool = True,
+    encoding: str | None = None,
     only: Collection[str] | None = None,
     size: int = CHUNK,
 ) -> AbstractContextManager[Table]:
-    """Open a csv, tsv, jsonl or parquet file; the text formats may end in .gz.
+    """Open a csv, tsv, jsonl, json, txt, xlsx or parquet file; the text formats may end in .gz.
 
     Args:
         path: The file.
         delimiter: What parts the columns of a csv or tsv file, where it is not "," or a tab.
         quoted: Whether quotes enclose fields in csv and tsv; if not, they are ordinary characters.
+        encoding: Of a text format. Unless said UTF-8, or cp1252 where most of what is not ASCII shows that,
+            which the table's notes then say.
         only: The columns that are needed; others may be left out of the rows.
         size: Rows of a batch, at most.
     """
     path = Path(path)
     suffix = _format_of(path)
     if suffix == ".parquet":
-        return _open_parquet(path, only, size)
-    if suffix in (".jsonl", ".ndjson"):
-        return _open_json_lines(path, size)
-    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else ","), quoted, size)
+        return open_parquet(path, only, size)
+    if suffix == ".xlsx":
+        return open_spreadsheet(path, size)
+    if suffix in _OPENED:
+        return _OPENED[suffix](path, encoding, size)
+    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else ","), quoted, encoding, size)
 
 
 def _format_of(path: Path) -> str:
     """Return the extension that says how to read a file, after checking that there is something to read."""
+    known = (*FORMATS, *MORE_FORMATS)
     if not path.exists():
         raise DataError(f"{path} does not exist")
     if path.is_dir():
-        raise DataError(f"{path} is a folder; name a file in it ({', '.join(FORMATS)})")
+        raise DataError(f"{path} is a folder; name a file in it ({', '.join(known)})")
     suffixes = [suffix.lower() for suffix in path.suffixes]
     zipped = suffixes[-1:] == [".gz"]
     suffix = "".join(suffixes[-2:-1] if zipped else suffixes[-1:])
-    if suffix not in FORMATS or (zipped and suffix == ".parquet"):
+    if suffix not in known or (zipped and suffix in (".parquet", ".xlsx")):
         raise DataError(
-            f"{path} has no extension that says its format; known are {', '.join(FORMATS)}, "
+            f"{path} has no extension that says its format; known are {', '.join(known)}, "
             "with .gz after it for compressed text"
         )
     if path.stat().st_size == 0:
@@ -149,10 +94,20 @@ def _format_of(path: Path) -> str:
 
 
 @contextmanager
-def _open_text(path: Path, newline: str) -> Iterator[io.TextIOWrapper]:
-    """Open a UTF-8 file; other bytes become lone surrogates, to be found later by row."""
+def _open_text(
+    path: Path, newline: str | None, encoding: str | None
+) -> Iterator[tuple[io.TextIOWrapper, tuple[str, ...]]]:
+    """Open a text file, with what is to be said of its encoding.
+
+    Bytes that are not in its encoding become lone surrogates, to be found later by row.
+    """
+    if encoding:
+        try:
+            io.TextIOWrapper(io.BytesIO(), encoding)
+        except (LookupError, ValueError) as fault:
+            raise DataError(f"{encoding!r} is no encoding; name one such as utf-8, cp1252, utf-16") from fault
     try:
-        file = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
+        file = _bytes_of(path)
     except OSError as fault:
         raise DataError(f"{path} can't be read: {fault.strerror}") from fault
     with file:
@@ -161,11 +116,31 @@ def _open_text(path: Path, newline: str) -> Iterator[io.TextIOWrapper]:
         if not head:
             raise DataError(f"{path} is empty")
         for start, remedy in _NOT_TEXT.items():
-            if head.startswith(start):
+            if not encoding and head.startswith(start):
                 raise DataError(f"{path} {remedy}")
-        if head.startswith(codecs.BOM_UTF8):
+        if head.startswith(codecs.BOM_UTF8) and encoding in (None, "utf-8-sig"):
             file.read(len(codecs.BOM_UTF8))
-        yield io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline=newline)
+            encoding = "utf-8"
+        notes: tuple[str, ...] = ()
+        if not (encoding or _is_utf8(path)):
+            encoding = _WINDOWS
+            notes = (f"{path.name} is not UTF-8: it is read as {encoding}, unless you name its encoding",)
+        yield io.TextIOWrapper(file, encoding or "utf-8", "surrogateescape", newline), notes
+
+
+def _bytes_of(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a file's first thousand marks outside ASCII are letters of UTF-8 rather than single bytes."""
+    letters = others = 0
+    with _bytes_of(path) as file, _whole(path):
+        while letters + others < 1000 and (block := file.read(1 << 18) + file.readline(1 << 16)):
+            if not block.isascii():  # a block ends with a line, so that no letter is cut in two
+                found = Counter(bool(mark[1]) for mark in islice(_MARKS.finditer(block), 1000))
+                letters, others = letters + found[True], others + found[False]
+    return letters >= others
 
 
 @contextmanager
@@ -173,7 +148,7 @@ def _whole(path: Path) -> Iterator[None]:
     """Say of what fails while reading that the file is damaged."""
     try:
         yield
-    except (OSError, EOFError, zlib.error) as fault:
+    except (OSError, EOFError, zlib.error, UnicodeError) as fault:
         raise DataError(f"{path} is damaged or cut off: {fault}") from fault
 
 
@@ -201,8 +176,10 @@ class _Records:
 
 
 @contextmanager
-def _open_delimited(path: Path, delimiter: str, quoted: bool, size: int) -> Iterator[Table]:
-    with _open_text(path, newline="") as lines:
+def _open_delimited(
+    path: Path, delimiter: str, quoted: bool, encoding: str | None, size: int
+) -> Iterator[Table]:
+    with _open_text(path, "", encoding) as (lines, notes):
         try:
             reader = csv.reader(
                 lines,
@@ -226,7 +203,7 @@ def _open_delimited(path: Path, delimiter: str, quoted: bool, size: int) -> Iter
         chunks = iter(lambda: _records(reader, size, path), ([], {}))
         numbers = count(number + 1, size)
         batches = (_batch(chunk, first, places) for chunk, first in zip(chunks, numbers, strict=False))
-        yield Table(path.name, columns, frozenset(), batches)
+        yield Table(path.name, columns, frozenset(), batches, notes)
 
 
 _Chunk = tuple[list[list[str]], dict[int, csv.Error]]
@@ -278,170 +255,81 @@ def _quote_fault(fault: csv.Error) -> str:
     return f"{reason}; if quotes are ordinary characters in this file, read it with quoted=False"
 
 
-# --- jsonl
+# --- json, jsonl and plain lines
 
 
 _JSON = json.JSONDecoder(strict=False)
 
 
-@dataclass(frozen=True)
-class _Objects:
-    """Rows as mappings, each with columns of its own."""
-
-    numbers: Sequence[int]
-    faults: Mapping[int, str]
-    objects: Sequence[Mapping[str, Any]]
-
-    def names(self) -> Iterable[str]:
-        return dict.fromkeys(name for row in self.objects for name in row)
-
-    def column(self, name: str) -> Sequence[Any]:
-        return [row.get(name) for row in self.objects]
-
-    def values(self, position: int) -> Mapping[str, Any]:
-        return self.objects[position]
+@contextmanager
+def _open_lines(path: Path, encoding: str | None, size: int) -> Iterator[Table]:
+    """Open a file with a text a line; blank lines are counted but are no rows."""
+    with _open_text(path, None, encoding) as (lines, notes):
+        texts = (line.removesuffix("\n") for line in lines)
+        rows = (Row(number, {"text": text}) for number, text in enumerate(texts, start=1) if text.strip())
+        yield Table(path.name, ("text",), frozenset(), _whole_batches(rows, size, path), notes)
 
 
 @contextmanager
-def _open_json_lines(path: Path, size: int) -> Iterator[Table]:
-    with _open_text(path, newline="\n") as lines:
+def _open_json_lines(path: Path, encoding: str | None, size: int) -> Iterator[Table]:
+    with _open_text(path, "\n", encoding) as (lines, notes):
         rows = (_json_row(number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
-        with _whole(path):
-            first = list(islice(rows, _PEEK))
-        if not first:
-            raise DataError(f"{path} is empty")
-        columns = tuple(dict.fromkeys(name for row in first for name in row.values))
-        lists = {name for row in first for name, value in row.values.items() if isinstance(value, list)}
-        yield Table(path.name, columns, frozenset(lists), _object_batches(chain(first, rows), size, path))
+        yield _object_table(path, rows, size, notes)
 
 
-def _object_batches(rows: Iterator[Row], size: int, path: Path) -> Iterator[Batch]:
+@contextmanager
+def _open_json(path: Path, encoding: str | None, size: int) -> Iterator[Table]:
+    """Open a file with one list of objects, which is read whole; other JSON is taken for jsonl."""
+    with _open_text(path, "\n", encoding) as (text, notes), _whole(path):
+        content = text.read()
+    if not content.lstrip().startswith("["):
+        with _open_json_lines(path, encoding, size) as table:
+            yield table
+        return
+    try:
+        objects = _JSON.decode(content)
+    except (ValueError, RecursionError) as fault:
+        raise DataError(f"{path} is not JSON ({fault})") from fault
+    rows = (_object_row(number, value, "entry") for number, value in enumerate(objects, start=1))
+    yield _object_table(path, rows, size, notes)
+
+
+def _object_table(path: Path, rows: Iterator[Row], size: int, notes: tuple[str, ...]) -> Table:
+    with _whole(path):
+        first = list(islice(rows, _PEEK))
+    if not first:
+        raise DataError(f"{path} is empty")
+    columns = tuple(dict.fromkeys(name for row in first for name in row.values))
+    lists = {name for row in first for name, value in row.values.items() if isinstance(value, list)}
+    return Table(path.name, columns, frozenset(lists), _whole_batches(chain(first, rows), size, path), notes)
+
+
+def _whole_batches(rows: Iterator[Row], size: int, path: Path) -> Iterator[Batch]:
+    batches = in_batches(rows, size)
     while True:
         with _whole(path):
-            chunk = list(islice(rows, size))
-        if not chunk:
+            batch = next(batches, None)
+        if batch is None:
             return
-        faults = {position: row.fault for position, row in enumerate(chunk) if row.fault}
-        yield _Objects([row.number for row in chunk], faults, [row.values for row in chunk])
+        yield batch
 
 
 def _json_row(number: int, line: str) -> Row:
     try:
-        value = _JSON.decode(line)
+        return _object_row(number, _JSON.decode(line), "line")
     except (ValueError, RecursionError) as fault:
         return Row(number, {}, f"the line is not JSON ({fault})")
+
+
+def _object_row(number: int, value: Any, what: str) -> Row:
     if not isinstance(value, dict):
-        return Row(number, {}, f"the line holds a JSON {type(value).__name__} where an object is wanted")
+        return Row(number, {}, f"the {what} holds a JSON {type(value).__name__} where an object is wanted")
     return Row(number, value)
 
 
-# --- parquet and frames
-
-
-@dataclass(frozen=True)
-class _Arrow:
-    """Rows of a record batch, whose columns become Python values when they are asked for."""
-
-    numbers: range
-    batch: pa.RecordBatch
-    faults: Mapping[int, str] = field(default_factory=dict)
-    found: dict[str, Sequence[Any]] = field(default_factory=dict)
-
-    def names(self) -> Iterable[str]:
-        return self.batch.schema.names  # type: ignore[no-any-return]
-
-    def column(self, name: str) -> Sequence[Any]:
-        if name not in self.found:
-            self.found[name] = _cells(self.batch.column(name))
-        return self.found[name]
-
-    def values(self, position: int) -> Mapping[str, Any]:
-        return {name: self.column(name)[position] for name in self.names()}
-
-
-@contextmanager
-def _open_parquet(path: Path, only: Collection[str] | None, size: int) -> Iterator[Table]:
-    """Open a parquet file; its rows are counted from 1, and `only` limits the columns that are read."""
-    try:
-        file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
-    except (pa.ArrowException, OSError) as fault:
-        raise DataError(f"{path} can't be read as parquet: {first_line(fault)}") from fault
-    with file:
-        names = distinct(file.schema_arrow.names, str(path))
-        wanted = [name for name in names if only is None or name in only]
-        batches = _whole_batches(file.iter_batches(batch_size=size, columns=wanted), path)
-        yield Table(path.name, names, _list_columns(file.schema_arrow), _arrow_batches(batches, first=1))
-
-
-def frame_table(frame: Any, name: str = "frame") -> Table:
-    """Return the table of a pandas, polars or pyarrow frame; its rows are counted from 0."""
-    try:
-        table = pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError) as fault:
-        reason = first_line(fault)
-        raise DataError(f"{type(frame).__name__} can't be read as a data frame: {reason}") from fault
-    names = distinct(table.schema.names, name)
-    batches = _arrow_batches(table.to_batches(max_chunksize=CHUNK), first=0)
-    return Table(name, names, _list_columns(table.schema), batches)
-
-
-def _arrow_batches(batches: Iterable[pa.RecordBatch], first: int) -> Iterator[Batch]:
-    for batch in batches:
-        yield _Arrow(range(first, first + batch.num_rows), batch)
-        first += batch.num_rows
-
-
-def _whole_batches(batches: Iterable[pa.RecordBatch], path: Path) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from batches
-    except (pa.ArrowException, OSError) as fault:
-        raise DataError(f"{path} is damaged or cut off: {first_line(fault)}") from fault
-
-
-def _list_columns(schema: pa.Schema) -> frozenset[str]:
-    return frozenset(field.name for field in schema if _is_list(field.type))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    plain = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    views = (pa.types.is_list_view, pa.types.is_large_list_view)
-    return any(test(kind) for test in (*plain, *views))
-
-
-def _cells(column: pa.Array) -> list[Any]:
-    """Return Python values; what Python can't hold comes as text, odd bytes in it as lone surrogates."""
-    try:
-        return [_decoded(value) for value in column.to_pylist()]
-    except (ValueError, OverflowError, pa.ArrowException):
-        return [_cell(scalar) for scalar in column]
-
-
-def _decoded(value: Any) -> Any:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-
-
-def _cell(scalar: pa.Scalar) -> Any:
-    try:
-        return _decoded(scalar.as_py())
-    except (ValueError, OverflowError, pa.ArrowException):
-        kind = scalar.type
-        if isinstance(scalar, pa.MapScalar):
-            return [(_cell(member["key"]), _cell(member["value"])) for member in scalar.values]
-        if _is_list(kind):
-            return [_cell(member) for member in scalar.values]
-        if pa.types.is_struct(kind):
-            return {name: _cell(member) for name, member in scalar.items()}
-        if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
-            return _cell(scalar.value)
-        if pa.types.is_temporal(kind):
-            return _time_as_text(scalar)
-        return scalar.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
-
-
-def _time_as_text(scalar: pa.Scalar) -> str:
-    """Return a date or time outside Python's range, finer than it, or of a zone it doesn't know (as UTC)."""
-    kind = scalar.type
-    if pa.types.is_duration(kind):
-        return f"{scalar.value} {kind.unit}"
-    unit: Any = "D" if pa.types.is_date32(kind) else "ms" if pa.types.is_date64(kind) else kind.unit
-    return str(np.datetime64(scalar.value, unit)) + ("Z" if getattr(kind, "tz", None) else "")
+_OPENED = {
+    ".jsonl": _open_json_lines,
+    ".ndjson": _open_json_lines,
+    ".json": _open_json,
+    ".txt": _open_lines,
+}

@@ -10,9 +10,12 @@ from typing import Any, Literal, NamedTuple, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
+from affekt.data.cells import Examples, Reader, RowFault
 from affekt.data.columns import Columns, Layout, lay_out
-from affekt.data.files import Batch, Table, open_table
-from affekt.data.targets import Examples, Reader, RowFault, Targets, in_order, multi_hot
+from affekt.data.files import open_table
+from affekt.data.tables import Batch, Table
+from affekt.data.targets import Targets, in_order, multi_hot
+from affekt.data.text_columns import with_text
 from affekt.errors import DataError, UsageError
 from affekt.text.surrogates import mended
 
@@ -69,6 +72,7 @@ class Gathered:
     ids: list[str]
     splits: list[str]
     skipped: tuple[SkippedRow, ...]
+    notes: tuple[str, ...]  # what should be said of how it was read
 
 
 _FILE = 1 << 40  # what a place counts for each file before
@@ -92,6 +96,7 @@ class _Reading:
     shown: dict[str, str] = field(default_factory=dict)  # id → text, to see that all raters saw the same
     unclear: dict[str, int] = field(default_factory=dict)  # per table
     rows: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def where(self, place: int) -> str:
         """Return the table and row of a place."""
@@ -109,8 +114,10 @@ def gather(
     layouts: list[Layout] = []
     for opened in tables:
         with opened as table:
-            layouts.append(lay_out(table, columns))
+            table, plain = with_text(table, columns)
+            layouts.append(lay_out(table, plain))
             reading.tables.append(table.name)
+            reading.notes += table.notes
             _read_table(table, layouts[-1], reading, alone=len(tables) == 1)
     source = ", ".join(reading.tables)
     if len({(layout.form, layout.single_label) for layout in layouts}) > 1:
@@ -201,6 +208,7 @@ def _assemble(reading: _Reading, layout: Layout) -> Gathered:
         ids=reading.ids,
         splits=reading.splits,
         skipped=(*reading.faults.skipped, *unclear),
+        notes=tuple(reading.notes),
     )
 
 
@@ -251,12 +259,22 @@ class Window(Sequence[StreamedRow]):
         ids: Their ids.
         texts: Their texts.
         names: The columns they have, in order.
+        faults: By position, what is wrong with rows that can't be used and are there all the same, each with
+            its number for an id and no text.
     """
 
-    def __init__(self, batch: Batch, found: Examples) -> None:
+    def __init__(self, batch: Batch, found: Examples, *, whole: bool = False) -> None:
         self.numbers, self.ids, self.texts = found.numbers, found.ids, found.texts
+        self.faults: dict[int, str] = {}
         self.names = tuple(batch.names())
         self._batch = batch
+        if whole and found.faults:
+            used = {number: row for row, number in enumerate(found.numbers)}
+            self.numbers = batch.numbers
+            self.ids = [found.ids[used[n]] if n in used else str(n) for n in batch.numbers]
+            self.texts = [found.texts[used[n]] if n in used else "" for n in batch.numbers]
+            there = enumerate(batch.numbers)
+            self.faults = {row: found.faults[n] for row, n in there if n in found.faults}
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -283,21 +301,25 @@ def stream(
     batch_size: int = 1024,
     on_bad_row: OnBadRow = "fail",
     skipped: list[SkippedRow] | None = None,
+    whole: bool = False,
+    notes: list[str] | None = None,
 ) -> Iterator[Window]:
-    """Yield the rows of a csv, tsv, jsonl or parquet file in batches, in the order of the file.
+    """Yield the rows of a csv, tsv, jsonl, json, txt, xlsx or parquet file in batches, in order.
 
     Memory holds one batch, whatever the number of rows; so ids are not checked for repeats. Labels are not
-    read. In columns other than text and id, bytes that are not UTF-8 become U+FFFD.
+    read. In columns other than text and id, bytes that are not in the file's encoding become U+FFFD.
 
     Args:
         path: The file.
-        text: The column with the text; unless said, "text".
+        text: The column with the text; unless said, "text", or the one column that looks like it.
         id: The column with row names; unless said, "id" if there is one, else row numbers.
         columns: Both, and how a csv file is written, if more needs saying.
         batch_size: Rows per batch, less those that can't be used.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all at
             the end.
         skipped: A list to which the rows left out are added as they are met.
+        whole: Whether rows left out stand in the batches all the same, in their places; `faults` tells them.
+        notes: A list to which is added what should be said of how the file is read.
     """
     if batch_size < 1:
         raise UsageError(f"batch_size = {batch_size!r}: give at least 1 row per batch.")
@@ -305,12 +327,17 @@ def stream(
     plain = Columns(text=text or base.text, labels=None, id=base.id if id is None else id)
     faults = RowFaults(on_bad_row)
     faults.skipped = skipped if skipped is not None else faults.skipped
-    with open_table(path, delimiter=base.delimiter, quoted=base.quoted, size=batch_size) as table:
+    with open_table(
+        path, delimiter=base.delimiter, quoted=base.quoted, encoding=base.encoding, size=batch_size
+    ) as opened:
+        table, plain = with_text(opened, plain)
+        if notes is not None:
+            notes += table.notes
         reader = Reader(lay_out(table, plain))
         for batch in table.batches:
             found = reader.read(batch)
             for number, reason in found.faults.items():
                 faults.add(f"{table.name}:{number}", reason)
-            if found:
-                yield Window(batch, found)
+            if window := Window(batch, found, whole=whole):
+                yield window
     faults.finish()

@@ -1,0 +1,289 @@
+"""Cells as texts, names, labels and shares: what each may hold, and what is said of a fault."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.data.columns import Layout, split_named
+from affekt.data.tables import Batch, Row, row_at
+from affekt.data.targets import is_blank
+from affekt.errors import unknown_name
+from affekt.text.surrogates import fault_of, is_sound
+
+_SUM_TOLERANCE = 1e-3
+_Cell = TypeVar("_Cell")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows as read, column by column, and by number what is wrong with those that can't be used.
+
+    Columns that the layout lacks are empty.
+    """
+
+    numbers: Sequence[int]
+    ids: list[str]
+    texts: list[str]
+    labels: list[tuple[str, ...]]  # by name
+    shares: npt.NDArray[np.float64]  # (n, label columns)
+    raters: list[str]
+    splits: list[str]
+    faults: dict[int, str]
+    unclear: int  # rows left out because their rater could not judge
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def without(self, faults: Mapping[int, str], unclear: Collection[int] = ()) -> "Examples":
+        """Return the rows that are neither faulty nor unclear; both are given by position."""
+        rows = [row for row in range(len(self)) if row not in faults and row not in unclear]
+
+        def kept(cells: Sequence[_Cell]) -> list[_Cell]:
+            return [cells[row] for row in rows] if cells else []
+
+        return Examples(
+            numbers=kept(self.numbers),
+            ids=kept(self.ids),
+            texts=kept(self.texts),
+            labels=kept(self.labels),
+            shares=self.shares[rows],
+            raters=kept(self.raters),
+            splits=kept(self.splits),
+            faults={**self.faults, **{self.numbers[row]: reason for row, reason in faults.items()}},
+            unclear=self.unclear + len(unclear),
+        )
+
+
+class RowFault(Exception):  # noqa: N818 - it never leaves the readers
+    """Something is wrong with a cell, or without a column with a whole row."""
+
+    def __init__(self, reason: str, column: str = "") -> None:
+        super().__init__(f"column {column!r} {reason}" if column else reason)
+
+
+class Reader:
+    """Reads batches of one layout: whole columns, and cell by cell only where something may be wrong."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.known: dict[type, dict[Any, tuple[str, ...]]] = defaultdict(dict)  # labels of cells met, by kind
+
+    def read(self, batch: Batch) -> Examples:
+        """Return what a batch holds."""
+        layout, columns = self.layout, self.layout.columns
+        doubtful = set(batch.faults)
+        texts = _texts(batch.column(columns.text), columns.text, doubtful)
+        ids = self._words(batch, layout.id, doubtful) if layout.id else list(map(str, batch.numbers))
+        raters = self._words(batch, columns.rater, doubtful)
+        splits = self._words(batch, columns.split_column, doubtful)
+        usual = {name: split_named(name) for name in set(splits)}
+        read = Examples(
+            numbers=batch.numbers,
+            ids=ids,
+            texts=texts,
+            labels=self._labels(batch, columns.label_column, doubtful),
+            shares=self._shares(batch, doubtful),
+            raters=raters,
+            splits=[usual[name] for name in splits],
+            faults={},
+            unclear=0,
+        )
+        marks = batch.column(layout.unclear) if layout.unclear else ()
+        unclear = {position for position, mark in enumerate(marks) if is_marked(mark)}
+        faults: dict[int, str] = {}
+        for position in sorted(doubtful - unclear):
+            try:
+                _check(row_at(batch, position), layout)
+            except RowFault as fault:
+                faults[position] = str(fault)
+        return read.without(faults, unclear) if faults or unclear else read
+
+    def _words(self, batch: Batch, column: str | None, doubtful: set[int]) -> list[str]:
+        """Return the names in a column (ids, raters, splits)."""
+        if not column:
+            return []
+        cells = batch.column(column)
+        kinds = set(map(type, cells))
+        if kinds <= {str, int}:
+            words = list(map(str.strip, cells if kinds == {str} else map(str, cells)))
+            if all(words) and is_sound("".join(words)):
+                return words
+        return _one_by_one(partial(_word, column=column), cells, "", doubtful)
+
+    def _labels(self, batch: Batch, column: str | None, doubtful: set[int]) -> list[tuple[str, ...]]:
+        if column is None:
+            return []
+        cells = batch.column(column)
+        read = partial(_labels, column=column, layout=self.layout)
+        kind, *others = {*map(type, cells)} or {str}
+        if others or kind not in (str, int, float, bool):
+            return _one_by_one(read, cells, (), doubtful)
+        known = self.known[kind]
+        for cell in set(cells) - known.keys():
+            with suppress(RowFault):
+                known[cell] = read(cell)
+        try:
+            return list(map(known.__getitem__, cells))
+        except KeyError:
+            return _one_by_one(read, cells, (), doubtful)
+
+    def _shares(self, batch: Batch, doubtful: set[int]) -> npt.NDArray[np.float64]:
+        columns = self.layout.columns.share_columns
+        shares = np.empty((len(batch.numbers), len(columns)))
+        for place, column in enumerate(columns):
+            cells = batch.column(column)
+            try:
+                shares[:, place] = list(map(float, cells))
+            except (TypeError, ValueError, OverflowError):
+                read = partial(_share, column=column)
+                shares[:, place] = _one_by_one(read, cells, np.nan, doubtful)
+        right = ((shares >= 0) & (shares <= 1)).all(axis=1)
+        if columns and self.layout.single_label:
+            total = np.add.accumulate(shares, axis=1)[:, -1]
+            right &= np.abs(total - 1) <= _SUM_TOLERANCE
+            np.divide(shares, total[:, None], out=shares, where=right[:, None])
+        doubtful.update(np.flatnonzero(~right).tolist())
+        return shares
+
+
+def _check(row: Row, layout: Layout) -> None:
+    """Raise RowFault if a row can't be used."""
+    if row.fault:
+        raise RowFault(row.fault)
+    columns, cell = layout.columns, row.values.get
+    if layout.id:
+        _word(cell(layout.id), layout.id)
+    _text(cell(columns.text), columns.text)
+    if columns.label_column is not None:
+        _labels(cell(columns.label_column), columns.label_column, layout)
+    _check_shares([_share(cell(column), column) for column in columns.share_columns], layout)
+    for column in (columns.rater, columns.split_column):
+        if column:
+            _word(cell(column), column)
+
+
+def is_marked(value: Any) -> bool:
+    """Whether a cell says yes: true, "True" or 1."""
+    return str(value).strip().lower() in ("true", "1", "1.0")
+
+
+def _one_by_one(
+    read: Callable[[Any], _Cell], cells: Sequence[Any], gap: _Cell, doubtful: set[int]
+) -> list[_Cell]:
+    """Return what each cell holds; where it can't be read a gap, and the row is doubtful."""
+    found = []
+    for position, cell in enumerate(cells):
+        try:
+            found.append(read(cell))
+        except RowFault:
+            found.append(gap)
+            doubtful.add(position)
+    return found
+
+
+def _texts(cells: Sequence[Any], column: str, doubtful: set[int]) -> list[str]:
+    """Return a column of texts: a look at first letters and one encoding tell whether all can be used."""
+    if set(map(type, cells)) == {str}:
+        blank = set(filter(is_blank, {text[:1] for text in cells}))
+        if not blank and is_sound("".join([text for text in cells if not text.isascii()])):
+            return list(cells)
+    return _one_by_one(partial(_text, column=column), cells, "", doubtful)
+
+
+# --- cells
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _word(value: Any, column: str) -> str:
+    """Return a short cell (an id, a rater, a split) as text."""
+    word = "" if _missing(value) else _as_name(value, column)
+    if not word:
+        raise RowFault("is empty", column)
+    return word
+
+
+def _text(value: Any, column: str) -> str:
+    if _missing(value):
+        raise RowFault("is empty", column)
+    if not isinstance(value, str):
+        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a text is wanted", column)
+    if broken := fault_of(value):
+        raise RowFault(broken, column)
+    if is_blank(value):
+        raise RowFault("is empty", column)
+    return value
+
+
+def _labels(value: Any, column: str, layout: Layout) -> tuple[str, ...]:
+    names = _label_names(value, column, layout)
+    found = tuple(dict.fromkeys(_known(name, column, layout) for name in names))
+    if layout.single_label and len(found) != 1:
+        said = "no label" if not found else f"{len(found)} labels ({', '.join(found)})"
+        raise RowFault(f"holds {said} where exactly one is wanted", column)
+    return found
+
+
+def _label_names(value: Any, column: str, layout: Layout) -> list[str]:
+    if layout.form == "list":
+        if not isinstance(value, list | tuple):
+            kind = "nothing" if _missing(value) else type(value).__name__
+            raise RowFault(f"holds {kind} where a list of labels is wanted ([] for none)", column)
+        return [_as_name(member, column) for member in value]
+    if _missing(value):
+        return []
+    name = _as_name(value, column)
+    if name.startswith("[") and name.endswith("]"):
+        raise RowFault(
+            f"holds a list written as text, {name!r:.40}; part labels by a separator instead", column
+        )
+    cells = name.split(layout.columns.separator) if layout.form == "delimited" else [name]
+    return [cell.strip() for cell in cells if cell.strip()]
+
+
+def _as_name(value: Any, column: str) -> str:
+    """Return a label or an id as text; whole floats lose their point, since gaps turn ints into floats."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int):
+        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a name is wanted", column)
+    name = str(value).strip()
+    if broken := fault_of(name):
+        raise RowFault(broken, column)
+    return name
+
+
+def _known(name: str, column: str, layout: Layout) -> str:
+    if layout.names is None:
+        return name
+    if name not in layout.positions:
+        raise RowFault(f"holds an {unknown_name('label', name, layout.names).rstrip('.')}", column)
+    return layout.names[layout.positions[name]]
+
+
+def _check_shares(shares: Sequence[float], layout: Layout) -> None:
+    total = sum(shares)
+    if shares and layout.single_label and abs(total - 1) > _SUM_TOLERANCE:
+        columns = layout.columns.share_columns
+        raise RowFault(f"columns {columns[0]!r} to {columns[-1]!r} sum to {total:g} where one label makes 1")
+
+
+def _share(value: Any, column: str) -> float:
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        value = is_marked(value)
+    try:
+        share = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise RowFault(f"holds {value!r:.40}, which is not a number", column) from None
+    if not 0.0 <= share <= 1.0:
+        what = "is not a number" if share != share else "is outside [0, 1]"
+        raise RowFault(f"holds {value!r:.40}, which {what}", column)
+    return share
