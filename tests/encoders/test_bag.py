@@ -8,9 +8,10 @@ import torch
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
+from affekt.encoders.tfidf import TfidfEncoder
 from affekt.encoders.vectors import WordVectors
 from affekt.encoders.vocabulary import tokenize_words
+from affekt.encoders.word_average import WordAverageEncoder
 from affekt.errors import DataError, ModelError, RecipeError, UsageError
 
 TEXTS = [

@@ -11,7 +11,7 @@ from torch import nn
 
 from affekt.data.corpus import Corpus
 from affekt.decisions import Calibration, Decisions
-from affekt.encoders import Encoded
+from affekt.encoders import Encoded, Encoder
 from affekt.errors import DataError, UsageError
 from affekt.explore.space import (
     Grouping,
@@ -32,7 +32,7 @@ SAD, GLAD = "so sad today {}", "what a joy {}"
 TEXTS = [form.format(i) for i in range(6) for form in (SAD, GLAD)]
 
 
-class TwoSidedEncoder(nn.Module):
+class TwoSidedEncoder(nn.Module, Encoder):
     """Sad texts lie near (1, 0), glad ones near (0, 1)."""
 
     dimension = 2

@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 
 import affekt
 from affekt.decisions import Decisions
-from affekt.encoders.bag import TfidfEncoder
 from affekt.encoders.charbert import CharBertEncoder
 from affekt.encoders.recurrent import BiLstmEncoder
+from affekt.encoders.tfidf import TfidfEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import AffektError
 from affekt.inference.model import Model

@@ -10,8 +10,8 @@ from torch import nn
 from affekt import evaluation
 from affekt.data.corpus import Corpus
 from affekt.decisions import Calibration, Decisions
-from affekt.encoders import Batch, Encoded
-from affekt.encoders.bag import TfidfEncoder
+from affekt.encoders import Batch, Encoded, Encoder
+from affekt.encoders.tfidf import TfidfEncoder
 from affekt.errors import DataError
 from affekt.inference.evaluate import (
     classifier_figures,
@@ -31,7 +31,7 @@ ONE = ["joy", "anger", "fear", "joy", "anger", "joy", "anger", "fear"]
 SEVERAL = [["joy"], ["anger"], ["fear"], ["joy", "anger"], ["anger", "fear"], ["joy"], [], ["fear"]]
 
 
-class Numbers(nn.Module):
+class Numbers(nn.Module, Encoder):
     """Reads three numbers out of a text: its vector."""
 
     dimension = 3

@@ -16,7 +16,7 @@ from torch import nn
 
 import affekt
 from affekt.decisions import Calibration, Decisions
-from affekt.encoders import Encoded
+from affekt.encoders import Encoded, Encoder
 from affekt.encoders import pretrained as pretrained_module
 from affekt.encoders.pretrained import DEFAULT
 from affekt.encoders.transformer import TransformerEncoder
@@ -30,7 +30,7 @@ from tiny import TEXTS
 LABELS = ("anger", "joy", "sadness")
 
 
-class CountingEncoder(nn.Module):
+class CountingEncoder(nn.Module, Encoder):
     """Reads "12 x x": the vector is (12, 1, 1), the row has a place for each word. Notes what it reads."""
 
     dimension = 3

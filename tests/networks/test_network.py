@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,20 +11,22 @@ from torch import nn
 
 import affekt
 from affekt.decisions import Calibration, Decisions
-from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
 from affekt.encoders.characters import CharacterCnnEncoder
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.convolutional import WordCnnEncoder
-from affekt.encoders.kinds import ENCODERS, encoder_kind, load_encoder
+from affekt.encoders.kinds import ENCODERS, load_encoder
 from affekt.encoders.recurrent import BiLstmEncoder
+from affekt.encoders.tfidf import TfidfEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.vectors import WordVectors
+from affekt.encoders.word_average import WordAverageEncoder
 from affekt.errors import ModelError
 from affekt.files import read_json
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import ACTIVATIONS, Projection, build_head
 from affekt.networks.network import Network
+from affekt.recipe.parts import EncoderSpec
 from tiny import FAMILIES, TEXTS
 
 LABELS = ("joy", "Ärger", "love / Liebe")
@@ -287,7 +290,7 @@ def small_encoder(kind: str, tiny):
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_every_kind_of_encoder_is_saved_and_opened_within_a_model(tiny, tmp_path, kind):
     encoder = small_encoder(kind, tiny)
-    assert encoder_kind(encoder) == kind
+    assert encoder.kind == kind
     projection = shaken(Projection(encoder.dimension, 4, kind="mlp", hidden=5))
     model = classifier(encoder, projection=projection)
     again = affekt.load(model.save(tmp_path / "model"))
@@ -295,6 +298,14 @@ def test_every_kind_of_encoder_is_saved_and_opened_within_a_model(tiny, tmp_path
     np.testing.assert_array_equal(again.logits(TEXTS), model.logits(TEXTS))
     np.testing.assert_array_equal(again.embed(TEXTS), model.embed(TEXTS))
     np.testing.assert_array_equal(again.embed(TEXTS, projected=True), model.embed(TEXTS, projected=True))
+
+
+def test_recipes_and_estimators_know_the_kinds_that_there_are():
+    """They import no torch, so they name the kinds themselves; what a kind can do stands on its class."""
+    from affekt.estimators import recipe
+
+    assert set(get_args(EncoderSpec.model_fields["kind"].annotation)) == set(ENCODERS)
+    assert {kind for kind, encoder in ENCODERS.items() if encoder.has_name} == set(recipe._PRETRAINED)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

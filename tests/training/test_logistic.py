@@ -12,8 +12,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from torch import nn
 
 from affekt.data.corpus import Corpus
-from affekt.encoders import Batch, Encoded
-from affekt.encoders.bag import TfidfEncoder
+from affekt.encoders import Batch, Encoded, Encoder
+from affekt.encoders.tfidf import TfidfEncoder
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
@@ -36,7 +36,7 @@ SEVERAL = (
 )
 
 
-class Lengths(nn.Module):
+class Lengths(nn.Module, Encoder):
     """A dense encoder that has no weights: a few numbers about each text, far from unit length."""
 
     dimension = 3

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from affekt.encoders.bag import TfidfEncoder
+from affekt.encoders.tfidf import TfidfEncoder
 from affekt.errors import UsageError
 from affekt.networks.network import Network
 from affekt.recipe.objectives import Classify

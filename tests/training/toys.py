@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from affekt.encoders import Batch, Encoded
+from affekt.encoders import Batch, Encoded, Encoder
 from affekt.networks.heads import ClassificationHead, Projection
 from affekt.networks.network import TASK, Network
 from affekt.recipe.read import parse_recipe
@@ -22,7 +22,7 @@ TARGETS = torch.tensor(
 SINGLE = torch.eye(4, dtype=torch.float64)[[0, 1, 2, 0, 3, 1]]
 
 
-class ToyEncoder(nn.Module):
+class ToyEncoder(nn.Module, Encoder):
     """The mean of word vectors, through one layer; words are told apart by the sum of their letters."""
 
     def __init__(self, dimension: int = 6, dropout: float = 0.0) -> None:

@@ -1,9 +1,9 @@
 """Encoders: from texts to vectors. Every encoder is a torch module with the face below."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import nn
@@ -25,6 +25,21 @@ class Encoded:
     mask: torch.Tensor | None = None  # (n, t) true where a position holds text
 
 
+@dataclass(frozen=True)
+class Order:
+    """All that a recipe says of an encoder, and the texts it is to be trained on."""
+
+    texts: Sequence[str]
+    seed: int
+    name: str
+    revision: str | None
+    pooling: str
+    max_length: int
+    label_words: Sequence[str] | None
+    vectors: Any  # affekt.encoders.vectors.WordVectors, or None
+    options: Mapping[str, Any]
+
+
 class TokenRow(Protocol):
     """One tokenised text; its length is its cost in positions, by which batches are bucketed."""
 
@@ -36,7 +51,23 @@ class TokenRow(Protocol):
 class Encoder(Protocol):
     """The face of an encoder. Texts are tokenised once, collated per batch, encoded per step."""
 
+    kind: ClassVar[str]  # its name in `ENCODERS`
+    has_name: ClassVar[bool] = False  # opened by one, rather than fitted on the training texts
+    takes_label_words: ClassVar[bool] = False
+    takes_vectors: ClassVar[bool] = False
+    takes_options: ClassVar[bool] = True  # of its own, beside those of every encoder
+    by_direction: ClassVar[bool] = True  # how vectors are compared; the lengths of others carry meaning
     dimension: int
+
+    @classmethod
+    def from_order(cls, order: Order) -> Self:
+        """Make an encoder as a recipe says."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Open what `save` wrote, set to evaluation."""
+        ...
 
     def tokenize(self, texts: Sequence[str]) -> list[Any]:
         """Return one `TokenRow` per text, truncated to the encoder's maximum length; never empty."""

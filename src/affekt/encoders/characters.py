@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from affekt.encoders import Batch, Encoded
+from affekt.encoders import Batch, Encoded, Encoder, Order
 from affekt.encoders.saving import (
     Share,
     Size,
@@ -108,7 +108,7 @@ class Quantizer:
         return places
 
 
-class CharacterCnnEncoder(nn.Module):
+class CharacterCnnEncoder(nn.Module, Encoder):
     """Six convolutions over one-hot characters, then two dense layers with dropout."""
 
     kind = "character-cnn"
@@ -149,6 +149,11 @@ class CharacterCnnEncoder(nn.Module):
             encoder = cls(made)
             start_for_relu(encoder)
         return encoder
+
+    @classmethod
+    def from_order(cls, order: Order) -> "CharacterCnnEncoder":
+        """Make an encoder with random weights."""
+        return cls.build(order.texts, seed=order.seed, **order.options)
 
     def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.uint8]]:
         """Return the places of each text's characters in the alphabet."""

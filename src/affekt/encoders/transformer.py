@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from affekt.encoders import Batch, Encoded
+from affekt.encoders import Batch, Encoded, Encoder, Order
 from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
 from affekt.encoders.pretrained import load_pretrained, quiet_transformers
 from affekt.encoders.saving import Size, read_saved_options
@@ -96,7 +96,7 @@ def _mend_merges(tokenizer: Any, path: Path) -> None:
         path.write_text("".join(lines), encoding="utf-8")
 
 
-class TransformerEncoder(nn.Module):
+class TransformerEncoder(nn.Module, Encoder):
     """A pretrained transformer with a pooling: one vector per text.
 
     Args:
@@ -106,6 +106,9 @@ class TransformerEncoder(nn.Module):
         max_length: Longest input in tokens, special tokens and label words included.
         label_words: Words put in front of every text (label-aware input); None for plain texts.
     """
+
+    kind = "transformer"
+    has_name, takes_label_words, takes_options = True, True, False
 
     def __init__(
         self,
@@ -143,6 +146,17 @@ class TransformerEncoder(nn.Module):
         """Load an encoder by name: a folder, a name of `pretrained.KNOWN`, or a Hub model."""
         backbone, tokenizer = load_pretrained(name, revision)
         return cls(backbone, tokenizer, **options)
+
+    @classmethod
+    def from_order(cls, order: Order) -> "TransformerEncoder":
+        """Load an encoder by its name."""
+        return cls.pretrained(
+            order.name,
+            revision=order.revision,
+            pooling=order.pooling,
+            max_length=order.max_length,
+            label_words=order.label_words,
+        )
 
     @property
     def family(self) -> str:

@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from affekt.encoders import Batch
+from affekt.encoders import Batch, Encoder, Order
 from affekt.encoders.saving import drawn_from, read_encoder, read_options, restore, write_encoder
 from affekt.encoders.vectors import WordVectors
 from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, starting_matrix
 from affekt.errors import not_whole
 
 
-class WordEncoder(nn.Module):
+class WordEncoder(nn.Module, Encoder):
     """Base of an encoder with a trainable vector per word.
 
     A subclass names its `kind` and its `Options`, a dataclass with `max_length` (words read of a text),
     `word_dimension` (overruled by given vectors), `min_count` and `max_words`, and adds its layers.
     """
 
-    kind: ClassVar[str]
+    takes_vectors = True
     Options: ClassVar[type[Any]]
 
     def __init__(self, vocabulary: WordVocabulary, options: Any) -> None:
@@ -54,6 +54,12 @@ class WordEncoder(nn.Module):
         start = starting_matrix(vocabulary, vectors, dimension=chosen.word_dimension, seed=seed)
         encoder.embedding.load_state_dict({"weight": start})
         return encoder
+
+    @classmethod
+    def from_order(cls, order: Order) -> Self:
+        """Make an encoder for the words of the training texts."""
+        options = {"max_length": order.max_length, **order.options}
+        return cls.build(order.texts, vectors=order.vectors, seed=order.seed, **options)
 
     def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the word ids of each text."""

@@ -13,7 +13,7 @@ from torch import nn
 
 from affekt.decisions import Calibration
 from affekt.encoders import Batch, Encoded
-from affekt.encoders.kinds import encoder_kind, load_encoder
+from affekt.encoders.kinds import load_encoder
 from affekt.encoders.saving import read_tensors, restore
 from affekt.encoders.sentence import write_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
@@ -106,7 +106,7 @@ class Network(nn.Module):
         if self.projection is not None:
             _save_part(self.projection, folder / "projection.safetensors")
         return {
-            "encoder": encoder_kind(self.encoder),
+            "encoder": self.encoder.kind,
             "head": self.head.describe() if self.head else None,
             "projection": self.projection.describe() if self.projection else None,
         }

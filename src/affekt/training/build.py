@@ -10,15 +10,10 @@ from affekt.data import catalog
 from affekt.data.corpus import Corpus
 from affekt.data.label_words import label_words
 from affekt.data.taxonomies import SENTIMENT
-from affekt.encoders.bag import TfidfEncoder, WordAverageEncoder
-from affekt.encoders.characters import CharacterCnnEncoder
-from affekt.encoders.charbert.encoder import CharBertEncoder
-from affekt.encoders.convolutional import WordCnnEncoder
-from affekt.encoders.pretrained import load_pretrained
-from affekt.encoders.recurrent import BiLstmEncoder
-from affekt.encoders.transformer import TransformerEncoder
+from affekt.encoders import Encoder, Order
+from affekt.encoders.kinds import ENCODERS
 from affekt.encoders.vectors import read_vectors
-from affekt.errors import DataError, RecipeError, unknown_name
+from affekt.errors import DataError, RecipeError
 from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior
 from affekt.networks.network import Network
 from affekt.recipe.objectives import ClassifyLoss
@@ -26,77 +21,34 @@ from affekt.recipe.parts import EncoderSpec, HeadSpec
 from affekt.recipe.sections import Recipe
 from affekt.training.objectives import LogitLoss, Objective, build_objective
 
-_FITTED: dict[str, Any] = {
-    "bilstm": BiLstmEncoder,
-    "word-cnn": WordCnnEncoder,
-    "character-cnn": CharacterCnnEncoder,
-    "tfidf": TfidfEncoder,
-    "word-average": WordAverageEncoder,
-}
-_ON_WORDS = ("bilstm", "word-cnn", "word-average")
-_CHARBERT_OPTIONS = ("vocabulary", "character_size")
 
-
-def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Any:
+def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Encoder:
     """Make the encoder: from pretrained weights, or fitted on the training texts."""
-    _check_encoder(spec)
-    if spec.kind == "transformer":
-        return TransformerEncoder.pretrained(
-            spec.name,
-            revision=spec.revision,
-            pooling=spec.pooling,
-            max_length=spec.max_length,
-            label_words=None if spec.label_words is None else label_words(spec.label_words, train.labels),
-        )
-    if spec.kind == "charbert":
-        return _build_charbert(spec)
-    vectors = read_vectors(_vectors_path(spec.vectors)) if spec.vectors else None
-    options = {**spec.options, "seed": seed}
-    if spec.kind in _ON_WORDS:
-        options["vectors"] = vectors
-    if spec.kind in {"bilstm", "word-cnn"}:
-        options.setdefault("max_length", spec.max_length)
-    return _FITTED[spec.kind].build(train.texts, **options)
-
-
-def _check_encoder(spec: EncoderSpec) -> None:
-    """Refuse keys that this kind of encoder would not read."""
-    if spec.label_words is not None and spec.kind != "transformer":
-        raise RecipeError(f"encoder.label_words: a {spec.kind} takes none; only a transformer does.")
-    if spec.vectors is not None and spec.kind not in _ON_WORDS:
-        raise RecipeError(f"encoder.vectors: a {spec.kind} reads no word vectors; {', '.join(_ON_WORDS)} do.")
-    if spec.options and spec.kind == "transformer":
-        raise RecipeError(f"encoder.options: a transformer has none, but {', '.join(spec.options)} is given.")
-
-
-def _build_charbert(spec: EncoderSpec) -> Any:
-    folder = Path(spec.name)
-    if (folder / "encoder.json").exists() and not (folder / "config.json").exists():
-        return _saved_charbert(folder, spec)  # with a config.json it is a plain encoder, to grow from
-    for option in spec.options:
-        if option not in _CHARBERT_OPTIONS:
-            raise RecipeError(f"encoder.options: {unknown_name('option', option, _CHARBERT_OPTIONS)}")
-    backbone, tokenizer = load_pretrained(spec.name, spec.revision)
-    return CharBertEncoder.from_plain(
-        backbone, tokenizer, max_length=spec.max_length, pooling=spec.pooling, **spec.options
-    )
-
-
-def _saved_charbert(folder: Path, spec: EncoderSpec) -> CharBertEncoder:
-    """Open a saved CharBERT to train on, read and pooled as the recipe says."""
-    if spec.options:
-        raise RecipeError(
-            f"encoder.options: {', '.join(spec.options)}: {folder} is a grown CharBERT already, "
-            "its characters are settled; leave them out."
-        )
-    saved = CharBertEncoder.load(folder)
-    return CharBertEncoder(
-        saved.network,
-        saved.tokenizer,
-        saved.vocabulary,
-        max_length=spec.max_length,
+    kind = ENCODERS[spec.kind]
+    _check_encoder(spec, kind)
+    order = Order(
+        texts=train.texts,
+        seed=seed,
+        name=spec.name,
+        revision=spec.revision,
         pooling=spec.pooling,
-    ).eval()
+        max_length=spec.max_length,
+        label_words=None if spec.label_words is None else label_words(spec.label_words, train.labels),
+        vectors=read_vectors(_vectors_path(spec.vectors)) if spec.vectors else None,
+        options=spec.options,
+    )
+    return kind.from_order(order)
+
+
+def _check_encoder(spec: EncoderSpec, kind: type[Encoder]) -> None:
+    """Refuse keys that this kind of encoder would not read."""
+    if spec.label_words is not None and not kind.takes_label_words:
+        raise RecipeError(f"encoder.label_words: a {spec.kind} takes none; only a transformer does.")
+    if spec.vectors is not None and not kind.takes_vectors:
+        able = ", ".join(name for name, other in ENCODERS.items() if other.takes_vectors)
+        raise RecipeError(f"encoder.vectors: a {spec.kind} reads no word vectors; {able} do.")
+    if spec.options and not kind.takes_options:
+        raise RecipeError(f"encoder.options: a {spec.kind} has none, but {', '.join(spec.options)} is given.")
 
 
 def _vectors_path(vectors: str) -> Path:

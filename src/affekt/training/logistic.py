@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from affekt.data.corpus import Corpus
-from affekt.encoders.bag import TfidfEncoder
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import LinearHead
@@ -36,7 +35,7 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
 
 
 def _features(encoder: Any, train: Corpus) -> Any:
-    if isinstance(encoder, TfidfEncoder) and encoder.components is None:
+    if getattr(encoder, "components", ...) is None:  # counts of terms that nothing reduces stay sparse
         return encoder.sparse(train.texts)
     runtime = TorchRuntime(Network(encoder))
     return Model(runtime).embed(train.texts, unit=runtime.by_direction)

@@ -59,7 +59,7 @@ def _describe_split(corpus: Corpus) -> dict[str, Any]:
 def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
     """Kind, name and size of the encoder."""
     parameters = sum(p.numel() for p in network.encoder.parameters())
-    named = recipe.encoder.name if recipe.encoder.kind in {"transformer", "charbert"} else recipe.encoder.kind
+    named = recipe.encoder.name if network.encoder.has_name else recipe.encoder.kind
     if recipe.encoder.vectors:
         named += f" on {Path(recipe.encoder.vectors).name}"
     return {

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import PretrainedConfig
 
-from affekt.encoders import Batch, Encoded
+from affekt.encoders import Batch, Encoded, Encoder, Order
 from affekt.encoders.charbert.characters import (
     REFERENCE_CHARACTERS,
     CharacterReader,
@@ -35,11 +35,12 @@ from affekt.encoders.charbert.network import (
 from affekt.encoders.fast import use_fast_dropout
 from affekt.encoders.pretrained import check_vocabulary, load_pretrained, load_tokenizer
 from affekt.encoders.saving import Size, read_saved_options, read_tensors, restore
-from affekt.errors import ModelError, UsageError, not_whole, unknown_name
+from affekt.errors import ModelError, RecipeError, UsageError, not_whole, unknown_name
 from affekt.files import read_json, write_json, written_aside
 
 POOLINGS = ("cls", "mean")
 FORMAT = 1
+GROWING = ("vocabulary", "character_size")  # options of a CharBERT that is grown
 FUSION_RATE = 0.1  # of the encoder's rate, for a fusion that starts at zero
 
 
@@ -51,7 +52,7 @@ class CharBertOptions:
     pooling: Literal["mean", "cls"] = "mean"
 
 
-class CharBertEncoder(nn.Module):
+class CharBertEncoder(nn.Module, Encoder):
     """Texts to vectors through the token and the character channel, joined: vectors are 2H wide.
 
     Args:
@@ -61,6 +62,9 @@ class CharBertEncoder(nn.Module):
         max_length: longest input in pieces, special tokens included.
         pooling: "mean" over the text's positions (as in the paper, padding left out) or "cls", the first one.
     """
+
+    kind = "charbert"
+    has_name = True
 
     def __init__(
         self,
@@ -126,6 +130,25 @@ class CharBertEncoder(nn.Module):
         encoder = cls(network, tokenizer, vocabulary, max_length=max_length, pooling=pooling)
         encoder.newly_grown = True
         return encoder
+
+    @classmethod
+    def from_order(cls, order: Order) -> "CharBertEncoder":
+        """Open a saved CharBERT to train on, or grow one from a plain encoder."""
+        reading: dict[str, Any] = {"max_length": order.max_length, "pooling": order.pooling}
+        folder = Path(order.name)
+        if (folder / "config.json").exists() or not (folder / "encoder.json").exists():
+            for option in order.options:
+                if option not in GROWING:
+                    raise RecipeError(f"encoder.options: {unknown_name('option', option, GROWING)}")
+            backbone, tokenizer = load_pretrained(order.name, order.revision)
+            return cls.from_plain(backbone, tokenizer, **reading, **order.options)
+        if order.options:
+            raise RecipeError(
+                f"encoder.options: {', '.join(order.options)}: {folder} is a grown CharBERT already, "
+                "its characters are settled; leave them out."
+            )
+        saved = cls.load(folder)
+        return cls(saved.network, saved.tokenizer, saved.vocabulary, **reading).eval()
 
     @classmethod
     def load_published(
@@ -221,7 +244,7 @@ class CharBertEncoder(nn.Module):
         shape = self.network.shape
         description = {
             "format": FORMAT,
-            "kind": "charbert",
+            "kind": self.kind,
             "max_length": self.max_length,
             "pooling": self.pooling,
             "characters": shape.characters,

@@ -36,7 +36,7 @@ class TorchRuntime:
     @property
     def by_direction(self) -> bool:
         """Whether vectors are compared by direction; the lengths of others carry meaning."""
-        return bool(getattr(self.network.encoder, "by_direction", True))
+        return bool(self.network.encoder.by_direction)
 
     @property
     def device(self) -> str:

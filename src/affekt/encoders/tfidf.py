@@ -1,7 +1,4 @@
-"""Bags of words, the baselines: TF-IDF, plain or reduced (row A2), and the mean of word vectors (row A3).
-
-Both are fitted on training texts and then frozen: they have buffers and no parameters.
-"""
+"""TF-IDF of words and word pairs, plain or reduced (row A2): fitted on training texts and then frozen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from affekt.encoders import Batch, Encoded
+from affekt.encoders import Batch, Encoded, Encoder, Order
 from affekt.encoders.saving import Size, read_encoder, read_options, restore, write_encoder
-from affekt.encoders.vectors import WordVectors
-from affekt.encoders.vocabulary import UNKNOWN, WordVocabulary, pad_rows, starting_matrix, tokenize_words
-from affekt.errors import DataError, UsageError, not_whole
+from affekt.encoders.vocabulary import tokenize_words
+from affekt.errors import DataError, not_whole
 from affekt.files import read_json, write_json
 
 
@@ -55,7 +51,7 @@ class Terms:
         return max(1, len(self.ids))
 
 
-class TfidfEncoder(nn.Module):
+class TfidfEncoder(nn.Module, Encoder):
     """TF-IDF of words and word pairs, rows of length 1, where asked reduced by PCA or SVD.
 
     A row holds only the terms its text has. A batch becomes dense in `forward`; where there is a reduction,
@@ -107,6 +103,11 @@ class TfidfEncoder(nn.Module):
         if made.reduction == "none":
             return cls(terms, made, idf)
         return cls(terms, made, idf, *_reduce(weights, made, seed))
+
+    @classmethod
+    def from_order(cls, order: Order) -> "TfidfEncoder":
+        """Fit an encoder on the training texts."""
+        return cls.build(order.texts, seed=order.seed, **order.options)
 
     def sparse(self, texts: Sequence[str]) -> Any:
         """Return TF-IDF before any reduction as a scipy CSR matrix (texts, terms), float32."""
@@ -195,89 +196,3 @@ def _reduce(
     pca = PCA(options.components, svd_solver="arpack", random_state=seed).fit(weights)
     components = pca.components_.T
     return components.astype(np.float32), (pca.mean_ @ components).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class WordAverageOptions:
-    """What a `WordAverageEncoder` is made of.
-
-    Attributes:
-        max_words: Keep vectors for at most so many words, those of the training texts first; None for all.
-        max_length: Words read of a text; None for all.
-    """
-
-    max_words: Size | None = None
-    max_length: Size | None = None
-
-
-class WordAverageEncoder(nn.Module):
-    """The mean of the vectors of a text's words.
-
-    Words without a vector are left out of the mean; a text with none is the zero vector. All words of the
-    vector file are kept, so that words no training text holds count too.
-    """
-
-    kind = "word-average"
-    by_direction = False  # the lengths carry meaning
-    matrix: torch.Tensor  # (words, d); rows 0 (padding) and 1 (unknown) are zero
-
-    def __init__(self, vocabulary: WordVocabulary, options: WordAverageOptions, matrix: torch.Tensor) -> None:
-        super().__init__()
-        self.vocabulary, self.options = vocabulary, options
-        self.dimension = matrix.shape[1]
-        self.register_buffer("matrix", matrix)
-
-    @classmethod
-    def build(
-        cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
-    ) -> "WordAverageEncoder":
-        """Make an encoder of word vectors; the training texts only say which words to keep first.
-
-        Args:
-            texts: The training texts.
-            vectors: The word vectors, without which there is no encoder.
-            seed: Decides nothing: no number here is random.
-            options: Fields of `WordAverageOptions`.
-        """
-        if vectors is None:
-            raise UsageError("a word average needs word vectors; give a file of them.")
-        made = read_options(cls.kind, WordAverageOptions, options)
-        vocabulary = WordVocabulary.build(
-            texts, vectors, min_count=None, max_size=made.max_words, all_vectors=True
-        )
-        matrix = starting_matrix(vocabulary, vectors, dimension=vectors.matrix.shape[1], seed=seed)
-        matrix[UNKNOWN] = 0
-        return cls(vocabulary, made, matrix)
-
-    def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-        """Return the word ids of each text."""
-        return self.vocabulary.rows(texts, self.options.max_length)
-
-    def collate(self, rows: Sequence[NDArray[np.int32]]) -> Batch:
-        """Return `ids` and `mask`, each (n, t)."""
-        return pad_rows(rows)
-
-    def forward(self, batch: Batch) -> Encoded:
-        """Return the mean vectors (n, d)."""
-        counts = (batch["ids"] > UNKNOWN).sum(dim=1, keepdim=True)
-        sums = functional.embedding_bag(batch["ids"], self.matrix, mode="sum")
-        return Encoded(sums / counts.clamp(min=1))
-
-    def layer_groups(self) -> list[list[nn.Parameter]]:
-        """Return no groups: nothing here is trained by gradients."""
-        return []
-
-    def save(self, folder: Path) -> None:
-        """Write vocab.txt, encoder.safetensors and encoder.json."""
-        self.vocabulary.save(folder)
-        write_encoder(folder, self.kind, self.options, self.state_dict())
-
-    @classmethod
-    def load(cls, folder: Path) -> "WordAverageEncoder":
-        """Read an encoder that `save` wrote, set to evaluation."""
-        with not_whole(folder, "word-average encoder"):
-            options, tensors = read_encoder(folder, cls.kind, WordAverageOptions)
-            vocabulary = WordVocabulary.load(folder)
-            encoder = cls(vocabulary, options, torch.zeros(len(vocabulary), tensors["matrix"].shape[1]))
-            restore(encoder, tensors, folder)
-            return encoder
