@@ -111,10 +111,17 @@ def test_a_tile_shows_the_highest_published_value_that_was_decided_in_the_same_w
                 (0.5, "c", "fitted"),
             ]
         ]
+        for way, value in better.items():
+            metrics["dev"][way]["f1_macro"] = {"value": value}
 
+    better = {"fixed": 0.3, "fitted": 0.4}
     change_metrics(multi_run, change)
     page = _page(multi_run)
     assert [text for text in page.texts if text.startswith("published")] == ["published .500 (c)"]
+    better = {"fixed": 0.5, "fitted": 0.4}
+    change_metrics(multi_run, change)
+    page = _page(multi_run)
+    assert [text for text in page.texts if text.startswith("published")] == ["published .600 (a)"]
     assert ".600 (a, thresholds fixed)" in page.texts
 
 
@@ -182,7 +189,8 @@ def test_a_run_with_several_labels_has_cooccurrence_thresholds_and_missed_labels
     assert not (folder / "confusion.png").exists()
     assert "one threshold for each label, fitted" in multi_report.text
     assert "Most firmly missed labels" in multi_report.texts
-    assert "F1 at .5" in multi_report.texts
+    assert "F1, thresholds fitted on dev" in multi_report.texts  # since .5 did better on dev
+    assert "Decided by: thresholds at .5." in multi_report.text
     assert "Jaccard counts a text with no true and no predicted label as 1" in multi_report.text
 
 

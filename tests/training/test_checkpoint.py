@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -21,7 +22,7 @@ from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.checkpoint import read_checkpoint as read
 from affekt.training.objectives import ClassifyObjective, LogitLoss
 from affekt.training.optimizer import build_optimizers
-from affekt.training.run import train
+from affekt.training.run import Listener, train
 from training.apart import outcome, train_and_die
 from training.toys import network, run_recipe
 
@@ -256,6 +257,34 @@ def test_a_checkpoint_of_several_processes_is_resumed_by_as_many(halted: tuple[R
     torch.save({**state, "generators": state["generators"] * 2}, out / CHECKPOINT)
     with pytest.raises(UsageError, match="written by 2 processes and this is a run of 1"):
         train(recipe, out, resume=True)
+
+
+# --- a full disk
+
+
+@pytest.mark.parametrize("after", [0, 9])  # batches: before any checkpoint, and over one
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_once_there_is_room(
+    after: int, tmp_path: Path, tiny: Tiny, sample: dict[str, Any], never_stopped: Straight
+) -> None:
+    recipe, out, before = run_recipe(tiny("bert"), sample), tmp_path / "run", getrlimit(RLIMIT_FSIZE)
+    done = 0
+
+    def tick(at: int, of: int) -> None:
+        nonlocal done
+        done += 1
+        if done > after:  # no file may grow larger than the recipe: a disk with that much room
+            setrlimit(RLIMIT_FSIZE, (10_000, before[1]))
+
+    try:
+        with pytest.raises(
+            UsageError, match=r"checkpoint\.pt: could not be written \(.*\); nothing was left"
+        ):
+            train(recipe, out, listener=Listener(tick=tick))
+    finally:
+        setrlimit(RLIMIT_FSIZE, before)
+    assert (out / CHECKPOINT).exists() == bool(after)
+    train(recipe, out, resume=True)
+    Finished.read(out).check_same(never_stopped(recipe))
 
 
 # --- the file

@@ -189,6 +189,17 @@ def test_logistic_regression_has_a_history_of_one_entry_with_dev_figures(
     assert said[1].startswith("epoch 1:")
 
 
+def test_a_recipe_that_trains_at_once_takes_up_no_checkpoint(tmp_path: Path, sample: Data) -> None:
+    encoder = {"kind": "tfidf", "options": {"min_count": 1}}
+    recipe = run_recipe("none", sample, encoder=encoder, objective={"kind": "logistic"})
+    for name in (CHECKPOINT, "recipe.yaml"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match="holds a checkpoint of another recipe"):
+        train(recipe, tmp_path, resume=True)
+    left = {entry.name: entry.read_text() for entry in tmp_path.iterdir()}
+    assert left == {CHECKPOINT: "mine", "recipe.yaml": "mine"}
+
+
 def test_training_texts_without_labels_or_of_one_label_are_refused(tmp_path: Path, tiny: Tiny) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,labels\n" + "".join(f"text {i},joy\n" for i in range(30)))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from affekt.decisions.rules import plain_threshold
 from affekt.evaluation.figures import HEADLINES
 from affekt.report import page
 from affekt.report.numbers import (
@@ -22,7 +21,7 @@ from affekt.report.statistics import Mistake, wrongly_given, wrongly_missed
 from affekt.report.style import styles
 from affekt.report.summary import can_tell, cannot_tell, run_facts, sentence
 from affekt.runs.folder import RunFolder, read_run
-from affekt.runs.metrics import space_part
+from affekt.runs.metrics import headline, space_part
 from affekt.runs.predictions import Predictions
 
 MISTAKES = 20
@@ -140,7 +139,7 @@ def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> list[dic
     """Return the figures that stand first, each with the highest published value decided in the same way."""
     if not choices:
         return []
-    choice = "fitted" if "fitted" in choices else next(iter(choices))
+    choice = headline(run.metrics)
     tiles = []
     for key in HEADLINES[run.single_label]:
         value: Interval | None = as_interval(choices[choice].get(key))
@@ -166,15 +165,16 @@ def _labels(run: RunFolder) -> dict[str, Any] | None:
     choices = run.metrics.get("per_label") or {}
     if not choices:
         return None
-    best = "fitted" if "fitted" in choices else next(iter(choices))
+    best = headline(run.metrics)
+    best = best if best in choices else next(iter(choices))
     order = sorted(choices[best].items(), key=lambda item: -(as_number(item[1].get("f1")) or 0))
-    beside = choices["fixed"] if best == "fitted" and "fixed" in choices else {}
+    other = next((choice for choice in choices if choice != best), None)
     thresholds = fitted_thresholds(run)
     return {
         "choice": choice_name(best, run),
         "rows": order,
-        "beside": beside,
-        "at": plain_threshold(run.metrics.get("decisions")),
+        "beside": choices.get(other, {}),
+        "other": choice_name(other, run) if other else "",
         "thresholds": thresholds,
     }
 

@@ -35,7 +35,7 @@ from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import TASK, Network
 from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
-from affekt.runs.folder import RunFolder
+from affekt.runs.folder import CHECKPOINT, RunFolder
 from affekt.text.languages import languages_of
 from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
@@ -288,6 +288,11 @@ def _fit(
     resume: bool = False,
 ) -> tuple[Progress, Network]:
     if not recipe.objective.by_gradients:
+        if folder is not None and (folder.path / CHECKPOINT).exists():
+            raise UsageError(
+                f"{folder.path}: holds a checkpoint of another recipe, since this one trains at once and "
+                "writes none; train into another folder."
+            )
         return _fit_at_once(recipe, texts, splits.get("dev"), network, heard)
     for_weighting = weighting_texts(recipe, splits["train"])
     objective = objective_for(recipe, network, texts, for_weighting)
