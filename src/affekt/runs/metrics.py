@@ -26,7 +26,7 @@ class _Figure(_Part):
     high: _Number | None = None
 
 
-_Figures = dict[str, _Figure | _Number | None]
+_Figures = dict[str, _Figure | _Number]
 _Decided = dict[str, dict[str, _Figure | None]]  # by way of deciding
 
 
@@ -92,6 +92,14 @@ class _Example(_Part):
     scores: dict[str, _Number] | None = None
 
 
+class _Clustering(_Part):
+    """Figures of the space, and of how many rows and dimensions they are."""
+
+    __pydantic_extra__: _Figures = Field(init=False)
+    n: _Count
+    dimension: _Count
+
+
 class _Metrics(_Part):
     affekt: str | None = None
     name: str | None = None
@@ -110,7 +118,7 @@ class _Metrics(_Part):
     test: _Decided | None = None
     per_label: dict[str, dict[str, _Numbers]] | None = None
     calibration: dict[str, dict[str, Any]] | None = None
-    clustering: _Figures | None = None
+    clustering: _Clustering | None = None
     retrieval: _Figures | None = None
     overlap_retrieval: _Figures | None = None
     space_shift: _Figures | None = None
