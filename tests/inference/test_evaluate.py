@@ -17,6 +17,7 @@ from affekt.inference.evaluate import (
     classifier_figures,
     dev_figures,
     evaluate_model,
+    logits_and_space,
     mean_loss,
     space_figures,
     space_rank,
@@ -354,3 +355,21 @@ def test_a_model_of_one_label_is_judged_on_texts_of_one_only() -> None:
     assert not alike.single_label
     expected = evaluate_model(judged, single())["classification"]
     assert evaluate_model(judged, alike)["classification"] == expected
+
+
+def test_texts_are_encoded_once_for_the_classifier_and_the_space() -> None:
+    corpus, read = many(), []
+
+    class Counting(Numbers):
+        def tokenize(self, texts: list[str]) -> list[list[float]]:
+            read.extend(texts)
+            return super().tokenize(texts)
+
+    judged = model(corpus, encoder=Counting())
+    logits, space = logits_and_space(judged, corpus)
+    assert len(read) == len(corpus)
+    np.testing.assert_array_equal(logits, judged.logits(corpus.texts))
+    assert space == space_figures(judged, corpus)
+    read.clear()
+    evaluate_model(judged, corpus)
+    assert len(read) == len(corpus)

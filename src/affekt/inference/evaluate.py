@@ -64,15 +64,35 @@ def space_figures(model: Model, corpus: Corpus, *, resamples: int = 0) -> dict[s
     "overlap_retrieval" looks at all rows, of which those that share any label are relevant to each other.
     With resamples, "space_intervals" holds low and high of each figure, those by overlap as overlap_….
     """
-    if model.runtime.dimension > _SPACE_WIDTH:
-        return {}
     corpus = _some(corpus, _SPACE_ROWS)
+    if not _has_space(model, corpus):
+        return {}
+    return _space_of(model.embed(corpus.texts, unit=model.runtime.by_direction), corpus, resamples)
+
+
+def logits_and_space(
+    model: Model, corpus: Corpus, *, resamples: int = 0
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return logits and `space_figures`, each of up to 20,000 texts encoded once."""
+    if len(corpus) > _SPACE_ROWS or not _has_space(model, corpus):
+        return model.logits(corpus.texts), space_figures(model, corpus, resamples=resamples)
+    logits, vectors = model.logits_and_vectors(corpus.texts, unit=model.runtime.by_direction)
+    return logits, _space_of(vectors, corpus, resamples)
+
+
+def _has_space(model: Model, corpus: Corpus) -> bool:
+    """Whether there are vectors to judge, and among texts of one label some that differ and some alike."""
+    if model.runtime.dimension > _SPACE_WIDTH:
+        return False
     single = corpus if corpus.single_label else corpus.single_rows()
     classes = single.class_indices() if len(single) >= 3 else np.zeros(0)
     sizes = np.unique(classes, return_counts=True)[1]
-    if len(sizes) < 2 or sizes.max() < 2:  # nothing to tell apart, or nothing alike
-        return {}
-    vectors = model.embed(corpus.texts, unit=model.runtime.by_direction)
+    return len(sizes) >= 2 and bool(sizes.max() >= 2)
+
+
+def _space_of(vectors: np.ndarray, corpus: Corpus, resamples: int) -> dict[str, Any]:
+    single = corpus if corpus.single_label else corpus.single_rows()
+    classes = single.class_indices()
     of_one = vectors if corpus.single_label else vectors[corpus.present.sum(1) == 1]
     found: dict[str, Any] = {
         "clustering": evaluation.clustering(of_one, classes, resamples=resamples),
@@ -180,7 +200,8 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
     aligned = replace(corpus, labels=model.labels, targets=padded[:, order])
     aligned = _decided_alike(aligned, model)
-    logits, decisions = model.logits(aligned.texts), model.decisions
+    logits, space = logits_and_space(model, corpus, resamples=SPACE_RESAMPLES)
+    decisions = model.decisions
     if not aligned.single_label:
         known = np.flatnonzero([label in corpus.labels for label in model.labels])
         aligned = replace(
@@ -191,7 +212,7 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     flat, per_label = _figures(aligned, logits, ranking, only_present=True)
     probabilities = decisions.probabilities(logits)
     calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
-    figures |= space_figures(model, corpus, resamples=SPACE_RESAMPLES)
+    figures |= space
     held = {label for label, row in per_label.items() if row["support"]}
     figures["absent_labels"] = [label for label in model.labels if label not in held]
     return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}

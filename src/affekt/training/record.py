@@ -91,7 +91,9 @@ def space_shift(
         return None
     held_out = splits.get("test", splits["dev"])
     start = build_network(recipe, texts)
-    before = Model(TorchRuntime(start), style=model.style).embed(held_out.texts, unit=False)
+    before = Model(TorchRuntime(start).to(model.runtime.device), style=model.style).embed(
+        held_out.texts, unit=False
+    )
     return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
 
 

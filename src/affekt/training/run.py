@@ -27,6 +27,7 @@ from affekt.inference.evaluate import (
     SPACE_RESAMPLES,
     classifier_figures,
     dev_figures,
+    logits_and_space,
     space_figures,
     space_rank,
 )
@@ -386,11 +387,13 @@ def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
 def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
     """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
-    space = space_figures(model, judged.get("test", judged["dev"]), resamples=SPACE_RESAMPLES)
-    figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
+    final = "test" if "test" in judged else "dev"
     if model.decisions is None:
-        return {"figures": figures, "predictions": {}}, model
-    logits = {name: model.logits(corpus.texts) for name, corpus in judged.items()}
+        space = space_figures(model, judged[final], resamples=SPACE_RESAMPLES)
+        return {"figures": {part: space.get(part) for part in SPACE_PARTS}, "predictions": {}}, model
+    logits = {name: model.logits(corpus.texts) for name, corpus in judged.items() if name != final}
+    logits[final], space = logits_and_space(model, judged[final], resamples=SPACE_RESAMPLES)
+    figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
     dev = judged["dev"]
     decided = fit_decisions(recipe, dev, logits["dev"])
     figures["decisions"] = decided.to_json()
