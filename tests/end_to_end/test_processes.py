@@ -65,8 +65,9 @@ def test_a_fault_is_said_by_one_process_and_ends_both(tmp_path: Path, tiny: Tiny
     assert ends[1].startswith("FollowerError")
 
 
+@pytest.mark.slow
 def test_torchrun_trains_from_the_command_line(tmp_path: Path, tiny: Tiny, sample: Data) -> None:
-    """Slow for what it shows: three interpreters import torch."""
+    """Slow for what it shows, beside two processes that train above: three interpreters import torch."""
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "run"
     recipe.write_text(run_recipe(tiny("bert"), sample, training={"epochs": 1}).to_yaml())
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
