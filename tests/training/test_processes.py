@@ -1,5 +1,6 @@
 """Several processes: two of them learn what one learns from the joined batch."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from affekt.data.corpus import Corpus
+from affekt.errors import UsageError
 from affekt.recipe.objectives import Classify
 from affekt.training.objectives import LogitLoss, Objective, build_objective, total
-from affekt.training.processes import from_leader, gathered, join_processes, leads, several
+from affekt.training.processes import device_of, from_leader, gathered, join_processes, leads, several
+from affekt.training.run import fit_model
 from training.apart import together
 from training.toys import TARGETS, TEXTS, network, recipe
 
@@ -119,3 +123,25 @@ def test_one_process_leads_itself_and_gathers_nothing() -> None:
     assert not several()
     assert from_leader("word") == "word"
     assert join_processes().num_processes == 1
+
+
+def test_fits_in_two_threads_are_those_of_each_alone() -> None:
+    plan = recipe(
+        encoder={"kind": "bilstm", "options": {"hidden": 4, "word_dimension": 3, "min_count": 1}},
+        training={"epochs": 3, "batch_size": 2},
+    )
+    splits = {"train": Corpus.build(["so happy", "very sad", "happy", "sad"] * 3, ["joy", "sadness"] * 6)}
+
+    def fitted(_: int = 0) -> Tensor:
+        return torch.as_tensor(fit_model(plan, splits)[0].logits(["so happy"]))
+
+    expected = fitted()
+    with ThreadPoolExecutor(3) as threads:
+        for got in threads.map(fitted, range(3)):
+            assert torch.equal(got, expected)
+
+
+def test_a_device_that_is_not_there_is_a_sentence() -> None:
+    assert device_of("cpu", join_processes()).type == "cpu"
+    with pytest.raises(UsageError, match=r"training.device = 'cuda:99': cannot be used here"):
+        device_of("cuda:99", join_processes())

@@ -17,6 +17,7 @@ from affekt.errors import DataError, UsageError
 from affekt.estimators.data import InputError, faults_as_values, read_texts, read_weights
 from affekt.inference.model import Model, load
 from affekt.recipe.sections import Recipe
+from affekt.training.processes import alone
 from affekt.training.run import Listener, fit_model
 
 Floats = npt.NDArray[np.float32]
@@ -87,7 +88,7 @@ def held_out(corpus: Corpus, share: float | None, recipe: Recipe, weights: Any =
 def trained(recipe: Recipe, splits: dict[str, Corpus], *, verbose: bool) -> tuple[Model, dict[str, Any]]:
     """Train, leaving torch's own random numbers as they were."""
     listener = Listener(say=_to_stderr) if verbose else Listener()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with alone(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         model, metrics = fit_model(recipe, splits, listener=listener)
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), metrics
 

@@ -16,7 +16,7 @@ from affekt.recipe.sections import Recipe
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
-from affekt.training.processes import from_leader, join_processes
+from affekt.training.processes import device_of, from_leader, join_processes
 from affekt.training.rows import TaskBatch, TrainingRows, count_steps, epoch_batches, share_of
 
 
@@ -47,14 +47,15 @@ class Loop:
         spec = self.recipe.training
         # bfloat16 is our own autocast: accelerate fixes its choice once per process
         self.accelerator = join_processes()
+        self.device = device_of(spec.device, self.accelerator)
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
         torch.manual_seed(spec.seed + self.accelerator.process_index)
-        self.objective.to(self.accelerator.device)
+        self.objective.to(self.device)
         self.optimizers = build_optimizers(self.objective, spec)
         if resume:
             self._restore()
-        self.wrapped = self.accelerator.prepare_model(self.objective)
+        self.wrapped = self.accelerator.prepare_model(self.objective, device_placement=False)
         self.saved_at = time.monotonic()
         self.began = self.saved_at
         self.steps = count_steps(self.recipe, self.rows)
@@ -101,7 +102,7 @@ class Loop:
     def _batch(self, batch: TaskBatch, *, share: float, update: bool) -> None:
         """Take a batch into the gradients with its share of the step, and where asked move the weights."""
         task, indices = batch
-        inputs, targets = self.rows[task].batch(indices, self.accelerator.device)
+        inputs, targets = self.rows[task].batch(indices, self.device)
         with self._synchronised(update):
             with self._precision():
                 terms = self.wrapped(inputs, targets, task)
@@ -136,7 +137,7 @@ class Loop:
 
     def _precision(self) -> Any:
         low = self.recipe.training.precision == "bfloat16"
-        return torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=low)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
 
     def _synchronised(self, update: bool) -> Any:
         """Join gradients over processes only on the batch that moves the weights."""

@@ -1,13 +1,26 @@
 """Several processes as one: who leads, what the leader says, and a batch joined over all with gradients."""
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 
-from affekt.errors import UsageError
+from affekt.errors import UsageError, first_line
+
+_generator = [threading.RLock()]  # torch's random numbers, which all threads share
+os.register_at_fork(after_in_child=lambda: _generator.__setitem__(0, threading.RLock()))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Train while no other thread does: dropout draws from one generator, so fits take turns."""
+    with _generator[0]:
+        yield
 
 
 def join_processes() -> Accelerator:
@@ -21,6 +34,18 @@ def join_processes() -> Accelerator:
     if several() and joined.num_processes != dist.get_world_size():
         raise UsageError("these processes were joined by other means; start them with torchrun.")
     return joined
+
+
+def device_of(choice: str, joined: Accelerator) -> torch.device:
+    """The device that a recipe chooses; "auto" and joined processes have accelerate's choice."""
+    device = joined.device if choice == "auto" or several() else torch.device(choice)
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as fault:  # the latter where torch is built without it
+        raise UsageError(
+            f"training.device = {choice!r}: cannot be used here ({first_line(fault)}); take cpu or auto."
+        ) from None
+    return device
 
 
 def several() -> bool:

@@ -44,7 +44,7 @@ from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_
 from affekt.training.data import load_splits, normalised, style_of, view_texts, weighting_texts
 from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop
-from affekt.training.processes import from_leader, join_processes, leads
+from affekt.training.processes import alone, from_leader, join_processes, leads
 from affekt.training.record import (
     brief,
     data_digest,
@@ -252,8 +252,9 @@ def fit_model(
         by those fitted on it ("fitted"; on the very rows they were fitted on, so these are flattering).
     """
     heard, began = listener or Listener(), time.monotonic()
-    texts, network = _prepared(recipe, splits)
-    progress, network = _fit(recipe, splits, texts, network, heard=heard)
+    with alone():
+        texts, network = _prepared(recipe, splits)
+        progress, network = _fit(recipe, splits, texts, network, heard=heard)
     model = _model(recipe, network, splits["train"])
     model.about = {"name": recipe.name, "recipe": recipe.digest, "data": data_digest(splits)}
     figures: dict[str, Any] = {"history": progress.history, "seconds": time.monotonic() - began}
