@@ -202,6 +202,13 @@ def test_calibration_is_shown_before_and_after(single_report):
     assert f"{1 / 0.7:.3f}" in single_report.texts  # the temperature
 
 
+def test_a_stage_of_calibration_without_a_number_has_a_dash(single_run):
+    change_metrics(single_run, lambda metrics: metrics["calibration"]["after"].update(ece={"a": 1}))
+    page = _page(single_run)
+    at = page.texts.index("Calibration error (ECE)")
+    assert page.texts[at + 2] == "–"
+
+
 def test_mistakes_come_from_dev_so_that_test_stays_unread(single_report):
     assert "They come from dev" in single_report.text
     table = pq.read_table(single_report.path.parent / "predictions.parquet").to_pydict()

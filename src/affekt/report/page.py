@@ -122,7 +122,7 @@ def _environment() -> Environment:
         "title_of": lambda key: figure(key).title,
         "quoted": quoted,
         "training": _training,
-        "loss": lambda value: "–" if numbers.as_number(value) is None else f"{value:.4f}",
+        "precise": lambda value: "–" if numbers.as_number(value) is None else f"{value:.4f}",
         "setting": lambda value: f"{value:g}" if isinstance(value, float) else str(value),
     }
     return made
