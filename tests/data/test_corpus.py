@@ -287,7 +287,7 @@ def test_a_header_of_commas_alone_is_answered_at_once(write):
 
 def test_a_missing_column_of_a_file_parted_by_semicolons_hints_at_the_delimiter(write):
     with pytest.raises(
-        DataError, match="its columns are 'text;labels'; if another character parts the columns"
+        DataError, match="its columns are 'text;labels'; if that is a whole row, read it with delimiter=';'"
     ):
         Corpus.read(write("text;labels\na;joy\n"))
 
@@ -391,7 +391,7 @@ BAD = "text,labels\na,joy\n,joy\nb,fear\nc,joyy\nd\n"
 
 def test_the_first_bad_row_stops_the_reading_unless_said_otherwise(write):
     with pytest.raises(
-        DataError, match=r"^tweets\.csv:3: column 'text' is empty \(on_bad_row 'skip'"
+        DataError, match=r"^tweets\.csv:3: column 'text' is empty \(on_bad_row='skip'"
     ) as caught:
         Corpus.read(write(BAD), label_names=["joy", "fear"])
     assert "\n" not in str(caught.value)

@@ -1,23 +1,15 @@
 """`affekt data`: which data sets are known, where they lie, and what is in them or in a file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import (
-    BadRows,
-    Delimiter,
-    LabelColumn,
-    LabelColumns,
-    Quotes,
-    Separator,
-    Single,
-    TextColumn,
-    columns_of,
-)
+from affekt.cli.options import BadRows, columns_as_options
+from affekt.data.columns import Columns
 
 app = typer.Typer(help="Known data sets and files: list, inspect, get.", no_args_is_help=True)
 
@@ -61,18 +53,11 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 
 @app.command("inspect")
+@columns_as_options()
 def inspect_data(
     source: Annotated[str, typer.Argument(help="A known data set, a file, or a folder of split files.")],
-    text: TextColumn = "text",
-    labels: LabelColumn = "labels",
-    label_columns: LabelColumns = "",
-    separator: Separator = "",
-    single: Single = None,
-    split: Annotated[
-        str, typer.Option("--split-column", "--split", help="Column that says train, dev or test.")
-    ] = "",
-    delimiter: Delimiter = "",
-    quotes: Quotes = True,
+    columns: Columns,
+    split: Annotated[str, typer.Option(hidden=True, help="What --split-column says.")] = "",
     on_bad_row: BadRows = "fail",
     taxonomy: Annotated[str, typer.Option(help="full, ekman or sentiment.")] = "full",
     figure: Annotated[Path | None, typer.Option(help="Draw the class distribution into this PNG.")] = None,
@@ -82,16 +67,7 @@ def inspect_data(
     from affekt.data import catalog
     from affekt.errors import UsageError
 
-    columns = columns_of(
-        text=text,
-        labels=labels,
-        label_columns=label_columns,
-        separator=separator,
-        single=single,
-        split_column=split,
-        delimiter=delimiter,
-        quotes=quotes,
-    )
+    columns = replace(columns, split_column=columns.split_column or split or None)
     splits = catalog.read(source, columns=columns, taxonomy=taxonomy, on_bad_row=on_bad_row)
     found = catalog.inspect(splits)
     if figure and not found["labels"]:

@@ -6,21 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import (
-    BadRows,
-    Data,
-    Delimiter,
-    LabelColumn,
-    LabelColumns,
-    ModelName,
-    Quotes,
-    Separator,
-    Single,
-    Split,
-    SplitColumn,
-    TextColumn,
-    columns_of,
-)
+from affekt.cli.options import BadRows, Data, ModelName, Split, columns_as_options
+from affekt.data.columns import Columns
 
 _SECTIONS = {
     "classification": "classification",
@@ -31,18 +18,12 @@ _SECTIONS = {
 }
 
 
+@columns_as_options()
 def evaluate(
     model: ModelName,
     data: Data,
+    columns: Columns,
     split: Split = None,
-    text: TextColumn = "text",
-    labels: LabelColumn = "labels",
-    label_columns: LabelColumns = "",
-    separator: Separator = "",
-    single: Single = None,
-    split_column: SplitColumn = "",
-    delimiter: Delimiter = "",
-    quotes: Quotes = True,
     on_bad_row: BadRows = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -52,16 +33,6 @@ def evaluate(
     from affekt.inference.evaluate import evaluate_model
     from affekt.inference.model import load
 
-    columns = columns_of(
-        text=text,
-        labels=labels,
-        label_columns=label_columns,
-        separator=separator,
-        single=single,
-        split_column=split_column,
-        delimiter=delimiter,
-        quotes=quotes,
-    )
     corpus = read_split(data, split, columns, on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     figures = evaluate_model(load(model), corpus)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, TextColumn
+from affekt.cli.options import FORM, BadRows, columns_as_options
+from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,18 +27,19 @@ _WIDEST = 30  # cells of a bar
 _EIGHTHS = "▏▎▍▌▋▊▉"
 
 
+@columns_as_options(FORM, labels=None)
 def predict(
     model: Annotated[str, typer.Argument(help="A model folder or a run folder.")],
     texts: Annotated[
         str, typer.Argument(help="A text; a file (csv, tsv, jsonl, parquet, .gz); or - for lines of input.")
     ],
+    columns: Columns,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out", "-o", help="For a file: csv, tsv, jsonl, parquet; NAME.predictions.* if left out."
         ),
     ] = None,
-    text: TextColumn = "text",
     on_bad_row: BadRows = "fail",
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
@@ -52,7 +54,7 @@ def predict(
         target = out or default_output(path)
         loaded = load(model)
         with console.progress("rows") as tick:
-            summary = predict_file(loaded, path, target, text=text, on_bad_row=on_bad_row, tick=tick)
+            summary = predict_file(loaded, path, target, columns=columns, on_bad_row=on_bad_row, tick=tick)
         show_summary(summary, as_json=json)
         return
     if out is not None:
@@ -69,11 +71,12 @@ def predict(
         show_prediction(prediction)
 
 
+@columns_as_options(FORM, labels=None)
 def embed(
     model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
     file: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
+    columns: Columns,
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
-    text: TextColumn = "text",
     on_bad_row: BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -85,7 +88,7 @@ def embed(
     loaded = load(model)
     with console.progress("rows") as tick:
         summary = embed_file(
-            loaded, file, out, text=text, on_bad_row=on_bad_row, projected=projected, tick=tick
+            loaded, file, out, columns=columns, on_bad_row=on_bad_row, projected=projected, tick=tick
         )
     show_summary(summary, as_json=json)
 

@@ -1,54 +1,88 @@
 """Arguments and options that several verbs take."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields
+from functools import wraps
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-if TYPE_CHECKING:
-    from affekt.data.columns import Columns
+from affekt.data.columns import OPTIONS, Columns, OnBadRow, as_options
+from affekt.errors import AffektError
 
 ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")]
 Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
 Split = Annotated[str | None, typer.Option(help="Which split, where there are several; test by default.")]
-BadRows = Annotated[Literal["fail", "skip", "report"], typer.Option(help="What to do with bad rows.")]
+BadRows = Annotated[OnBadRow, typer.Option(help="What to do with bad rows.")]
 
-# how a file is to be read, where it is no known data set
-TextColumn = Annotated[str, typer.Option(help="The file's text column.")]
-LabelColumn = Annotated[str, typer.Option(help="The file's label column; '' for none.")]
-OwnLabelColumn = Annotated[
-    str, typer.Option(help="The file's label column; without labels the model says the emotions.")
-]
-LabelColumns = Annotated[str, typer.Option(help="Columns of 0/1 or shares, parted by commas.")]
-Separator = Annotated[str, typer.Option(help="What parts several labels in the label column.")]
-Single = Annotated[bool | None, typer.Option("--single/--multi", help="One label per text, or any.")]
-SplitColumn = Annotated[
-    str, typer.Option("--split-column", help="The file's column that says train, dev or test.")
-]
-Delimiter = Annotated[str, typer.Option(help="What parts the columns of a csv file.")]
-Quotes = Annotated[bool, typer.Option(help="Whether quotes enclose csv fields.")]
+FIELDS = tuple(one.name for one in fields(Columns))
+FORM = ("text", "id", "delimiter", "quoted", "encoding")  # what matters where no labels are read
+_TYPES = get_type_hints(Columns)
 
 
-def columns_of(
-    *,
-    text: str,
-    labels: str,
-    label_columns: str,
-    separator: str,
-    split_column: str,
-    delimiter: str,
-    quotes: bool,
-    single: bool | None = None,
-) -> "Columns":
-    """Return what options say of a file's columns; an empty one says nothing."""
-    from affekt.data.columns import Columns
+@contextmanager
+def spoken(words: Callable[[str], str]) -> Iterator[None]:
+    """Let faults speak of options, or keys of a recipe, where they speak of Python's keywords."""
+    try:
+        yield
+    except AffektError as fault:
+        raise type(fault)(words(str(fault))) from fault
 
-    return Columns(
-        text=text,
-        labels=labels or None,
-        label_columns=[name.strip() for name in label_columns.split(",")] if label_columns else None,
-        separator=separator or None,
-        single_label=single,
-        split_column=split_column or None,
-        delimiter=delimiter.replace("\\t", "\t") or None,
-        quoted=quotes,
-    )
+
+def columns_as_options(
+    names: tuple[str, ...] = FIELDS, *, labels: str | None = "labels", labels_help: str = ""
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb an option for each of some fields of `Columns`, in place of its parameter `columns`.
+
+    Faults raised in the verb then speak of its options where they would speak of Python's keywords.
+
+    Args:
+        names: The fields.
+        labels: The label column unless said; None for no labels.
+        labels_help: What the option for labels says, where that is not what the field says.
+    """
+    chosen = [one for one in fields(Columns) if one.name in names]
+
+    def with_options(verb: Callable[..., None]) -> Callable[..., None]:
+        @wraps(verb)
+        @spoken(as_options)
+        def run(**given: Any) -> None:
+            said = {one.name: _value(one.name, given.pop(one.name)) for one in chosen}
+            verb(**given, columns=Columns(**{"labels": labels, **said}))
+
+        own = [one for one in inspect.signature(verb).parameters.values() if one.name != "columns"]
+        both = [*own, *(_parameter(one, labels, labels_help) for one in chosen)]
+        run.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in both}
+        return run
+
+    return with_options
+
+
+def _parameter(declared: Field[Any], labels: str | None, labels_help: str) -> inspect.Parameter:
+    """Return a verb's parameter for a field; a list is given with commas, and no text at all as ''."""
+    name, default = declared.name, declared.default
+    meaning = (name == "labels" and labels_help) or declared.metadata["help"]
+    if _is_list(name):
+        meaning = meaning.rstrip(".") + "; parted by commas."
+    if name == "labels":
+        default = labels or ""
+    kind = bool if bool in (_TYPES[name], *get_args(_TYPES[name])) else str
+    taken = kind if default is not None else kind | None
+    annotation = Annotated[taken, typer.Option(OPTIONS[name], help=meaning)]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _is_list(name: str) -> bool:
+    return str not in get_args(_TYPES[name]) and "Sequence" in str(_TYPES[name])
+
+
+def _value(name: str, given: Any) -> Any:
+    """Return a field's value as an option says it."""
+    if given == "" and name not in ("text", "id"):  # no rows have names, said of the id, is more than unsaid
+        return None
+    if given and _is_list(name):
+        return tuple(part.strip() for part in given.split(","))
+    return given.replace("\\t", "\t") if given and name in ("delimiter", "separator") else given

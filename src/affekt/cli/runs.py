@@ -8,8 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
+from affekt.cli.options import spoken
+from affekt.data.columns import as_keys
 
 
+@spoken(as_keys)
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
     set_: Annotated[

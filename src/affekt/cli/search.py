@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Delimiter, Quotes, TextColumn, columns_of
+from affekt.cli.options import FORM, BadRows, columns_as_options
+from affekt.data.columns import Columns
 
 
+@columns_as_options(FORM, labels=None)
 def search(
     words: Annotated[str, typer.Argument(help="What to look for, by what it says; '' for nothing.")],
     posts: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
+    columns: Columns,
     model: Annotated[
         str | None,
         typer.Option(help="A model folder, a run folder, or an encoder's name; the default encoder."),
@@ -21,9 +24,6 @@ def search(
     ] = None,
     emotion: Annotated[str | None, typer.Option(help="Only texts with this emotion, by the model.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many texts.")] = 10,
-    text: TextColumn = "text",
-    delimiter: Delimiter = "",
-    quotes: Quotes = True,
     on_bad_row: BadRows = "skip",
     json: Annotated[bool, typer.Option("--json", help="Print the texts as JSON.")] = False,
 ) -> None:
@@ -33,15 +33,6 @@ def search(
     from affekt.inference.model import load
     from affekt.inference.search import search_file
 
-    columns = columns_of(
-        text=text,
-        labels="",
-        label_columns="",
-        separator="",
-        split_column="",
-        delimiter=delimiter,
-        quotes=quotes,
-    )
     skipped: list[SkippedRow] = []
     hits = search_file(
         load(model or DEFAULT),

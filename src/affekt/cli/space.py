@@ -6,36 +6,21 @@ from typing import Annotated, Literal
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import (
-    BadRows,
-    Data,
-    Delimiter,
-    LabelColumns,
-    ModelName,
-    OwnLabelColumn,
-    Quotes,
-    Separator,
-    Split,
-    SplitColumn,
-    TextColumn,
-    columns_of,
-)
+from affekt.cli.options import BadRows, Data, ModelName, Split, columns_as_options
+from affekt.data.columns import Columns
+
+_LABELS = "The column with the labels; without labels the model says the emotions."
 
 
+@columns_as_options(labels=None, labels_help=_LABELS)
 def map_texts(
     model: ModelName,
     data: Data,
+    columns: Columns,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write; a PNG goes beside it.")] = Path(
         "map.html"
     ),
     split: Split = None,
-    text: TextColumn = "text",
-    labels: OwnLabelColumn = "",
-    label_columns: LabelColumns = "",
-    separator: Separator = "",
-    split_column: SplitColumn = "",
-    delimiter: Delimiter = "",
-    quotes: Quotes = True,
     on_bad_row: BadRows = "skip",
     colour: Annotated[
         Literal["label", "sentiment", "cluster"] | None,
@@ -54,15 +39,6 @@ def map_texts(
 
     check_map(out, picture)
     check_seed(seed)
-    columns = columns_of(
-        text=text,
-        labels=labels,
-        label_columns=label_columns,
-        separator=separator,
-        split_column=split_column,
-        delimiter=delimiter,
-        quotes=quotes,
-    )
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row, limit=limit, seed=seed)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     if corpus.labels:
@@ -73,21 +49,16 @@ def map_texts(
     console.say(f"page: {page}\npicture: {drawn}")
 
 
+@columns_as_options(labels=None, labels_help=_LABELS)
 def cluster(
     model: ModelName,
     data: Data,
+    columns: Columns,
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", "-o", help="A table (csv, …) or a page (.html), or both by -o twice."),
     ] = None,
     split: Split = None,
-    text: TextColumn = "text",
-    labels: OwnLabelColumn = "",
-    label_columns: LabelColumns = "",
-    separator: Separator = "",
-    split_column: SplitColumn = "",
-    delimiter: Delimiter = "",
-    quotes: Quotes = True,
     on_bad_row: BadRows = "skip",
     clusters: Annotated[
         int | None, typer.Option(help="How many, for kmeans; 5 to 12, by silhouette, if left out.")
@@ -103,15 +74,6 @@ def cluster(
     outs = out or [Path("clusters.csv")]
     check_outputs(outs, data)
     grouping = Grouping(clusters, method, seed)
-    columns = columns_of(
-        text=text,
-        labels=labels,
-        label_columns=label_columns,
-        separator=separator,
-        split_column=split_column,
-        delimiter=delimiter,
-        quotes=quotes,
-    )
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     grouping.check(len(corpus))

@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from affekt.data.columns import Columns, split_named
+from affekt.data.columns import Columns, OnBadRow, split_named
 from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.inspect import inspect
 from affekt.data.known import DATASETS, Dataset, HubPlace
 from affekt.data.layouts import goemotions_raw, jigsaw, rater_columns
-from affekt.data.read import OnBadRow
 from affekt.data.splits import DEFAULT_SHARES, split_files
 from affekt.data.taxonomies import Taxonomy, taxonomy_named
 from affekt.errors import DataError, unknown_name

@@ -1,13 +1,18 @@
-"""What the columns of a table mean: which holds the text, which the labels and in what form."""
+"""The one declaration of which column of a table is what, for Python, recipes and the command line."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from affekt.data.tables import Table
 from affekt.errors import DataError
 
+if TYPE_CHECKING:
+    from affekt.data.tables import Table
+
+OnBadRow = Literal["fail", "skip", "report"]
 Form = Literal["none", "one", "delimited", "list", "shares"]
 
 _SPLITS = {
@@ -22,43 +27,65 @@ _UNCLEAR = "example_very_unclear"
 _SHOWN = 20  # columns that a message names
 
 
+def _said(default: Any, help: str, option: str = "") -> Any:
+    """Declare a field: its default, what it means, and its option where that is not the field's name."""
+    return field(default=default, metadata={"help": help, "option": option})
+
+
 @dataclass(frozen=True)
 class Columns:
-    """How to read a table.
+    """How to read a table: what each of its columns is, and how a csv file is written.
 
-    Args:
-        text: The column with the text.
-        labels: The column with the labels, or None for texts without. Several names mean `label_columns`.
-        id: The column with row names; unless given, "id" if there is one, else row numbers; "" for numbers.
-        separator: What parts the labels in a column that holds several, as in "joy,love".
-        label_names: The label space, in order. A label outside it is a fault; a whole number counts into it
-            from 0, unless the names are numbers themselves.
-        label_columns: One column of 0/1 or shares in [0, 1] per label, instead of `labels`.
-        single_label: Whether every text has exactly one label. Unless said, true for one plain label column
-            and false for delimited labels, lists and label columns.
-        rater: The column with the rater, where a text has a row per rater; rows of one id are gathered and
-            the targets are the shares of raters.
-        unclear: The column that marks rows whose rater could not judge, which are left out and counted;
-            with `rater`, "example_very_unclear" (GoEmotions' name for it) is used if it is there.
-        split_column: The column that says train, dev or test.
-        delimiter: What parts the columns of a csv or tsv file, where it is not "," or a tab.
-        quoted: Whether quotes enclose fields of a csv or tsv file, or are ordinary characters.
-        encoding: Of a text file; unless said UTF-8, or cp1252 where the file shows that.
+    The fields are keys of a recipe's data section and options of every verb that reads rows. A field's help,
+    and its option where it has another name, stand with it; `ColumnOptions` has the types once more.
     """
 
-    text: str = "text"
-    labels: str | Sequence[str] | None = "labels"
-    id: str | None = None
-    separator: str | None = None
-    label_names: Sequence[str] | None = None
-    label_columns: Sequence[str] | None = None
-    single_label: bool | None = None
-    rater: str | None = None
-    unclear: str | None = None
-    split_column: str | None = None
-    delimiter: str | None = None
-    quoted: bool = True
-    encoding: str | None = None
+    text: str = _said("text", "The column with the text.")
+    labels: str | Sequence[str] | None = _said(
+        "labels", "The column with the labels; none for texts without. Several names mean label_columns."
+    )
+    id: str | None = _said(
+        None, "The column with row names; 'id' if there is one, else row numbers; '' for numbers."
+    )
+    separator: str | None = _said(
+        None, "What parts the labels in a column that holds several, as in 'joy,love'."
+    )
+    label_names: Sequence[str] | None = _said(
+        None,
+        "The label space, in order. A label outside it is a fault; a whole number counts into it from 0, "
+        "unless the names are numbers themselves.",
+    )
+    label_columns: Sequence[str] | None = _said(
+        None, "One column of 0/1 or shares in [0, 1] per label, instead of labels."
+    )
+    single_label: bool | None = _said(
+        None,
+        "Whether every text has exactly one label. Unless said, true for one plain label column and false "
+        "for delimited labels, lists and label columns.",
+        "--single/--multi",
+    )
+    rater: str | None = _said(
+        None,
+        "The column with the rater, where a text has a row per rater; rows of one id are gathered and the "
+        "targets are the shares of raters.",
+    )
+    unclear: str | None = _said(
+        None,
+        "The column that marks rows whose rater could not judge, which are left out and counted; with a "
+        f"rater, {_UNCLEAR!r} (GoEmotions' name for it) is used if it is there.",
+    )
+    split_column: str | None = _said(None, "The column that says train, dev or test.")
+    delimiter: str | None = _said(
+        None, "What parts the columns of a csv or tsv file, where it is not a comma or a tab."
+    )
+    quoted: bool = _said(
+        True,
+        "Whether quotes enclose fields of a csv or tsv file, or are ordinary characters.",
+        "--quotes/--no-quotes",
+    )
+    encoding: str | None = _said(
+        None, "How a text file is encoded; unless said UTF-8, or cp1252 where the file shows that."
+    )
 
     @property
     def share_columns(self) -> tuple[str, ...]:
@@ -84,6 +111,58 @@ class Columns:
         return self.named | {"id", _UNCLEAR}
 
 
+class ColumnOptions(TypedDict, total=False):
+    """The fields of `Columns` as keyword arguments: a type checker can't take them from there."""
+
+    text: str
+    labels: str | Sequence[str] | None
+    id: str | None
+    separator: str | None
+    label_names: Sequence[str] | None
+    label_columns: Sequence[str] | None
+    single_label: bool | None
+    rater: str | None
+    unclear: str | None
+    split_column: str | None
+    delimiter: str | None
+    quoted: bool
+    encoding: str | None
+
+
+OPTIONS = {one.name: one.metadata["option"] or f"--{one.name.replace('_', '-')}" for one in fields(Columns)}
+"""The option of each field on the command line; of a flag, both of its forms."""
+
+_SETTING = re.compile(rf"\b({'|'.join([*OPTIONS, 'on_bad_row'])})=('[^']*'|True|False)")
+
+
+def as_options(message: str) -> str:
+    """Return a message with options of the command line for what it says of Python's keywords.
+
+    >>> as_options("read it with quoted=False or delimiter=';'")
+    "read it with --no-quotes or --delimiter ';'"
+    """
+    return _SETTING.sub(lambda said: _option(said[1], said[2]), message)
+
+
+def as_keys(message: str) -> str:
+    """Return a message with keys of a recipe for what it says of Python's keywords.
+
+    >>> as_keys("read it with quoted=False or delimiter=';'")
+    "read it with data.quoted: false or data.delimiter: ';'"
+    """
+    return _SETTING.sub(lambda said: f"data.{said[1]}: {_KEYS.get(said[2], said[2])}", message)
+
+
+_KEYS = {"True": "true", "False": "false"}
+
+
+def _option(name: str, value: str) -> str:
+    option = OPTIONS.get(name, "--on-bad-row")
+    if value in _KEYS:
+        return option.split("/")[value == "False"]
+    return f"{option} {shlex.quote(value[1:-1])}"
+
+
 @dataclass(frozen=True)
 class Layout:
     """Columns matched with a table: in what form its labels are, and by what names they go."""
@@ -107,7 +186,7 @@ def split_named(name: str) -> str:
     return _SPLITS.get(name.lower(), name.lower() if name.lower() in ("train", "dev", "test") else name)
 
 
-def lay_out(table: Table, columns: Columns) -> Layout:
+def lay_out(table: "Table", columns: Columns) -> Layout:
     """Match columns with a table; a column that is not there is a fault of the whole table."""
     _require_columns(table, columns)
     form = _form(table, columns)
@@ -124,14 +203,14 @@ def lay_out(table: Table, columns: Columns) -> Layout:
 # --- matching
 
 
-def _require_columns(table: Table, columns: Columns) -> None:
+def _require_columns(table: "Table", columns: Columns) -> None:
     missing = sorted(columns.named - set(table.columns))
     if not missing:
         return
     names, there = ", ".join(map(repr, missing)), list(table.columns)
-    hint = ""
-    if len(there) == 1 and any(mark in there[0] for mark in ";|\t,"):
-        hint = "; if another character parts the columns, name it as the delimiter"
+    alone = there[0] if len(there) == 1 else ""
+    mark = next((mark for mark in ";|\t," if mark in alone), "").replace("\t", "\\t")
+    hint = f"; if that is a whole row, read it with delimiter='{mark}'" if mark else ""
     shown = there
     if len(there) > _SHOWN:
         near = [name for one in missing[:3] for name in get_close_matches(one, there[:100_000])]
@@ -141,7 +220,7 @@ def _require_columns(table: Table, columns: Columns) -> None:
     raise DataError(f"{table.name} has no column {names:.200}; its columns are {listed}{more}{hint}")
 
 
-def _form(table: Table, columns: Columns) -> Form:
+def _form(table: "Table", columns: Columns) -> Form:
     if columns.share_columns:
         return "shares"
     if columns.label_column is None:

@@ -6,39 +6,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from affekt.data.arrow import frame_table
-from affekt.data.columns import Columns, split_named
+from affekt.data.columns import ColumnOptions, Columns, OnBadRow, split_named
 from affekt.data.files import open_table
-from affekt.data.read import Gathered, OnBadRow, SkippedRow, StreamedRow, gather, stream
+from affekt.data.read import Gathered, SkippedRow, StreamedRow, gather, stream
 from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified_rows
 from affekt.data.targets import label_matrix, text_list
 from affekt.data.taxonomies import Taxonomy, taxonomy_named
 from affekt.errors import DataError
 
 __all__ = ["Columns", "Corpus", "SkippedRow", "StreamedRow", "read_splits", "stratified_split", "stream"]
-
-
-class ColumnOptions(TypedDict, total=False):
-    """The fields of `Columns`, which says what each means, as keyword arguments."""
-
-    text: str
-    labels: str | Sequence[str] | None
-    id: str | None
-    separator: str | None
-    label_names: Sequence[str] | None
-    label_columns: Sequence[str] | None
-    single_label: bool | None
-    rater: str | None
-    unclear: str | None
-    split_column: str | None
-    delimiter: str | None
-    quoted: bool
-    encoding: str | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,8 +90,7 @@ class Corpus:
                 split. With `split_column`, the split whose rows are taken.
             name: The corpus's name; unless said, the file's.
             columns: Which columns hold what. Instead of it, or over it, come the fields of `Columns`:
-            **options: `text`, `labels`, `id`, `separator`, `label_names`, `label_columns`, `single_label`,
-                `rater`, `unclear`, `split_column`, `delimiter`, `quoted`, `encoding`.
+            **options: `text`, `labels`, `delimiter` and so on.
         """
         columns = replace(columns or Columns(), **options)
         if columns.split_column and not split:

@@ -5,21 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, overload
+from typing import Any, NamedTuple, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from affekt.data.cells import Examples, Reader, RowFault
-from affekt.data.columns import Columns, Layout, lay_out
+from affekt.data.columns import Columns, Layout, OnBadRow, lay_out
 from affekt.data.files import open_table
 from affekt.data.tables import Batch, Table
 from affekt.data.targets import Targets, in_order, multi_hot
 from affekt.data.text_columns import with_text
 from affekt.errors import DataError, UsageError
 from affekt.text.surrogates import mended
-
-OnBadRow = Literal["fail", "skip", "report"]
 
 _LISTED = 20  # faults written out in a report; the others are counted
 
@@ -47,7 +45,8 @@ class RowFaults:
     def add(self, where: str, reason: str) -> None:
         """Note a fault, or raise it if the first one is to stop the reading."""
         if self.on_bad_row == "fail":
-            raise DataError(f"{where}: {reason} (on_bad_row 'skip' leaves such rows out, 'report' lists all)")
+            ways = "on_bad_row='skip' leaves such rows out, on_bad_row='report' lists all"
+            raise DataError(f"{where}: {reason} ({ways})")
         self.skipped.append(SkippedRow(where, reason))
 
     def finish(self) -> None:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from affekt.data import catalog
-from affekt.data.columns import Columns
+from affekt.data.columns import Columns, OnBadRow
 from affekt.data.corpus import Corpus
-from affekt.data.read import OnBadRow, stream
+from affekt.data.read import stream
 from affekt.data.taxonomies import sentiment_of
 from affekt.data.writing import ROWS, TypeFinder, format_of, header_of, rows_to
 from affekt.errors import DataError, UsageError, unknown_name

@@ -7,7 +7,7 @@ of computing is spent, and counts the rows. The second scores windows of rows an
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affekt.data.read import OnBadRow, SkippedRow, Window, stream
+from affekt.data.columns import Columns, OnBadRow
+from affekt.data.read import SkippedRow, Window, stream
 from affekt.data.writing import ROWS, VECTORS, TypeFinder, format_of, header_of, rows_to, vectors_to
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
@@ -32,7 +33,8 @@ def predict_file(
     path: str | Path,
     out: str | Path,
     *,
-    text: str = "text",
+    text: str | None = None,
+    columns: Columns | None = None,
     on_bad_row: OnBadRow = "fail",
     tick: Tick | None = None,
 ) -> dict[str, Any]:
@@ -46,7 +48,8 @@ def predict_file(
         model: A classifier.
         path: csv, tsv, jsonl (all three also with .gz) or parquet.
         out: A file of one of the same kinds; it appears when it is whole, and replaces what was there.
-        text: The column with the texts.
+        text: The column with the texts; "text" unless said.
+        columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
         tick: Hears (rows done, rows in all) after each window.
 
@@ -62,14 +65,16 @@ def predict_file(
     decisions = model.deciding()
     began = time.monotonic()
     source, target = Path(path), Path(out)
+    columns = columns or Columns()
+    columns = replace(columns, text=text or columns.text)
     kind = _kind_of(target, ROWS, source)
-    survey = _survey(source, text, on_bad_row, typed=kind == ".parquet")
+    survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet")
     scores = [f"score_{label}" for label in model.labels]
     several = decisions.rule == "threshold"
     header = header_of(survey.columns, kind, "predicted", scores, several=several, types=survey.types)
     counts: Counter[str] = Counter()
     with written_aside(target) as aside, rows_to(aside, kind, header) as write:
-        for window in _windows(source, text, survey, tick):
+        for window in _windows(source, columns, survey, tick):
             probabilities = model.probabilities(window.texts)
             predicted = _named(model.labels, probabilities, decisions.decide(probabilities))
             counts.update(label for labels in predicted for label in labels or [""])
@@ -83,7 +88,8 @@ def embed_file(
     path: str | Path,
     out: str | Path,
     *,
-    text: str = "text",
+    text: str | None = None,
+    columns: Columns | None = None,
     on_bad_row: OnBadRow = "fail",
     projected: bool = False,
     tick: Tick | None = None,
@@ -94,7 +100,8 @@ def embed_file(
         model: Any model.
         path: csv, tsv, jsonl (all three also with .gz) or parquet.
         out: A parquet file of id, text and vector (a fixed-size list of float32), or an (n, d) .npy file.
-        text: The column with the texts.
+        text: The column with the texts; "text" unless said.
+        columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: As for `predict_file`. Skipped rows have no vector, so those after them move up.
         projected: The space the contrastive loss worked in rather than the encoder's own.
         tick: Hears (rows done, rows in all) after each window.
@@ -104,11 +111,13 @@ def embed_file(
     """
     began = time.monotonic()
     source, target = Path(path), Path(out)
+    columns = columns or Columns()
+    columns = replace(columns, text=text or columns.text)
     kind = _kind_of(target, VECTORS, source)
     dimension = model.embed([], projected=projected).shape[1]
-    survey = _survey(source, text, on_bad_row, typed=False)
+    survey = _survey(source, columns, on_bad_row, typed=False)
     with written_aside(target) as aside, vectors_to(aside, kind, (survey.rows, dimension)) as write:
-        for window in _windows(source, text, survey, tick):
+        for window in _windows(source, columns, survey, tick):
             texts = window.texts
             write(window.ids, texts, model.embed(texts, projected=projected))
     return {**survey.summary(), "dimension": dimension, "seconds": _since(began), "out": str(target)}
@@ -156,13 +165,13 @@ class _Tally(list[SkippedRow]):
             super().append(row)
 
 
-def _survey(source: Path, text: str, on_bad_row: OnBadRow, *, typed: bool) -> _Survey:
+def _survey(source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool) -> _Survey:
     finder = TypeFinder(_declared(source) if typed else ())
     skipped = _Tally()
     columns: dict[str, None] = {}
     rows = 0
     kept = None if on_bad_row == "report" else skipped  # a report lists and counts them itself
-    for window in stream(source, text=text, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=kept):
+    for window in stream(source, columns=how, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=kept):
         rows += len(window)
         columns.update(dict.fromkeys(window.names))
         if typed:
@@ -184,9 +193,9 @@ def _declared(source: Path) -> Iterable[pa.Field]:
 # --- the second pass
 
 
-def _windows(source: Path, text: str, survey: _Survey, tick: Tick | None) -> Iterator[Window]:
+def _windows(source: Path, how: Columns, survey: _Survey, tick: Tick | None) -> Iterator[Window]:
     done = 0
-    for window in stream(source, text=text, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally()):
+    for window in stream(source, columns=how, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally()):
         _check_unchanged(source, survey, done + len(window), final=False)
         yield window
         done += len(window)

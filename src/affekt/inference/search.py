@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from affekt.data.columns import Columns
-from affekt.data.read import OnBadRow, SkippedRow, stream
+from affekt.data.columns import Columns, OnBadRow
+from affekt.data.read import SkippedRow, stream
 from affekt.decisions import Decisions
 from affekt.errors import UsageError, unknown_name
 

@@ -9,7 +9,13 @@ from pydantic import BaseModel, ValidationError
 from affekt.errors import unknown_name
 
 Members = Mapping[str, type[BaseModel]]  # the sections that `objective` may be, by their kind
-_KINDS = {"tuple_type": "input should be a list", "string_type": "input should be text"}
+_LIST = "input should be a list"
+_KINDS = {
+    "tuple_type": _LIST,
+    "is_instance_of": _LIST,  # of a sequence
+    "sequence_str": _LIST,
+    "string_type": "input should be text",
+}
 _SECTION_FAULTS = {"model_type", "model_attributes_type", "dict_type"}
 _SHOWN = 200  # characters of a value or a key
 
@@ -28,7 +34,8 @@ def explained(fault: ValidationError, recipe: type[BaseModel], objectives: Membe
     for error in fault.errors():
         about, what = _explain(error, recipe, objectives)
         wanted.setdefault(about, []).append(what)
-    return [f"{about}: {' or '.join(whats)}" if about else whats[0] for about, whats in wanted.items()]
+    joined = {about: " or ".join(what.removesuffix(".") for what in whats) for about, whats in wanted.items()}
+    return [f"{about}: {what}." if about else f"{what}." for about, what in joined.items()]
 
 
 def _explain(error: Any, recipe: type[BaseModel], objectives: Members) -> tuple[str, str]:
@@ -58,7 +65,7 @@ def _is_tag(place: int, part: Any, first: Any, objectives: Members) -> bool:
     """Whether a part of a fault's place is no key, but the name of the member of a union."""
     if place == 1 and first == "objective":
         return part in objectives
-    return isinstance(part, str) and part.startswith(("tuple[", "literal["))
+    return part == "str" or str(part).startswith(("tuple[", "literal[", "json-or-python["))
 
 
 def _section_at(loc: tuple[Any, ...], recipe: type[BaseModel], objectives: Members) -> type[BaseModel]:

@@ -34,6 +34,8 @@ class Section(BaseModel):
     @model_serializer(mode="wrap")
     def _serialize(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         content: dict[str, Any] = whole(self)
+        own = (key for key in type(self).__annotations__ if key in content)  # a reader meets them first
+        content = {key: content[key] for key in (*own, *content)}
         if not isinstance(info.context, Mapping) or info.context.get("for") != DIGEST:
             return content
         fields = type(self).model_fields

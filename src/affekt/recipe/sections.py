@@ -6,10 +6,12 @@ A recipe is complete: what it leaves out has a default here, and the complete fo
 import hashlib
 import json
 import re
+from dataclasses import fields
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from affekt.data.columns import Columns, OnBadRow
 from affekt.decisions.rules import FIXED, check_thresholds
 from affekt.recipe.objectives import Classify, ObjectiveSpec
 from affekt.recipe.parts import DIGEST, LARGEST, EncoderSpec, HeadSpec, Section
@@ -18,21 +20,14 @@ from affekt.recipe.yaml import dump_yaml
 SEEDS = 2**31  # what every generator in use takes, with what is added for second networks and processes
 
 
-class DataSpec(Section):
-    """Which texts, which labels, how split."""
+class DataSpec(Section, Columns):
+    """Which texts, which labels, how split; with the fields of `Columns`, which say what each means."""
 
     name: str | None = Field(None, description="a known data set, see `affekt data list`")
     train: str | None = Field(None, description="a file; instead of a name")
     dev: str | None = None
     test: str | None = None
-    text: str = "text"
-    labels: str | None = "labels"
-    separator: str | None = None
-    label_columns: tuple[str, ...] | None = None
-    label_names: tuple[str, ...] | None = None
-    split_column: str | None = None
-    single_label: bool | None = None
-    on_bad_row: Literal["fail", "skip", "report"] = "fail"
+    on_bad_row: OnBadRow = "fail"
     taxonomy: str | None = Field(None, description="map the labels to a coarser taxonomy: ekman, sentiment")
     style: str | None = Field(None, description="text normalisation; the encoder's own when left out")
     single_rows: bool = Field(False, description="keep rows with exactly one label, as one label per text")
@@ -40,6 +35,18 @@ class DataSpec(Section):
     train_share: float = Field(1.0, gt=0, le=1, description="share of the training rows that is used")
     dev_share: float = Field(0.1, gt=0, lt=1, description="taken from train where there is no dev split")
     test_share: float = Field(0.2, gt=0, lt=1, description="taken where a single file has no splits at all")
+
+    newer = ("id", "rater", "unclear", "delimiter", "quoted", "encoding")
+
+    @field_validator("labels", "label_names", "label_columns")
+    @classmethod
+    def _cannot_change(cls, names: Any) -> Any:
+        return tuple(names) if isinstance(names, list) else names
+
+    @property
+    def columns(self) -> Columns:
+        """How its files are read."""
+        return Columns(**{one.name: getattr(self, one.name) for one in fields(Columns)})
 
 
 class EarlyStopping(Section):

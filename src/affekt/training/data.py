@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from affekt.data import catalog
-from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.taxonomies import TAXONOMIES
 from affekt.errors import AffektError, DataError, FollowerError, RecipeError, unknown_name
@@ -66,20 +65,11 @@ def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
 
 
 def _read(spec: DataSpec) -> dict[str, Corpus]:
-    columns = Columns(
-        text=spec.text,
-        labels=None if spec.label_columns else spec.labels,
-        separator=spec.separator,
-        label_columns=spec.label_columns,
-        label_names=spec.label_names,
-        single_label=spec.single_label,
-        split_column=spec.split_column,
-    )
     paths = {"train": spec.train, "dev": spec.dev, "test": spec.test}
     named = {name: path for name, path in paths.items() if path}
     if spec.split_column:
-        return read_splits(str(spec.train), columns=columns, on_bad_row=spec.on_bad_row)
-    return read_splits(named, columns=columns, on_bad_row=spec.on_bad_row)
+        return read_splits(str(spec.train), columns=spec.columns, on_bad_row=spec.on_bad_row)
+    return read_splits(named, columns=spec.columns, on_bad_row=spec.on_bad_row)
 
 
 def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
