@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from affekt.data.tables import CHUNK, Batch, Table, distinct
 from affekt.errors import DataError, first_line
 
+_DAMAGED = (pa.ArrowException, OSError, ValueError, OverflowError)
+
 
 @dataclass(frozen=True)
 class _Arrow:
@@ -40,10 +42,11 @@ def open_parquet(path: Path, only: Collection[str] | None, size: int) -> Iterato
     """Open a parquet file; its rows are counted from 1, and `only` limits the columns that are read."""
     try:
         file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
-    except (pa.ArrowException, OSError) as fault:
+        found = file.schema_arrow.names
+    except _DAMAGED as fault:
         raise DataError(f"{path} can't be read as parquet: {first_line(fault)}") from fault
     with file:
-        names = distinct(file.schema_arrow.names, str(path))
+        names = distinct(found, str(path))
         if only is not None and "text" in only and "text" not in names:
             only = None  # any column may turn out to hold the texts
         wanted = [name for name in names if only is None or name in only]
@@ -72,7 +75,7 @@ def _arrow_batches(batches: Iterable[pa.RecordBatch], first: int) -> Iterator[Ba
 def _whole_batches(batches: Iterable[pa.RecordBatch], path: Path) -> Iterator[pa.RecordBatch]:
     try:
         yield from batches
-    except (pa.ArrowException, OSError) as fault:
+    except _DAMAGED as fault:
         raise DataError(f"{path} is damaged or cut off: {first_line(fault)}") from fault
 
 
