@@ -97,5 +97,5 @@ def _jaccard(truth: Bools, given: Bools) -> float:
 
 def _named(labels: Sequence[str], which: Bools) -> str:
     names = [label for label, held in zip(labels, which, strict=True) if held]
-    more = f" and {len(names) - _MOST_NAMED} more labels" if len(names) > _MOST_NAMED else ""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
