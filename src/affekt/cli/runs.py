@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -93,39 +93,33 @@ def _way(way: str, metrics: dict[str, Any]) -> str:
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("comparison.html"),
+    form: Annotated[
+        Literal["text", "markdown", "latex", "csv"],
+        typer.Option("--format", help="How the tables are printed."),
+    ] = "text",
     json: Annotated[bool, typer.Option("--json", help="Print the figures and differences as JSON.")] = False,
 ) -> None:
     """Set runs side by side: figures, paired differences, who wins where."""
     from affekt.report.compared import OTHER_TEXTS, compare_runs, comparison_figures
     from affekt.report.comparison import write_comparison
     from affekt.report.page import check_page
-    from affekt.runs.metrics import space_figures
+    from affekt.report.tables import WRITTEN, cells, tables_of
 
     check_page(out)
     compared = compare_runs(runs)
     write_comparison(compared, out)
-    figures = comparison_figures(compared)
+    figures, tables = comparison_figures(compared), tables_of(compared)
+    if not (compared.same_texts or json):
+        console.say(f"warning: {OTHER_TEXTS}")
     if json:
         console.result_json(figures)
+    elif form != "text":
+        console.result(WRITTEN[form](tables))
     else:
-        if not compared.same_texts:
-            console.say(f"warning: {OTHER_TEXTS}")
-        _show_spaces({name: space_figures(run.metrics) for name, run in compared.runs.items()})
+        for table in tables:
+            console.table(table.heading, table.heads, [cells(table, row) for row in table.rows])
         _show_differences(figures)
     console.say(f"page: {out}")
-
-
-def _show_spaces(spaces: dict[str, dict[str, Any]]) -> None:
-    from affekt.evaluation.figures import SPACE
-
-    spaces = {name: space for name, space in spaces.items() if space}
-    rows = [
-        [name, *(console.figure(name, space[name]) if name in space else "–" for space in spaces.values())]
-        for name in ("n", "dimension", *SPACE)
-        if any(name in space for space in spaces.values())
-    ]
-    if rows:
-        console.table("the space", ["figure", *spaces], rows)
 
 
 def _show_differences(figures: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ OTHER_TEXTS = (
     "differences on the texts that both have do."
 )
 
+Verdicts = dict[str, tuple[str, tuple[int, ...]]]  # figure → what is said, the places of the better runs
+
 
 @dataclass(frozen=True, eq=False)
 class Difference:
@@ -56,6 +58,28 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     runs = _named([read_run(Path(folder)) for folder in folders])
     first, *others = runs
     return Comparison(runs, {other: _difference(runs[first], runs[other]) for other in others})
+
+
+def verdict(one: Mapping[str, float], first: str, other: str) -> str:
+    """Return which run is better, where the interval of the other less the first leaves out zero."""
+    if one["low"] > 0:
+        return f"{other} is better"
+    return f"{first} is better" if one["high"] < 0 else "no clear difference"
+
+
+def verdicts(compared: Comparison) -> Verdicts:
+    """Return what is said of each figure, and who is better: the first must be better than all others."""
+    names = list(compared.runs)
+    known = {other: found.figures for other, found in compared.differences.items() if found}
+    keys = dict.fromkeys(key for figures in known.values() for key in figures)
+    said_of: Verdicts = {}
+    for key in keys:
+        against = {other: figures[key] for other, figures in known.items() if key in figures}
+        said = "; ".join(dict.fromkeys(verdict(one, compared.first, other) for other, one in against.items()))
+        above = tuple(names.index(other) for other, one in against.items() if one["low"] > 0)
+        alone = len(against) == len(names) - 1 and all(one["high"] < 0 for one in against.values())
+        said_of[key] = (said, (0,) if alone else above)
+    return said_of
 
 
 def comparison_figures(compared: Comparison) -> dict[str, Any]:

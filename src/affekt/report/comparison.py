@@ -7,7 +7,7 @@ from typing import Any
 
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.report import page, plots
-from affekt.report.compared import OTHER_TEXTS, Comparison, Difference
+from affekt.report.compared import OTHER_TEXTS, Comparison, Difference, verdict, verdicts
 from affekt.report.numbers import figure_rows, held_labels
 from affekt.report.pictures import choice_name, figures_of
 from affekt.report.style import styles
@@ -16,7 +16,6 @@ from affekt.runs.folder import RunFolder
 from affekt.runs.metrics import judged_split, space_figures
 
 Named = Mapping[str, RunFolder]
-Verdicts = dict[str, tuple[str, tuple[int, ...]]]  # figure → what is said, the columns that are better
 
 
 def write_comparison(compared: Comparison, out: Path) -> None:
@@ -78,13 +77,6 @@ def _sentence(first: str, other: str, found: Difference | None) -> str:
     return f"{other} against {first}: {said}."
 
 
-def verdict(one: Mapping[str, float], first: str, other: str) -> str:
-    """Return which run is better, where the interval of the other less the first leaves out zero."""
-    if one["low"] > 0:
-        return f"{other} is better"
-    return f"{first} is better" if one["high"] < 0 else "no clear difference"
-
-
 def _paired(compared: Comparison, other: str) -> dict[str, Any]:
     """Return how one run differs from the first: on the whole, by label, by row."""
     first, named, found = compared.first, compared.runs, compared.differences[other]
@@ -130,7 +122,7 @@ def _figures(compared: Comparison) -> list[dict[str, Any]]:
     measured = {name: figures_of(run)[1] for name, run in compared.runs.items()}
     choices = list(dict.fromkeys(choice for held in measured.values() for choice in held))
     first = compared.runs[compared.first]
-    tested = _verdicts(compared)
+    tested = verdicts(compared)
     shown = []
     for choice in choices:
         sides = {name: held[choice] for name, held in measured.items() if choice in held}
@@ -149,21 +141,6 @@ def _figures(compared: Comparison) -> list[dict[str, Any]]:
             }
         )
     return shown
-
-
-def _verdicts(compared: Comparison) -> Verdicts:
-    """Return what is said of each figure, and who is better: the first must be better than all others."""
-    names = list(compared.runs)
-    known = {other: found.figures for other, found in compared.differences.items() if found}
-    keys = dict.fromkeys(key for figures in known.values() for key in figures)
-    verdicts: Verdicts = {}
-    for key in keys:
-        against = {other: figures[key] for other, figures in known.items() if key in figures}
-        said = "; ".join(dict.fromkeys(verdict(one, compared.first, other) for other, one in against.items()))
-        above = tuple(names.index(other) for other, one in against.items() if one["low"] > 0)
-        alone = len(against) == len(names) - 1 and all(one["high"] < 0 for one in against.values())
-        verdicts[key] = (said, (0,) if alone else above)
-    return verdicts
 
 
 def _drawn(sides: Sequence[str], rows: Sequence[tuple[str, Any]]) -> page.Image | None:

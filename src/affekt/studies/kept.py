@@ -1,22 +1,16 @@
 """Metrics kept beside the tables, small, so that tables can be made again when the run folders are gone."""
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from affekt.errors import DataError
 from affekt.files import read_json, write_json
-from affekt.recipe.yaml import load_yaml
+from affekt.report.tables import but_seed
 from affekt.runs.metrics import Metrics, check_metrics, judged_split, judged_texts
 
 _DROPPED = ("examples",)  # too long to keep beside the tables
-_PROSE = (
-    "note",
-    "published",
-    "examples",
-)  # of a recipe: they say something of a run and decide nothing in it
 _NEEDED = {
     "data": ("name", "single_label", "splits"),
     "encoder": ("name", "parameters"),
@@ -104,12 +98,7 @@ def _settings(recipe: Path) -> str:
     if not recipe.exists():
         return ""
     try:
-        said = load_yaml(recipe.read_text(encoding="utf-8"), str(recipe))
+        text = recipe.read_text(encoding="utf-8")
     except (OSError, ValueError) as fault:
         raise DataError(f"{recipe}: cannot be read ({fault}); restore it or train the run again.") from fault
-    if not isinstance(said, dict):
-        raise DataError(f"{recipe}: is no recipe, since it has no keys; restore it or train the run again.")
-    decides = {key: value for key, value in said.items() if key not in _PROSE}
-    if isinstance(decides.get("training"), dict):
-        decides["training"] = {key: value for key, value in decides["training"].items() if key != "seed"}
-    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    return hashlib.sha256(but_seed(text, str(recipe)).encode()).hexdigest()[:8]
