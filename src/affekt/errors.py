@@ -44,7 +44,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"unknown {kind} {name!r}: {hint}Known: {', '.join(names)}."
+    shown = name if len(name) <= 200 else f"{name[:199]}…"
+    return f"unknown {kind} {shown!r}: {hint}Known: {', '.join(names)}."
 
 
 def first_line(fault: Exception) -> str:

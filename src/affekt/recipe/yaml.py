@@ -84,9 +84,10 @@ def dump_yaml(content: Any) -> str:
 def with_change(content: Any, change: str) -> Any:
     """Return a recipe's content with one `key=value` put in; sections that are missing or empty are made."""
     key, equals, value = change.partition("=")
+    shown = repr(change if len(change) <= 200 else f"{change[:199]}…")
     *sections, last = (part.strip() for part in key.split("."))
     if not equals or not all((*sections, last)):
-        raise RecipeError(f"--set {change!r}: write key=value, such as training.epochs=3.")
+        raise RecipeError(f"--set {shown}: write key=value, such as training.epochs=3.")
     if not isinstance(content, dict):
         return content  # no recipe, which is said of the whole of it
     at = content
@@ -95,6 +96,6 @@ def with_change(content: Any, change: str) -> Any:
             at[section] = {}
         at = at[section]
         if not isinstance(at, dict):
-            raise RecipeError(f"--set {change!r}: {section} holds a value, not a section.")
-    at[last] = load_yaml(value, f"--set {change!r}")
+            raise RecipeError(f"--set {shown}: {section} holds a value, not a section.")
+    at[last] = load_yaml(value, f"--set {shown}")
     return content
