@@ -28,7 +28,7 @@ def load_test(folders: list[Path], rows: int | None) -> Any:
     tests = {}
     for folder in folders:
         recipe = read_recipe(folder / "recipe.yaml")
-        splits = load_splits(recipe.data, recipe.training.seed)
+        splits = load_splits(recipe.data)
         if "test" not in splits:
             sys.exit(f"{folder}: its data has no test split.")
         tests[folder] = splits["test"]

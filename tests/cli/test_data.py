@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from affekt.cli.data import app
-from affekt.errors import DataError, UsageError
+from affekt.errors import AffektError, DataError, UsageError
 
 ROWS = [{"id": str(i), "text": f"post {i}", "labels": [["joy"], ["anger"]][i % 2]} for i in range(4)]
 
@@ -122,3 +122,52 @@ def test_get_puts_a_data_set_into_a_folder_and_names_the_files(root, tmp_path):
 def test_faults_reach_the_top_as_faults_of_the_data(root, words, message):
     with pytest.raises(DataError, match=message):
         run(*words)
+
+
+def test_split_draws_the_parts_that_training_would(verb, tmp_path):
+    path = tmp_path / "posts.csv"
+    rows = [f"text number {i},{('joy', 'anger')[i % 2]}" for i in range(40)]
+    path.write_text("\n".join(["text,labels", *rows]), encoding="utf-8")
+    said = verb("data", "split", path, "-o", tmp_path / "parts", "--shares", "train=7,dev=1,test=2")
+    assert [line.rsplit(": ", 1)[1] for line in said.splitlines()] == ["28 texts", "4 texts", "8 texts"]
+
+    from affekt.data.corpus import Corpus
+    from affekt.recipe.sections import DataSpec
+    from affekt.training.data import load_splits
+
+    drawn = load_splits(DataSpec(train=str(path)))
+    parts = {split: Corpus.read(tmp_path / "parts" / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    assert {split: part.digest for split, part in parts.items()} == {
+        split: part.digest for split, part in drawn.items()
+    }
+    assert parts["test"].ids == drawn["test"].ids
+
+
+def test_split_follows_its_seed_and_replaces_nothing(verb, tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_text("text,labels\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(40)))
+    verb("data", "split", path, "-o", tmp_path / "zero")
+    verb("data", "split", path, "-o", tmp_path / "one", "--seed", 1)
+    parts = [(tmp_path / name / "test.jsonl").read_text() for name in ("zero", "one")]
+    assert parts[0] != parts[1]
+    with pytest.raises(UsageError, match="is there already"):
+        verb("data", "split", path, "-o", tmp_path / "zero")
+
+
+@pytest.mark.parametrize(
+    ("shares", "fault"),
+    [
+        ("train=8,dev", "'dev' is no pair"),
+        ("train=8,train=2", "'train' stands twice"),
+        ("train=8,test=many", "shares are numbers"),
+        ("train=8,test=0", "above 0"),
+        ("train=8,test=nan", "above 0"),
+        ("train=8", "two or three of train, dev, test"),
+        ("train=8,rest=2", "two or three of train, dev, test"),
+    ],
+)
+def test_split_refuses_shares_that_are_none(verb, tmp_path, shares, fault):
+    (tmp_path / "posts.csv").write_text("text,labels\na,joy\n")
+    with pytest.raises(AffektError, match=fault):
+        verb("data", "split", tmp_path / "posts.csv", "-o", tmp_path / "parts", "--shares", shares)
+    assert not (tmp_path / "parts").exists()

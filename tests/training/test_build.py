@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.data.corpus import Corpus
+from affekt.data.corpus import Corpus, stratified_split
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.errors import AffektError, DataError, ModelError, RecipeError
 from affekt.networks.heads import ClassificationHead, LabelSpanHead, LinearHead
 from affekt.networks.network import TASK
 from affekt.recipe.parts import EncoderSpec
+from affekt.recipe.read import parse_recipe
 from affekt.recipe.sections import DataSpec, Recipe
 from affekt.training.build import (
     build_encoder,
@@ -22,7 +23,7 @@ from affekt.training.build import (
     label_weights,
     objective_for,
 )
-from affekt.training.data import load_splits, normalised, style_of, weighting_texts
+from affekt.training.data import load_splits, look_first, normalised, style_of, weighting_texts
 from affekt.training.objectives import LabelAwareObjective
 from training.toys import SEVERAL, recipe
 
@@ -31,8 +32,8 @@ Data = dict[str, Any]
 EMOTIONS = ("anger", "fear", "joy", "love", "sadness", "surprise")
 
 
-def splits_of(data: Data, seed: int = 0) -> dict[str, Corpus]:
-    return load_splits(DataSpec.model_validate(data), seed)
+def splits_of(data: Data) -> dict[str, Corpus]:
+    return load_splits(DataSpec.model_validate(data))
 
 
 def csv_file(path: Path, rows: list[str], header: str = "text,labels") -> str:
@@ -77,9 +78,27 @@ def test_a_single_file_is_cut_in_three_without_overlap(alone: str) -> None:
         assert np.allclose(corpus.targets.mean(0), [0.25, 0.25, 0.5], atol=0.1)  # stratified
 
 
-def test_the_cut_follows_the_seed(alone: str) -> None:
-    assert splits_of({"train": alone})["dev"].texts == splits_of({"train": alone})["dev"].texts
-    assert splits_of({"train": alone})["dev"].texts != splits_of({"train": alone}, 1)["dev"].texts
+def test_the_cut_follows_its_own_seed_and_no_other(alone: str) -> None:
+    zero = splits_of({"train": alone})
+    assert splits_of({"train": alone, "split_seed": 0})["dev"].texts == zero["dev"].texts
+    one = splits_of({"train": alone, "split_seed": 1})
+    assert one["dev"].texts != zero["dev"].texts
+    assert one["test"].texts != zero["test"].texts
+    drawn = stratified_split(Corpus.read(alone), {"train": 0.7, "dev": 0.1, "test": 0.2}, 0)
+    assert {split: corpus.digest for split, corpus in zero.items()} == {
+        split: corpus.digest for split, corpus in drawn.items()
+    }
+
+
+def test_runs_with_different_seeds_are_judged_on_the_same_texts(alone: str, tmp_path: Path) -> None:
+    content = {"name": "x", "data": {"train": alone, "train_share": 0.5}, "encoder": {"kind": "tfidf"}}
+    first, second = (parse_recipe({**content, "training": {"seed": seed}}) for seed in (0, 1))
+    seen = [look_first(one, tmp_path / "run", resume=False) for one in (first, second)]
+    assert seen[0] is not None
+    assert seen[1] is not None
+    assert {name: one.digest for name, one in seen[0].items()} == {
+        name: one.digest for name, one in seen[1].items()
+    }
 
 
 def test_where_there_is_a_test_split_only_dev_is_cut_from_train(alone: str, sample: Data) -> None:
@@ -435,14 +454,14 @@ def test_a_split_without_a_row_left_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,labels\n,joy\n,sadness\n", encoding="utf-8")
     with pytest.raises(AffektError, match="none of the 2 rows"):
-        load_splits(DataSpec(train=str(path), on_bad_row="skip"), 0)
+        load_splits(DataSpec(train=str(path), on_bad_row="skip"))
     path.write_text("text,labels\nso,joy;sadness\nwhat,joy;sadness\n", encoding="utf-8")
     with pytest.raises(DataError, match="no row is left to use"):
-        load_splits(DataSpec(train=str(path), separator=";", single_rows=True), 0)
+        load_splits(DataSpec(train=str(path), separator=";", single_rows=True))
 
 
 def test_rows_with_one_label_need_labels(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text\nso\nwhat\n", encoding="utf-8")
     with pytest.raises(RecipeError, match=r"data.single_rows: there are no labels"):
-        load_splits(DataSpec(train=str(path), labels=None, single_rows=True), 0)
+        load_splits(DataSpec(train=str(path), labels=None, single_rows=True))

@@ -149,7 +149,7 @@ def test_early_stopping_watches_any_dev_figure(
 def _splits(recipe: Any) -> Any:
     from affekt.training.data import load_splits
 
-    return load_splits(recipe.data, 0)
+    return load_splits(recipe.data)
 
 
 def test_early_stopping_without_a_dev_split_is_refused(tiny: Tiny, sample: Data) -> None:

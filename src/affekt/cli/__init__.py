@@ -35,7 +35,7 @@ def _affekt(
 
 
 app.command("demo")(demo.demo)
-app.add_typer(data.app, name="data", help="Known data sets: list, inspect, get.")
+app.add_typer(data.app, name="data", help="Known data sets: list, inspect, split, get.")
 app.command("train")(runs.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(inference.predict)

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, columns_as_options
+from affekt.cli.options import FIELDS, BadRows, columns_as_options
 from affekt.data.columns import Columns
 
-app = typer.Typer(help="Known data sets and files: list, inspect, get.", no_args_is_help=True)
+app = typer.Typer(help="Known data sets and files: list, inspect, split, get.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
@@ -85,6 +85,32 @@ def inspect_data(
         console.say(f"class distribution drawn into {figure}")
 
 
+@app.command("split")
+@columns_as_options(tuple(name for name in FIELDS if name != "split_column"))
+def split_data(
+    file: Annotated[Path, typer.Argument(help="A file of labelled texts without splits.")],
+    columns: Columns,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder that gets train, dev and test.")],
+    shares: Annotated[
+        str, typer.Option(help="How much each part gets, in any numbers.")
+    ] = "train=8,dev=1,test=1",
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    on_bad_row: BadRows = "fail",
+) -> None:
+    """Draw train, dev and test once, so that all that is tried later is judged on the same texts."""
+    from affekt.data.corpus import Corpus, stratified_split
+    from affekt.data.splits import shares_of
+    from affekt.data.taxonomies import pairs
+    from affekt.data.writing import write_parts
+
+    wanted = shares_of(pairs(shares))
+    corpus = Corpus.read(file, columns=columns, on_bad_row=on_bad_row, split="")
+    console.say_left_out(corpus.skipped, len(corpus.skipped))
+    parts = stratified_split(corpus, wanted, seed)
+    for path, part in zip(write_parts(parts, out), parts.values(), strict=True):
+        console.result(f"{path}: {len(part):,} texts")
+
+
 @app.command("get")
 def get_dataset(
     name: Annotated[str, typer.Argument(help="A known data set.")],
@@ -93,9 +119,9 @@ def get_dataset(
     ),
 ) -> None:
     """Copy or fetch a known data set into a folder; set AFFEKT_DATA to that folder to use it."""
-    from affekt.data import catalog, exporting
+    from affekt.data import catalog
 
-    for path in exporting.get(name, out):
+    for path in catalog.get(name, out):
         console.result(str(path))
     known = catalog.DATASETS[name]
     console.say(f"{known.citation}. Licence: {known.licence}.")

@@ -5,6 +5,7 @@ with the columns id, text and labels (a list of names). The bundled sample needs
 """
 
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from affekt.data.known import DATASETS, Dataset, HubPlace
 from affekt.data.layouts import goemotions_raw, jigsaw, rater_columns
 from affekt.data.splits import DEFAULT_SHARES, split_files
 from affekt.data.taxonomies import Taxonomy, taxonomy_named
+from affekt.data.writing import write_parquet
 from affekt.errors import DataError, unknown_name
+from affekt.files import written_aside
 
 __all__ = [
     "DATASETS",
@@ -25,6 +28,7 @@ __all__ = [
     "HubPlace",
     "dataset_named",
     "find",
+    "get",
     "goemotions_raw",
     "inspect",
     "jigsaw",
@@ -125,6 +129,37 @@ def read_split(
     return corpora[wanted]
 
 
+def get(name: str, out: Path) -> list[Path]:
+    """Put a known data set into out/name, from this machine or the Hub, and return the files.
+
+    Files that are already laid out by split are copied as they are; others are written as parquet.
+    """
+    dataset = dataset_named(name)
+    folder = out / name
+    place = find(name)
+    if place and place.resolve() == folder.resolve():
+        return _files_in(place)
+    if place and (dataset.layout == "splits" or dataset.kind != "texts"):
+        return [_copied(path, folder / path.name) for path in _files_in(place)]
+    if dataset.kind != "texts":
+        raise DataError(f"{name} is not under $AFFEKT_DATA; get it from {dataset.home}")
+    written = []
+    for split, corpus in load(name).items():
+        written.append(folder / f"{split}.parquet")
+        write_parquet(corpus, written[-1])
+    return written
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _copied(source: Path, target: Path) -> Path:
+    with written_aside(target) as aside:
+        shutil.copyfile(source, aside)
+    return target
+
+
 # --- on this machine
 
 
@@ -132,7 +167,7 @@ def _read(dataset: Dataset, place: Path, wanted: Sequence[str] | None) -> dict[s
     """Read a data set's files, or those of the wanted splits where each has its own."""
     if dataset.layout == "sample":
         return _read_sample(dataset, place)
-    as_fetched = (place / "train.parquet").exists()  # what `exporting.get` leaves, whatever the layout was
+    as_fetched = (place / "train.parquet").exists()  # what `get` leaves, whatever the layout was
     if dataset.layout == "jigsaw" and not as_fetched:
         return jigsaw(place)
     if dataset.layout == "raters" and not as_fetched:

@@ -40,6 +40,24 @@ def split_files(folder: Path) -> dict[str, Path]:
     return {split: found[split] for split in DEFAULT_SHARES if split in found}
 
 
+def shares_of(said: Mapping[str, str]) -> dict[str, float]:
+    """Return which share of all each split gets, from any numbers that stand in that proportion.
+
+    >>> shares_of({"train": "8", "dev": "1", "test": "1"})
+    {'train': 0.8, 'dev': 0.1, 'test': 0.1}
+    """
+    try:
+        numbers = {split_named(split): float(number) for split, number in said.items()}
+    except ValueError as fault:
+        raise DataError(f"shares are numbers: {fault}") from fault
+    odd = [split for split, number in numbers.items() if not 0 < number < float("inf")]
+    if odd or len(numbers) < 2 or set(numbers) - set(DEFAULT_SHARES):
+        raise DataError(
+            f"shares are numbers above 0 for two or three of {', '.join(DEFAULT_SHARES)}, not {dict(said)}"
+        )
+    return {split: numbers[split] / sum(numbers.values()) for split in DEFAULT_SHARES if split in numbers}
+
+
 def fold(text: str) -> str:
     r"""Return a text without what two copies of it may differ in: case and spacing.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from affekt.errors import DataError, unknown_name
+from affekt.errors import DataError, UsageError, unknown_name
 
 Matrix = npt.NDArray[np.float32]
 
@@ -125,6 +125,23 @@ def taxonomy_named(name: str) -> Taxonomy:
     if name not in TAXONOMIES:
         raise DataError(unknown_name("taxonomy", name, TAXONOMIES))
     return TAXONOMIES[name]
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Return what a text such as "others=neutral, disgust=anger" puts beside one another.
+
+    >>> pairs("others=neutral, disgust=anger")
+    {'others': 'neutral', 'disgust': 'anger'}
+    """
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if not (name and sign and value):
+            raise UsageError(f"{part!r} is no pair; write name=value, parted by commas, in {text!r}.")
+        if name in found:
+            raise UsageError(f"{name!r} stands twice in {text!r}; give it one value.")
+        found[name] = value
+    return found
 
 
 def sentiment_of(label: str) -> str | None:

@@ -20,7 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
+from affekt.files import written_aside
 from affekt.text.surrogates import mended
 
 ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz")
@@ -318,3 +320,50 @@ def _is_writable(kind: pa.DataType) -> bool:
     except pa.ArrowException:
         return False
     return not pa.types.is_null(kind)
+
+
+# --- corpora
+
+
+def write_parquet(corpus: Corpus, path: Path) -> None:
+    """Write a corpus with the columns id, text and labels; soft ones get a column of shares per label."""
+    columns = {"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())}
+    if _is_hard(corpus):
+        columns["labels"] = pa.array(_label_lists(corpus), pa.list_(pa.string()))
+    else:
+        columns |= {label: pa.array(corpus.targets[:, i]) for i, label in enumerate(corpus.labels)}
+    with written_aside(path) as aside:
+        pq.write_table(pa.table(columns), aside)
+
+
+def write_parts(parts: Mapping[str, Corpus], folder: Path) -> list[Path]:
+    """Write each split of a corpus as folder/SPLIT.jsonl, as recipes and verbs read it, and return the files.
+
+    Labels are a word where a text has exactly one, else a list; soft ones are a column of shares each. What
+    is there already is never replaced.
+    """
+    paths = [folder / f"{split}.jsonl" for split in parts]
+    if there := [str(path) for path in paths if path.exists()]:
+        raise UsageError(f"{', '.join(there)}: is there already; name another folder, or remove it first.")
+    for path, corpus in zip(paths, parts.values(), strict=True):
+        if not _is_hard(corpus):
+            shares = corpus.targets.astype(str).tolist()
+            labels: list[dict[str, Any]] = [
+                dict(zip(corpus.labels, map(float, row), strict=True)) for row in shares
+            ]
+        elif corpus.single_label:
+            labels = [{"labels": one} for (one,) in _label_lists(corpus)]
+        else:
+            labels = [{"labels": several} for several in _label_lists(corpus)]
+        rows = zip(corpus.ids, corpus.texts, labels, strict=True)
+        with written_aside(path) as aside, _text(aside, zipped=False) as file:
+            file.writelines(_json({"id": one, "text": text, **held}) + "\n" for one, text, held in rows)
+    return paths
+
+
+def _is_hard(corpus: Corpus) -> bool:
+    return bool(((corpus.targets == 0) | (corpus.targets == 1)).all())
+
+
+def _label_lists(corpus: Corpus) -> list[list[str]]:
+    return [[corpus.labels[position] for position in row.nonzero()[0]] for row in corpus.targets]

@@ -35,8 +35,9 @@ class DataSpec(Section, Columns):
     train_share: float = Field(1.0, gt=0, le=1, description="share of the training rows that is used")
     dev_share: float = Field(0.1, gt=0, lt=1, description="taken from train where there is no dev split")
     test_share: float = Field(0.2, gt=0, lt=1, description="taken where a single file has no splits at all")
+    split_seed: int = Field(0, ge=0, lt=SEEDS, description="draws all shares, whatever training.seed is")
 
-    newer = ("id", "rater", "unclear", "delimiter", "quoted", "encoding")
+    newer = ("id", "rater", "unclear", "delimiter", "quoted", "encoding", "split_seed")
 
     @field_validator("labels", "label_names", "label_columns")
     @classmethod

@@ -28,7 +28,7 @@ def look_first(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Corpus] 
     folder = RunFolder(out)
     try:
         folder.check(resume=resume)
-        return None if folder.is_finished else load_splits(recipe.data, recipe.training.seed)
+        return None if folder.is_finished else load_splits(recipe.data)
     except AffektError as fault:
         if os.environ.get("RANK", "0") != "0":  # as torchrun numbers them; they are not joined yet
             raise FollowerError from fault
@@ -42,7 +42,7 @@ def style_of(recipe: Recipe, encoder: EncoderSpec | None = None) -> str:
     return recipe.data.style or known((encoder or recipe.encoder).name).style
 
 
-def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
+def load_splits(spec: DataSpec) -> dict[str, Corpus]:
     """Return train, dev and, where there is one, test; dev is cut from train where there is none."""
     if (spec.name is None) == (spec.train is None):
         raise RecipeError("data: give either data.name (a known data set) or data.train (a file).")
@@ -56,10 +56,10 @@ def load_splits(spec: DataSpec, seed: int) -> dict[str, Corpus]:
             raise RecipeError(f"data.taxonomy: {unknown_name('taxonomy', spec.taxonomy, TAXONOMIES)}")
         splits = {name: corpus.map_labels(TAXONOMIES[spec.taxonomy]) for name, corpus in splits.items()}
     splits = {name: _selected(corpus, spec) for name, corpus in splits.items()}
-    splits = _with_dev(splits, spec, seed)
+    splits = _with_dev(splits, spec)
     if spec.train_share < 1:
         shares = {"train": spec.train_share, "rest": 1 - spec.train_share}
-        kept = stratified_split(splits["train"], shares, seed)["train"]
+        kept = stratified_split(splits["train"], shares, spec.split_seed)["train"]
         splits["train"] = replace(kept, split="train")
     return splits
 
@@ -98,7 +98,7 @@ def _not_empty(corpus: Corpus) -> Corpus:
     return corpus
 
 
-def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str, Corpus]:
+def _with_dev(splits: dict[str, Corpus], spec: DataSpec) -> dict[str, Corpus]:
     """Cut a dev split, and with a single file a test split, from train; test rows stay test rows."""
     if "train" not in splits:
         raise DataError(f"{spec.name or spec.train}: has no train split, only {', '.join(splits)}.")
@@ -109,7 +109,7 @@ def _with_dev(splits: dict[str, Corpus], spec: DataSpec, seed: int) -> dict[str,
         shares["test"] = spec.test_share
     if sum(shares.values()) >= 1:
         raise RecipeError(f"data.dev_share and data.test_share leave nothing to train on ({shares}).")
-    cut = stratified_split(splits["train"], {"train": 1 - sum(shares.values()), **shares}, seed)
+    cut = stratified_split(splits["train"], {"train": 1 - sum(shares.values()), **shares}, spec.split_seed)
     return {**splits, **cut}
 
 

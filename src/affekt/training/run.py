@@ -104,7 +104,7 @@ def train(
             if leads():
                 folder.remove_checkpoint()  # the run was killed in its last moment
         else:
-            splits = splits or load_splits(recipe.data, recipe.training.seed)
+            splits = splits or load_splits(recipe.data)
             _train(recipe, folder, splits, resume=resume, command=command, heard=heard)
             from_leader(None)  # wait until all is written
         return folder.metrics

@@ -4,9 +4,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from affekt.data import catalog
+from affekt.data.catalog import get
 from affekt.data.corpus import Corpus
-from affekt.data.exporting import get, write_parquet
-from affekt.errors import DataError
+from affekt.data.writing import write_parquet, write_parts
+from affekt.errors import DataError, UsageError
 
 
 def test_hard_labels_are_written_as_lists_and_read_back_the_same(tmp_path):
@@ -74,3 +75,29 @@ def test_vectors_that_are_not_there_cannot_be_got(root, tmp_path):
         get("glove-twitter-25d", tmp_path / "out")
     with pytest.raises(DataError, match="unknown data set"):
         get("glove", tmp_path / "out")
+
+
+PARTS = {
+    "one label a text": ([["joy"], ["fear"]], {"single_label": True}, {}),
+    "any number of labels": ([["joy", "fear"], [], ["love"]], {}, {"label_names": ("fear", "joy", "love")}),
+    "shares": (np.array([[0.25, 0.5], [1.0, 0.1]]), {"label_names": "ab"}, {"label_columns": "ab"}),
+}
+
+
+@pytest.mark.parametrize(("labels", "how", "columns"), PARTS.values(), ids=PARTS)
+def test_parts_are_read_back_as_they_were(tmp_path, labels, how, columns):
+    if how.get("single_label"):
+        labels = [one for (one,) in labels]
+    corpus = Corpus.build(["a 🙂", "b\nc", "d"][: len(labels)], labels, **{"label_names": None} | how)
+    (path,) = write_parts({"train": corpus}, tmp_path / "new")
+    assert path == tmp_path / "new" / "train.jsonl"
+    again = Corpus.read(path, **columns)
+    assert (again.digest, again.ids, again.single_label) == (corpus.digest, corpus.ids, corpus.single_label)
+
+
+def test_parts_replace_nothing(tmp_path):
+    (tmp_path / "test.jsonl").write_text("mine")
+    corpus = Corpus.build(["a"], ["joy"])
+    with pytest.raises(UsageError, match=r"test\.jsonl: is there already; name another folder"):
+        write_parts({"train": corpus, "test": corpus}, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["test.jsonl"]
