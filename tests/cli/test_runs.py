@@ -213,8 +213,8 @@ def test_figures_are_shown_by_way_of_deciding(runs, capsys):
     show_metrics(metrics, runs / "good", as_json=False)
     shown, _ = capsys.readouterr()
     assert "good: test, n = 160" in shown
-    assert "threshold .5" in shown
-    assert "thresholds from dev" in shown
+    assert "thresholds at .5" in shown
+    assert "thresholds fitted on dev" in shown
     value = metrics["test"]["fixed"]["f1_macro"]["value"]
     assert f"{value:.3f}".removeprefix("0") in shown
     assert "the space: test" in shown

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 
 from affekt.decisions import Calibration, Decisions, fit, fit_calibration, fit_thresholds
 from affekt.decisions.doubts import usable_thresholds
-from affekt.decisions.rules import plain_threshold
+from affekt.decisions.rules import plain_threshold, way_name
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.evaluation import calibration as reliability
 from affekt.evaluation import classification
@@ -662,6 +662,9 @@ class TestDoubts:
         assert plain_threshold(fit(logits, targets, single_label=False).to_json()) == ".5"
         assert plain_threshold(fit(*single_label(), single_label=True).to_json()) == ".5"
         assert plain_threshold(None) == ".5"
+        assert way_name("fitted", at_a_number.to_json()) == "calibrated, thresholds at .25"
+        assert way_name("fitted", {"method": "per-label"}) == "thresholds fitted on dev"
+        assert way_name("fixed", None) == "thresholds at .5"
 
     def test_decisions_without_warnings_are_written_as_they_always_were(self):
         assert "warnings" not in Decisions.unfitted(2, single_label=False).to_json()

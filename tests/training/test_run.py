@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from affekt.errors import DataError, UsageError
+from affekt.evaluation import classification
 from affekt.recipe.read import read_recipe
 from affekt.runs.folder import CHECKPOINT, MARKER, RunFolder
 from affekt.training.run import Listener, fit_model, train
@@ -172,6 +175,25 @@ def test_a_collapse_is_said_in_the_epoch_it_happens_in(tmp_path: Path, tiny: Tin
     assert said[heard[0] - 1].startswith("epoch 1:")
     assert len(heard) == 1  # and not once more at the end
     assert any("effective rank fell" in warning for warning in metrics["warnings"])
+
+
+def test_a_number_as_threshold_decides_on_all_labels_and_its_figures_are_the_fixed_ones(
+    tmp_path: Path, tiny: Tiny, sample: Data
+) -> None:
+    decisions = {"thresholds": 0.3, "calibration": "none"}
+    recipe = run_recipe(
+        tiny("bert"), {**sample, **SEVERAL}, decisions=decisions, training={"epochs": 1, "batch_size": 64}
+    )
+    metrics = train(recipe, tmp_path / "run")
+    rows = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pylist()
+    test = [row for row in rows if row["split"] == "test"]
+    probabilities = 1 / (1 + np.exp(-np.array([row["logits"] for row in test])))
+    expected = classification([row["targets"] for row in test], probabilities, 0.3)
+    assert metrics["decisions"]["thresholds"] == [0.3] * 6
+    assert metrics["test"]["fixed"]["f1_macro"]["value"] == pytest.approx(expected["f1_macro"])
+    assert metrics["test"]["fitted"]["f1_macro"] == metrics["test"]["fixed"]["f1_macro"]
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert history[-1]["dev"]["f1_macro"] == pytest.approx(metrics["dev"]["fixed"]["f1_macro"]["value"])
 
 
 def test_logistic_regression_has_a_history_of_one_entry_with_dev_figures(

@@ -84,10 +84,9 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
 def _way(way: str, metrics: dict[str, Any]) -> str:
     if metrics["data"]["single_label"]:
         return "the likeliest label"
-    from affekt.decisions.rules import plain_threshold
+    from affekt.decisions.rules import way_name
 
-    at = plain_threshold(metrics.get("decisions"))
-    return f"threshold {at}" if way == "fixed" else "thresholds from dev"
+    return way_name(way, metrics.get("decisions"))
 
 
 def compare(

@@ -34,6 +34,17 @@ def check_thresholds(choice: object) -> str | float:
     return str(choice)
 
 
+def way_name(way: str, decisions: Mapping[str, Any] | None) -> str:
+    """Return what people call a way of deciding, "fixed" or "fitted", in a run that kept such decisions.
+
+    >>> way_name("fixed", None), way_name("fitted", {"method": "fixed", "thresholds": [0.3]})
+    ('thresholds at .5', 'calibrated, thresholds at .3')
+    """
+    at = f"thresholds at {plain_threshold(decisions)}"
+    fitted = f"calibrated, {at}" if (decisions or {}).get("method") == "fixed" else "thresholds fitted on dev"
+    return {"fixed": at, "fitted": fitted}.get(way, way)
+
+
 def plain_threshold(decisions: Mapping[str, Any] | None) -> str:
     """Return the threshold of a run's "fixed" figures as it is written, from the decisions that the run kept.
 

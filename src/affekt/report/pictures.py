@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from affekt.decisions.rules import plain_threshold
+from affekt.decisions.rules import way_name
 from affekt.evaluation import calibration
 from affekt.evaluation.figures import figure
 from affekt.report import plots
@@ -48,10 +48,7 @@ def choice_name(choice: str, run: RunFolder) -> str:
     """Return what people call a choice of thresholds."""
     if run.single_label:
         return "the likeliest label"
-    decisions = run.metrics.get("decisions")
-    at = f"thresholds at {plain_threshold(decisions)}"
-    fitted = "calibrated, " + at if (decisions or {}).get("method") == "fixed" else "thresholds fitted on dev"
-    return {"fixed": at, "fitted": fitted}.get(choice, choice)
+    return way_name(choice, run.metrics.get("decisions"))
 
 
 def _class_distribution(run: RunFolder, path: Path) -> bool:

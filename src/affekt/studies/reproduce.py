@@ -168,8 +168,9 @@ def _told(metrics: Metrics, published: list[Any]) -> list[str]:
 def _where(way: str, metrics: Metrics) -> str:
     if metrics["data"]["single_label"] or not (metrics.get("test") or metrics.get("dev")):
         return ""
-    at = plain_threshold(metrics.get("decisions"))
-    return f" at {at}" if way == "fixed" else " with thresholds from dev"
+    at = f" at {plain_threshold(decisions := metrics.get('decisions') or {})}"
+    calibrated = decisions.get("method") == "fixed"
+    return at if way == "fixed" else f" calibrated,{at}" if calibrated else " with thresholds from dev"
 
 
 def _line(name: str, figures: list[Any], published: list[Any]) -> str:
