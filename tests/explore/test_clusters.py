@@ -42,6 +42,15 @@ def test_a_cluster_is_named_by_its_emotions_and_words(anger, love, name):
     assert names[0] == name
 
 
+def test_where_most_texts_are_neutral_a_cluster_is_named_by_what_stands_out():
+    scores = np.array([[0.6, 0.4, 0.0]] * 3 + [[0.7, 0.0, 0.3]] * 4)
+    found = summarise_clusters(TEXTS, VECTORS, ASSIGNED, ["neutral", "joy", "anger"], scores)
+    names = {one.number: one.name for one in found}
+    assert names[1].startswith("joy: ")
+    assert names[0].startswith("anger: ")
+    assert found[0].emotions[0][0] == "neutral"  # its scores are told as they are
+
+
 def test_an_emotion_is_not_said_twice_in_a_name_and_no_two_clusters_have_one_name():
     texts = ["angry words", "angry words again", "odd", "even"]
     found = summarise_clusters(texts, np.eye(4), [0, 0, 1, 2], ["angry"], np.ones((4, 1)))

@@ -22,7 +22,7 @@ _LEFTOVERS = frozenset(
         *("amp", "lt", "gt", "quot", "nbsp", "apos", "rt", "via"),
     }
 )
-_BESIDE = 0.75  # of the strongest emotion's mean score: then a second one is in the cluster's name
+_BESIDE = 0.75  # of what the first emotion has: then a second one is in the cluster's name
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,14 @@ def summarise_clusters(
     summaries: list[ClusterSummary] = []
     for number, size in Counter(numbers.tolist()).most_common():
         rows = np.flatnonzero(numbers == number)
-        emotions = () if held is None else _dominant(held[rows].mean(axis=0), labels)
+        means = np.zeros(0) if held is None else held[rows].mean(axis=0)
         own = () if number < 0 else words[number]
-        name = NOISE if number < 0 else _name(number, emotions, own, {one.name for one in summaries})
+        apart = () if held is None else _apart_by(means, held.mean(axis=0), labels)
+        name = NOISE if number < 0 else _name(number, apart, own, {one.name for one in summaries})
         typical = () if number < 0 else _typical(texts, points, rows)
-        summaries.append(ClusterSummary(number, name, size, size / len(texts), emotions, typical, own))
+        summaries.append(
+            ClusterSummary(number, name, size, size / len(texts), _dominant(means, labels), typical, own)
+        )
     return sorted(summaries, key=lambda one: one.number < 0)
 
 
@@ -79,11 +82,21 @@ def cluster_names(assignments: ArrayLike, summaries: Sequence[ClusterSummary]) -
     return [names[number] for number in np.asarray(assignments).tolist()]
 
 
-def _name(number: int, emotions: Sequence[tuple[str, float]], words: Sequence[str], taken: set[str]) -> str:
+def _apart_by(means: Floats, overall: Floats, labels: Sequence[str]) -> list[str]:
+    """Return the emotion, or the two, by which a cluster stands out of all texts; else its strongest.
+
+    Where most texts are neutral, most clusters are, and no name would tell them apart.
+    """
+    above = means - overall
+    measured = above if above.max(initial=0) > 0.01 else means
+    order = np.argsort(-measured, kind="stable")[:2]
+    return [labels[i] for i in order if measured[i] >= max(0.01, _BESIDE * measured[order[0]])]
+
+
+def _name(number: int, emotions: Sequence[str], words: Sequence[str], taken: set[str]) -> str:
     """Return "joy: birthday, cake" for a cluster, or as much of it as there is."""
-    foremost = [name for name, score in emotions[:2] if score >= _BESIDE * emotions[0][1]]
-    told = [name for name in words if name not in foremost]
-    feeling, about = " and ".join(foremost), ", ".join(told[: 2 if foremost else 3])
+    told = [name for name in words if name not in emotions]
+    feeling, about = " and ".join(emotions), ", ".join(told[: 2 if emotions else 3])
     name = ": ".join(part for part in (feeling, about) if part) or f"cluster {number + 1}"
     return f"{name} ({number + 1})" if name in taken else name
 
