@@ -1,5 +1,6 @@
 """Recipes spoiled at random: nothing but a sentence comes of reading them, or a recipe that is whole."""
 
+import copy
 import random
 from importlib.resources import files
 from typing import Any
@@ -96,11 +97,13 @@ def spoiled_values(chance: random.Random) -> Any:
         section, key = chance.choice(places(content) or [(content, "name")])
         turn = chance.random()
         if turn < 0.7:
-            section[key] = chance.choice(VALUES)
+            section[key] = copy.deepcopy(chance.choice(VALUES))
         elif turn < 0.85:
             del section[key]
         elif isinstance(section, dict):
-            section[chance.choice(["nmae", "kind", "loss", 7, None, ""])] = chance.choice(VALUES)
+            section[chance.choice(["nmae", "kind", "loss", 7, None, ""])] = copy.deepcopy(
+                chance.choice(VALUES)
+            )
     return content
 
 
