@@ -87,6 +87,14 @@ def test_inspect_parts_a_file_by_a_split_column_and_names_leaks_and_skipped_rows
     assert "left out of train: posts.csv:3: column 'text' is empty" in shown
 
 
+def test_inspect_says_which_labels_look_wrong_and_how_to_read_them(tmp_path):
+    (tmp_path / "posts.csv").write_text('text,labels\na,joy\nb,Joy\nc,"joy,fear"\nd,fear\n')
+    shown = run("inspect", tmp_path / "posts.csv")
+    assert "labels that differ only in case or spaces: Joy, joy" in shown
+    assert "labels that look like several: 'joy,fear'; read them with --separator ','" in shown
+    assert "look like" not in run("inspect", tmp_path / "posts.csv", "--separator", ",")
+
+
 def test_inspect_draws_the_class_distribution(root, tmp_path):
     pytest.importorskip("affekt.report.plots")
     run("inspect", "tweeteval-emotion", "--figure", tmp_path / "classes.png")

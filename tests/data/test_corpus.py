@@ -596,6 +596,45 @@ def test_mapping_labels_keeps_single_label_corpora_single():
     assert Corpus.build(["a"], ["grief"]).map_labels("sentiment").labels == ("negative",)
 
 
+def test_labels_are_renamed_by_a_mapping_and_the_others_stay():
+    corpus = Corpus.build(["a", "b", "c"], [["others", "joy"], ["disgust"], []])
+    mapped = corpus.map_labels({"others": "neutral", "disgust": "anger"})
+    assert mapped.labels == ("anger", "joy", "neutral")
+    assert mapped.targets.tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0]]
+    assert mapped.texts == corpus.texts
+
+
+def test_labels_that_become_one_add_their_shares_up_in_a_single_label_corpus():
+    shares = np.array([[0.5, 0.25, 0.25], [0, 0, 1]], dtype=np.float32)
+    corpus = Corpus.build(["a", "b"], shares, ["joy", "fun", "fear"], single_label=True)
+    assert corpus.map_labels({"fun": "joy"}).targets.tolist() == [[0.75, 0.25], [0, 1]]
+    known = corpus.map_labels({"fun": "joy"}, only_known=["joy", "sadness"])
+    assert (known.texts, known.labels, known.targets.tolist()) == (["a"], ("joy",), [[1.0]])
+
+
+def test_only_known_labels_stay_with_the_texts_that_have_one_or_never_had_any():
+    corpus = Corpus.build(["a", "b", "c"], [["joy", "zest"], ["zest"], []])
+    known = corpus.map_labels({}, only_known=["fear", "joy"])
+    assert (known.texts, known.labels, known.targets.tolist()) == (["a", "c"], ("joy",), [[1], [0]])
+    assert known.ids == ["0", "2"]
+    with pytest.raises(DataError, match="has no label of fear, only joy, zest"):
+        corpus.map_labels({}, only_known=["fear"])
+
+
+def test_case_is_ignored_where_that_is_asked_for_and_spelled_as_what_is_known():
+    corpus = Corpus.build(["a", "b", "c", "d"], ["Joy", "JOY", "Others", "fear"])
+    assert corpus.map_labels({}).labels == corpus.labels
+    mapped = corpus.map_labels({"OTHERS": "Neutral"}, only_known=["joy", "neutral"], ignore_case=True)
+    assert mapped.labels == ("joy", "neutral")
+    assert mapped.class_indices().tolist() == [0, 0, 1]
+    assert corpus.map_labels({}, ignore_case=True).labels == ("JOY", "Others", "fear")
+
+
+def test_a_mapping_of_a_label_that_is_not_there_is_refused():
+    with pytest.raises(DataError, match=r"unknown label 'other': did you mean others\?"):
+        Corpus.build(["a", "b"], ["others", "joy"]).map_labels({"other": "neutral"})
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

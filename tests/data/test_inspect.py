@@ -55,3 +55,20 @@ def test_unlabelled_texts_are_described_and_have_no_empty_rows():
 
 def test_what_is_found_can_be_written_as_json(found):
     assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("labels", "alike", "joined"),
+    [
+        (["Joy", "JOY", "joy", "fear"], [["JOY", "Joy", "joy"]], None),
+        (["joy", "fear", "sad"], [], None),
+        (["joy", "love", "joy,love"], [], {"separator": ",", "labels": ["joy,love"]}),
+        (["joy|fear", "fear | love", "love"], [], {"separator": "|", "labels": ["fear | love", "joy|fear"]}),
+        (["2", "2,27", "5"], [], {"separator": ",", "labels": ["2,27"]}),
+        (["love/hate", "joy", "R&B", "a,"], [], None),  # parts that are met nowhere else
+        (["joy,", "joy"], [], None),
+    ],
+)
+def test_labels_that_are_one_but_for_case_and_labels_that_are_several_are_found(labels, alike, joined):
+    found = inspect({"all": Corpus.build([f"text {i}" for i in range(len(labels))], labels)})
+    assert (found["alike"], found["joined"]) == (alike, joined)

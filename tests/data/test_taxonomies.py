@@ -6,10 +6,11 @@ from affekt.data.taxonomies import (
     SENTIMENT,
     TAXONOMIES,
     Taxonomy,
+    pairs,
     sentiment_of,
     taxonomy_named,
 )
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 
 # The label order of GoEmotions (Demszky et al. 2020), and the official hierarchies' sizes.
 GOEMOTIONS = [
@@ -139,3 +140,13 @@ def test_valence_of_a_label(label, sentiment):
 
 def test_every_goemotions_label_has_a_valence():
     assert None not in {sentiment_of(label) for label in GOEMOTIONS}
+
+
+@pytest.mark.parametrize("text", ["", "joy", "joy=", "=joy", "a=b,,c=d", "a=b,a=c"])
+def test_pairs_that_are_none_are_refused(text):
+    with pytest.raises(UsageError, match=r"no pair|stands twice"):
+        pairs(text)
+
+
+def test_a_value_may_hold_the_sign():
+    assert pairs("a = b=c") == {"a": "b=c"}

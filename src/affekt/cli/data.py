@@ -157,6 +157,13 @@ def _show(found: Mapping[str, Any]) -> None:
     if found["labels"]:
         counts = [[label, *(_count(part, label) for part in splits.values())] for label in found["labels"]]
         console.table("Texts per label", ["label", *splits], counts)
+    for alike in found["alike"]:
+        console.result(f"labels that differ only in case or spaces: {', '.join(alike)}")
+    if joined := found["joined"]:
+        shown = ", ".join(map(repr, joined["labels"][:5]))
+        more = f" and {len(joined['labels']) - 5:,} more" if len(joined["labels"]) > 5 else ""
+        option = f"--separator '{joined['separator']}'"
+        console.result(f"labels that look like several: {shown}{more}; read them with {option}")
     for pair, count in found["shared"].items():
         one, other = pair.split("/")
         console.result(

@@ -17,7 +17,7 @@ from affekt.data.files import open_table
 from affekt.data.read import Gathered, SkippedRow, StreamedRow, gather, stream
 from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified_rows
 from affekt.data.targets import label_matrix, text_list
-from affekt.data.taxonomies import Taxonomy, taxonomy_named
+from affekt.data.taxonomies import Taxonomy, renaming, taxonomy_named
 from affekt.errors import DataError
 
 __all__ = ["Columns", "Corpus", "SkippedRow", "StreamedRow", "read_splits", "stratified_split", "stream"]
@@ -228,11 +228,40 @@ class Corpus:
             raise DataError(f"{self.name} has no split {split!r}; it has {', '.join(there) or 'none'}")
         return replace(self.select(np.array([entry == split for entry in splits])), split=split)
 
-    def map_labels(self, taxonomy: Taxonomy | str) -> Self:
-        """Return the corpus in a coarser taxonomy ("ekman" or "sentiment", or one of your own)."""
+    def map_labels(
+        self,
+        taxonomy: Taxonomy | str | Mapping[str, str],
+        *,
+        only_known: Sequence[str] | None = None,
+        ignore_case: bool = False,
+    ) -> Self:
+        """Return the corpus with other labels: coarser ones, or some by other names.
+
+        Args:
+            taxonomy: "ekman", "sentiment" or a taxonomy of your own, which must know every label; or a
+                mapping such as {"others": "neutral", "disgust": "anger"}, which leaves other labels as they
+                are. A label that several become is held by a text that held one of them.
+            only_known: Labels that may stay, such as a model's. Others are left out, with the texts that have
+                no other; what is left of a text's shares sums to 1 again where it did.
+            ignore_case: With a mapping, whether "Joy" and "joy" are one label.
+        """
+        if isinstance(taxonomy, Mapping):
+            taxonomy = renaming(self.labels, taxonomy, only_known or (), ignore_case=ignore_case)
         taxonomy = taxonomy_named(taxonomy) if isinstance(taxonomy, str) else taxonomy
         targets, labels = taxonomy.map_targets(self.targets, self.labels, single_label=self.single_label)
-        return replace(self, targets=targets, labels=labels)
+        mapped = replace(self, targets=targets, labels=labels)
+        return mapped if only_known is None else mapped._only_labels(only_known)
+
+    def _only_labels(self, known: Sequence[str]) -> Self:
+        kept = [position for position, label in enumerate(self.labels) if label in known]
+        if not kept:
+            raise DataError(f"{self.name} has no label of {', '.join(known)}, only {', '.join(self.labels)}")
+        targets = self.targets[:, kept]
+        stays = targets.any(axis=1) | ~self.targets.any(axis=1)  # a text without a label lost none
+        left, targets = self.select(stays), targets[stays]
+        if self.single_label:
+            targets = targets / targets.sum(axis=1, keepdims=True)
+        return replace(left, targets=targets, labels=tuple(self.labels[position] for position in kept))
 
     def single_rows(self) -> Self:
         """Return the texts with exactly one label, as a single-label corpus."""

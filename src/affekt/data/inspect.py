@@ -1,7 +1,7 @@
 """What a look at a data set should tell before anything is trained on it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from affekt.data.corpus import Corpus
 from affekt.data.splits import fold
 
+_SEPARATORS = (",", "|", ";", "/", "+", "&")  # that labels may be joined by
 _QUANTILES = {"min": 0.0, "median": 0.5, "p95": 0.95, "max": 1.0}
 
 
@@ -21,8 +22,10 @@ def inspect(splits: Mapping[str, Corpus]) -> dict[str, Any]:
     Returns:
         A JSON-able dict: name, labels, single_label; per split n, label_counts, labels_per_text, empty (rows
         without a label), words and characters (mean and quantiles), duplicates (rows that repeat an earlier
-        text), conflicts (texts that occur with different labels) and skipped rows; and under "shared" per
-        pair of splits, as in "train/test", how many rows of the second are in the first.
+        text), conflicts (texts that occur with different labels) and skipped rows; under "shared" per pair of
+        splits, as in "train/test", how many rows of the second are in the first; under "alike" the labels
+        that differ only in case and spacing, as in [["Joy", "joy"]]; and under "joined" by what some labels
+        look joined, as in {"separator": ",", "labels": ["joy,love"]}, or None.
     """
     first = next(iter(splits.values()))
     folded = {split: [fold(text) for text in corpus.texts] for split, corpus in splits.items()}
@@ -30,11 +33,35 @@ def inspect(splits: Mapping[str, Corpus]) -> dict[str, Any]:
         "name": first.name,
         "labels": list(first.labels),
         "single_label": first.single_label,
+        "alike": _alike(first.labels),
+        "joined": _joined(first.labels),
         "splits": {split: _describe(corpus, folded[split]) for split, corpus in splits.items()},
         "shared": {
             f"{one}/{other}": _shared(folded[one], folded[other]) for one, other in combinations(splits, 2)
         },
     }
+
+
+def _alike(labels: Sequence[str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        groups.setdefault(fold(label), []).append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _joined(labels: Sequence[str]) -> dict[str, Any] | None:
+    """Return the separator that explains most labels as several, whose parts are met in other labels too."""
+    found: dict[str, list[str]] = {}
+    for separator in _SEPARATORS:
+        parts = {label: [fold(part) for part in label.split(separator)] for label in labels}
+        times = Counter(part for pieces in parts.values() for part in set(pieces))
+        found[separator] = [
+            label
+            for label, pieces in parts.items()
+            if len(pieces) > 1 and all(pieces) and any(times[piece] > 1 for piece in pieces)
+        ]
+    separator = max(found, key=lambda one: len(found[one]))
+    return {"separator": separator, "labels": found[separator]} if found[separator] else None
 
 
 def _describe(corpus: Corpus, folded: list[str]) -> dict[str, Any]:

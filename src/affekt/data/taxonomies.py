@@ -1,6 +1,6 @@
 """Label spaces: coarser taxonomies over fine emotions, and the valence by which pictures are coloured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,41 @@ class Taxonomy:
         for position, group in enumerate(kept):
             coarse[:, position] = gather(fine[:, members[group]], axis=1)
         return np.clip(coarse, 0.0, 1.0), kept
+
+
+def renaming(
+    labels: Sequence[str],
+    mapping: Mapping[str, str],
+    known: Sequence[str] = (),
+    *,
+    ignore_case: bool = False,
+) -> Taxonomy:
+    """Return the taxonomy in which some labels go by other names, and the others by their own.
+
+    Args:
+        labels: All labels there are.
+        mapping: From a label to its new name; several may share one.
+        known: Names whose spelling is right.
+        ignore_case: Whether "Joy" and "joy" are one label, here and in the mapping; it is spelled as in
+            `known`, else as the mapping has it, else as it is met first.
+
+    Raises:
+        DataError: When the mapping names a label that is not there.
+    """
+    fold = str.casefold if ignore_case else str
+    there = {fold(label) for label in labels}
+    for label in mapping:
+        if fold(label) not in there:
+            raise DataError(unknown_name("label", label, labels))
+    spelling: dict[str, str] = {}
+    for name in (*known, *mapping.values(), *labels):
+        spelling.setdefault(fold(name), name)
+    renamed = {fold(label): name for label, name in mapping.items()}
+    groups: dict[str, tuple[str, ...]] = {}
+    for label in labels:
+        name = spelling[fold(renamed.get(fold(label), label))]
+        groups[name] = (*groups.get(name, ()), label)
+    return Taxonomy("mapping", groups)
 
 
 # GoEmotions' official hierarchies leave neutral out; here it is a group of its own.
