@@ -6,7 +6,7 @@ import pytest
 
 from affekt.cli.evaluate import _say_absent, _say_rare, _show
 from affekt.data import catalog
-from affekt.errors import DataError, ModelError
+from affekt.errors import DataError, ModelError, UsageError
 
 LABELS = catalog.DATASETS["sample"].labels
 
@@ -162,3 +162,19 @@ def test_rows_without_text_are_left_out_when_asked_and_said(verb, classifier, tm
     monkeypatch.setattr("affekt.cli.console.say", told.append)
     verb("evaluate", classifier, tmp_path / "holes.csv", "--on-bad-row", "skip")
     assert told[:2] == ["left out holes.csv:6: column 'text' is empty", "1 row was left out"]
+
+
+def test_labels_of_other_data_are_mapped_and_unknown_ones_left_out(verb, classifier, posts, tmp_path):
+    lines = posts.read_text(encoding="utf-8").replace(f",{LABELS[0]}\n", ",others\n")
+    path = tmp_path / "mapped.csv"
+    path.write_text(lines, encoding="utf-8")
+    words = ("evaluate", classifier, path, "--labels", "emotion")
+    with pytest.raises(DataError, match="does not know the label others"):
+        verb(*words)
+    plain = json.loads(verb("evaluate", classifier, posts, "--labels", "emotion", "--json"))
+    mapped = json.loads(verb(*words, "--map", f"Others={LABELS[0].upper()}", "--json"))
+    assert mapped["classification"] == plain["classification"]
+    left = json.loads(verb(*words, "--only-known", "--json"))
+    assert left["n"] == 8
+    with pytest.raises(UsageError, match="is no pair; write name=value"):
+        verb(*words, "--map", "others")

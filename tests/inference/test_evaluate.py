@@ -373,3 +373,12 @@ def test_texts_are_encoded_once_for_the_classifier_and_the_space() -> None:
     read.clear()
     evaluate_model(judged, corpus)
     assert len(read) == len(corpus)
+
+
+def test_labels_are_the_model_s_whatever_their_case() -> None:
+    corpus = single()
+    shouted = Corpus.build(TEXTS, [label.upper() for label in ONE])
+    assert (
+        evaluate_model(model(corpus), shouted)["classification"]
+        == (evaluate_model(model(corpus), corpus)["classification"])
+    )

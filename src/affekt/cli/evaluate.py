@@ -25,17 +25,32 @@ def evaluate(
     columns: Columns,
     split: Split = None,
     on_bad_row: BadRows = "fail",
+    map_: Annotated[
+        str,
+        typer.Option("--map", help="Other names for labels of the data, as others=neutral,disgust=anger."),
+    ] = "",
+    known: Annotated[
+        bool, typer.Option("--only-known", help="Leave out labels that the model does not know.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
     from affekt.data.catalog import read_split
+    from affekt.data.taxonomies import pairs
     from affekt.errors import DataError
     from affekt.inference.evaluate import evaluate_model
     from affekt.inference.model import load
 
+    names = pairs(map_) if map_ else {}
     corpus = read_split(data, split, columns, on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
-    figures = evaluate_model(load(model), corpus)
+    judged, read = load(model), len(corpus)
+    only = judged.labels if known and judged.decisions is not None else None
+    if names or only:
+        corpus = corpus.map_labels(names, only_known=only, ignore_case=True)
+    if len(corpus) < read:
+        console.say(f"{read - len(corpus):,} of {read:,} texts have labels the model does not know: left out")
+    figures = evaluate_model(judged, corpus)
     if not any(figures.get(section) for section in _SECTIONS):
         raise DataError(
             f"{data}: nothing can be judged, since the model has no classifier and fewer than three texts, "

@@ -7,6 +7,7 @@ import numpy as np
 
 from affekt import evaluation
 from affekt.data.corpus import Corpus
+from affekt.data.taxonomies import renaming
 from affekt.decisions import Calibration, Decisions
 from affekt.errors import DataError
 from affekt.evaluation.figures import figure
@@ -181,20 +182,23 @@ def _of_labels(decisions: Decisions, places: np.ndarray) -> Decisions:
 def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     """Return the figures of a model on labelled texts, with the decisions it carries.
 
-    The corpus's labels must be among the model's; its columns are put in the model's order. Averages over
-    labels are of those that some text has; "absent_labels" names the others of the model's. Where texts have
-    several labels, those that the corpus does not know are not judged; where they have one, to give such a
-    label is wrong. roc_auc_macro and average_precision_macro are, with one label per text, of the
+    The corpus's labels must be among the model's, whatever their case; its columns are put in the model's
+    order. Averages over labels are of those that some text has; "absent_labels" names the others. Where texts
+    have several labels, those that the corpus does not know are not judged; where they have one, to give such
+    a label is wrong. roc_auc_macro and average_precision_macro are, with one label per text, of the
     probabilities before calibration, as in metrics.json: a temperature changes in which order texts stand.
     """
     figures: dict[str, Any] = {"data": corpus.name, "split": corpus.split, "n": len(corpus)}
     if model.decisions is None:
         return figures | space_figures(model, corpus, resamples=SPACE_RESAMPLES)
+    if not set(corpus.labels) <= set(model.labels):
+        corpus = corpus.map_labels(renaming(corpus.labels, {}, model.labels, ignore_case=True))
     missing = [label for label in corpus.labels if label not in model.labels]
     if missing or not corpus.labels:
         raise DataError(
             f"{corpus.name}: the model does not know the label{'s' if len(missing) > 1 else ''} "
-            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}."
+            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}. "
+            "Say which of its labels are which of the model's, or judge those alone that the model knows."
         )
     order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
