@@ -13,7 +13,7 @@ import affekt
 from affekt.cli import app
 from affekt.cli.options import FIELDS, FORM
 from affekt.data.columns import OPTIONS, ColumnOptions, Columns, as_keys, as_options
-from affekt.errors import AffektError, DataError
+from affekt.errors import AffektError, DataError, UsageError
 from affekt.recipe.read import parse_recipe
 
 ROOT = Path(affekt.__file__).parent
@@ -170,3 +170,19 @@ def test_an_unknown_encoding_is_refused(verb, classifier, tmp_path):
     (tmp_path / "posts.csv").write_text("text\nyes\n", encoding="utf-8")
     with pytest.raises(DataError, match="'latin-99' is no encoding"):
         verb("predict", classifier, tmp_path / "posts.csv", "--encoding", "latin-99")
+
+
+@pytest.mark.parametrize("name", ["predict", "cluster"])
+def test_safe_cells_are_asked_for(verb, classifier, tmp_path, name):
+    path = tmp_path / "posts.csv"
+    path.write_text("text\n=1+1\nyes\nno\nso\nwe\ngo\n", encoding="utf-8")
+    for option, start in (([], "=1+1"), (["--safe-cells"], "'=1+1")):
+        verb(name, classifier, path, "-o", tmp_path / "out.csv", *option)
+        assert (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()[1].startswith(start)
+
+
+def test_safe_cells_of_what_no_spreadsheet_opens_are_refused(verb, classifier, tmp_path):
+    (tmp_path / "posts.csv").write_text("text\nyes\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"out\.jsonl: safe cells are for csv and tsv"):
+        verb("predict", classifier, tmp_path / "posts.csv", "-o", tmp_path / "out.jsonl", "--safe-cells")
+    assert not (tmp_path / "out.jsonl").exists()

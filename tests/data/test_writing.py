@@ -6,7 +6,8 @@ import pytest
 from affekt.data import catalog
 from affekt.data.catalog import get
 from affekt.data.corpus import Corpus
-from affekt.data.writing import write_parquet, write_parts
+from affekt.data.files import open_table
+from affekt.data.writing import header_of, rows_to, write_parquet, write_parts
 from affekt.errors import DataError, UsageError
 
 
@@ -101,3 +102,41 @@ def test_parts_replace_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"test\.jsonl: is there already; name another folder"):
         write_parts({"train": corpus, "test": corpus}, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["test.jsonl"]
+
+
+CELLS = [
+    "=cmd|' /C calc'!A0",
+    "+1+cmd",
+    "-2+3",
+    "@SUM(A1)",
+    " =1",
+    "\t=1",
+    "-5",
+    "+.5e3",
+    "-inf",
+    "a=b",
+    "",
+    "-",
+]
+
+
+@pytest.mark.parametrize("kind", [".csv", ".tsv.gz"])
+def test_safe_cells_are_no_formulas_and_all_others_stay(tmp_path, kind):
+    header = header_of(["text", "=name"], kind, "predicted", [], several=True, types={})
+    path = tmp_path / f"out{kind}"
+    rows = [{"text": cell, "=name": "x"} for cell in CELLS]
+    with rows_to(path, kind, header, safe=True) as write:
+        write(rows, [["=joy"]] * len(rows), np.zeros((len(rows), 0), dtype=np.float32))
+    with open_table(path) as table:
+        assert table.columns == ("text", "'=name", "predicted")
+        read = [row.values for row in table.rows]
+    assert [row["text"] for row in read] == [*(f"'{cell}" for cell in CELLS[:6]), *CELLS[6:11], "'-"]
+    assert {row["predicted"] for row in read} == {"'=joy"}
+
+
+def test_unless_asked_for_cells_are_written_as_they_are(tmp_path):
+    header = header_of(["text"], ".csv", "predicted", [], several=True, types={})
+    with rows_to(tmp_path / "out.csv", ".csv", header) as write:
+        write([{"text": cell} for cell in CELLS], [[]] * len(CELLS), np.zeros((len(CELLS), 0)))
+    with open_table(tmp_path / "out.csv") as table:
+        assert [row.values["text"] for row in table.rows] == CELLS

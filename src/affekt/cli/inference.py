@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, columns_as_options
+from affekt.cli.options import FORM, BadRows, SafeCells, columns_as_options
 from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
@@ -41,6 +41,7 @@ def predict(
         ),
     ] = None,
     on_bad_row: BadRows = "fail",
+    safe_cells: SafeCells = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
     ] = False,
@@ -54,7 +55,15 @@ def predict(
         target = out or default_output(path)
         loaded = load(model)
         with console.progress("rows") as tick:
-            summary = predict_file(loaded, path, target, columns=columns, on_bad_row=on_bad_row, tick=tick)
+            summary = predict_file(
+                loaded,
+                path,
+                target,
+                columns=columns,
+                on_bad_row=on_bad_row,
+                safe_cells=safe_cells,
+                tick=tick,
+            )
         show_summary(summary, as_json=json)
         return
     if out is not None:

@@ -16,6 +16,10 @@ ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or
 Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
 Split = Annotated[str | None, typer.Option(help="Which split, where there are several; test by default.")]
 BadRows = Annotated[OnBadRow, typer.Option(help="What to do with bad rows.")]
+SafeCells = Annotated[
+    bool,
+    typer.Option("--safe-cells", help="Put ' before cells of a csv that a spreadsheet would run."),
+]
 
 FIELDS = tuple(one.name for one in fields(Columns))
 FORM = ("text", "id", "delimiter", "quoted", "encoding")  # what matters where no labels are read

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Data, ModelName, Split, columns_as_options
+from affekt.cli.options import BadRows, Data, ModelName, SafeCells, Split, columns_as_options
 from affekt.data.columns import Columns
 
 _LABELS = "The column with the labels; without labels the model says the emotions."
@@ -63,6 +63,7 @@ def cluster(
     clusters: Annotated[
         int | None, typer.Option(help="How many, for kmeans; 5 to 12, by silhouette, if left out.")
     ] = None,
+    safe_cells: SafeCells = False,
     method: Annotated[str, typer.Option(help="kmeans or hdbscan.")] = "kmeans",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the clusters as JSON.")] = False,
@@ -77,7 +78,7 @@ def cluster(
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped))
     grouping.check(len(corpus))
-    summaries = cluster_corpus(load(model), corpus, outs, grouping, data, columns)
+    summaries = cluster_corpus(load(model), corpus, outs, grouping, data, columns, safe_cells=safe_cells)
     if json:
         console.result_json(summaries)
     else:

@@ -92,14 +92,17 @@ def format_of(path: Path, known: Sequence[str]) -> str:
 
 
 @contextmanager
-def rows_to(path: Path, kind: str, header: Header) -> Iterator[RowWriter]:
-    """Open a file for scored rows; `kind` is one of `ROWS`."""
+def rows_to(path: Path, kind: str, header: Header, *, safe: bool = False) -> Iterator[RowWriter]:
+    """Open a file for scored rows; `kind` is one of `ROWS`.
+
+    With `safe`, cells of csv and tsv that a spreadsheet would run get an apostrophe before them.
+    """
     if kind == ".parquet":
         with _parquet(path, _row_schema(header)) as file:
             yield _ParquetRows(file, header)
         return
     with _text(path, zipped=kind.endswith(".gz")) as text:
-        yield _JsonRows(text, header) if "json" in kind else _DelimitedRows(text, header, kind)
+        yield _JsonRows(text, header) if "json" in kind else _DelimitedRows(text, header, kind, safe)
 
 
 @contextmanager
@@ -149,15 +152,16 @@ class _LineEnds:
 
 
 class _DelimitedRows:
-    def __init__(self, text: io.TextIOWrapper, header: Header, kind: str) -> None:
+    def __init__(self, text: io.TextIOWrapper, header: Header, kind: str, safe: bool) -> None:
         self.header = header
+        self.said: Callable[[str], str] = _harmless if safe else str
         self.writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
-        self.writer.writerow([*header.columns.values(), header.predicted, *header.scores])
+        self.writer.writerow(map(self.said, [*header.columns.values(), header.predicted, *header.scores]))
 
     def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
             cells = [_cell(row.get(column)) for column in self.header.columns]
-            self.writer.writerow([*cells, SEPARATOR.join(labels), *scores])
+            self.writer.writerow([*map(self.said, [*cells, SEPARATOR.join(labels)]), *scores])
 
 
 class _JsonRows:
@@ -181,6 +185,17 @@ def _cell(value: Any) -> str:
         return ""
     plain = _plain(value)
     return str(plain) if isinstance(plain, str | int | float) else _json(plain)
+
+
+def _harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet runs: what begins like a formula, and is no number, becomes text."""
+    if not cell.lstrip().startswith(("=", "+", "-", "@")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def _json(value: Any) -> str:

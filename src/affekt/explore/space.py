@@ -256,6 +256,8 @@ def cluster_corpus(
     grouping: Grouping,
     source: str = "",
     columns: Columns | None = None,
+    *,
+    safe_cells: bool = False,
 ) -> list[dict[str, Any]]:
     """Group a corpus's texts, write the cluster of each, and return what each cluster holds.
 
@@ -267,6 +269,7 @@ def cluster_corpus(
         grouping: How texts are grouped.
         source: The file; empty where the texts come from none.
         columns: Which columns of the file hold what.
+        safe_cells: Whether cells of a csv or tsv that a spreadsheet would run get an apostrophe before them.
 
     Returns:
         For each cluster, the largest first: "number", "name", "size", "share", "emotions" (name → mean score
@@ -283,7 +286,7 @@ def cluster_corpus(
         if out.name.lower().endswith(PAGES):
             write_clusters(summaries, found.labels, found.foremost, out, f"Clusters of {corpus.name}")
         else:
-            _write_table(out, _source_rows(corpus, source, columns), named)
+            _write_table(out, _source_rows(corpus, source, columns), named, safe_cells)
     return [{**asdict(replace(one, emotions=())), "emotions": dict(one.emotions)} for one in summaries]
 
 
@@ -300,7 +303,9 @@ def _source_rows(corpus: Corpus, source: str, columns: Columns | None) -> dict[s
     return rows
 
 
-def _write_table(out: Path, rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, str]) -> None:
+def _write_table(
+    out: Path, rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, str], safe: bool
+) -> None:
     """Write rows with the cluster of each, in a column of its own name where the file has a "cluster"."""
     kind = format_of(out, ROWS)
     columns = tuple(dict.fromkeys(name for row in rows.values() for name in row))
@@ -308,5 +313,5 @@ def _write_table(out: Path, rows: Mapping[str, Mapping[str, Any]], named: Mappin
     if kind == ".parquet":
         finder.add(list(rows.values()), columns)
     header = header_of(columns, kind, "cluster", (), several=False, types=finder.types())
-    with written_aside(out) as aside, rows_to(aside, kind, header) as write:
+    with written_aside(out) as aside, rows_to(aside, kind, header, safe=safe) as write:
         write(list(rows.values()), [[named[one]] for one in rows], np.zeros((len(rows), 0), dtype=np.float32))

@@ -36,6 +36,7 @@ def predict_file(
     text: str | None = None,
     columns: Columns | None = None,
     on_bad_row: OnBadRow = "fail",
+    safe_cells: bool = False,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
     """Score every text of a file, in the order of the file and in bounded memory.
@@ -51,6 +52,7 @@ def predict_file(
         text: The column with the texts; "text" unless said.
         columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
+        safe_cells: Whether cells of a csv or tsv that a spreadsheet would run, such as =1, get ' before them.
         tick: Hears (rows done, rows in all) after each window.
 
     Returns:
@@ -68,12 +70,14 @@ def predict_file(
     columns = columns or Columns()
     columns = replace(columns, text=text or columns.text)
     kind = _kind_of(target, ROWS, source)
+    if safe_cells and "sv" not in kind:
+        raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
     survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet")
     scores = [f"score_{label}" for label in model.labels]
     several = decisions.rule == "threshold"
     header = header_of(survey.columns, kind, "predicted", scores, several=several, types=survey.types)
     counts: Counter[str] = Counter()
-    with written_aside(target) as aside, rows_to(aside, kind, header) as write:
+    with written_aside(target) as aside, rows_to(aside, kind, header, safe=safe_cells) as write:
         for window in _windows(source, columns, survey, tick):
             probabilities = model.probabilities(window.texts)
             predicted = _named(model.labels, probabilities, decisions.decide(probabilities))
