@@ -61,6 +61,19 @@ def test_the_verdict_is_said_first_in_words_and_in_the_first_column(page):
         assert page.texts[page.texts.index(name) + 1] == "good is better"
 
 
+@pytest.mark.parametrize("best", ["fixed", "fitted"])
+def test_the_decisions_that_do_best_on_dev_in_the_first_run_come_first(runs, tmp_path, best):
+    def change(metrics):
+        for way in ("fixed", "fitted"):
+            metrics["dev"][way]["f1_macro"] = {"value": 0.9 if way == best else 0.1}
+
+    first = shutil.copytree(runs["good"], tmp_path / "good")
+    change_metrics(first, change)
+    texts = page_of([first, runs["poor"]], tmp_path / "page.html").texts
+    plain, fitted = texts.index("Thresholds at .5"), texts.index("Thresholds fitted on dev")
+    assert (plain < fitted) == (best == "fixed")
+
+
 def bold(page):
     """How many figures of runs are bold, without those of labels."""
     return sum(one.get("class") == "number best" and "data-key" not in one for one in page.all("td"))

@@ -49,6 +49,21 @@ def test_several_labels_a_text_are_told_by_what_holds_of_what_is_given(multi_run
     assert "A label it gives holds" in sentence(run, run_facts(run))
 
 
+@pytest.mark.parametrize("first", ["fixed", "fitted"])
+def test_the_sentence_is_of_the_decisions_whose_figures_stand_first(multi_run, first):
+    def change(metrics):
+        for way in ("fixed", "fitted"):
+            metrics["dev"][way]["f1_macro"] = {"value": 0.9 if way == first else 0.1}
+
+    change_metrics(multi_run, change)
+    run = read_run(multi_run)
+    accuracy = run.metrics["test"][first]["accuracy"]
+    facts = run_facts(run)
+    assert facts.right == pytest.approx(accuracy["value"])
+    low, high = (f"{100 * accuracy[end]:.0f}" for end in ("low", "high"))
+    assert f"with every label {low} to {high} times in 100" in " ".join(can_tell(run, facts))
+
+
 def test_what_it_can_and_cannot_tell(single_run):
     def change(metrics):
         metrics["calibration"] = {"after": {"ece": 0.021}}

@@ -13,7 +13,7 @@ from affekt.report.pictures import choice_name, figures_of
 from affekt.report.style import styles
 from affekt.runs.compare import LabelDifference, Pair, disagreements, pair
 from affekt.runs.folder import RunFolder
-from affekt.runs.metrics import judged_split, space_figures
+from affekt.runs.metrics import headline, judged_split, space_figures
 
 Named = Mapping[str, RunFolder]
 
@@ -118,10 +118,11 @@ def _disputed(of: Pair, row: int, label: int) -> dict[str, Any]:
 
 
 def _figures(compared: Comparison) -> list[dict[str, Any]]:
-    """Return the figures by choice of thresholds; what was tested is what each run decides by."""
+    """Return the figures by choice of thresholds, the first run's best first; tests are of what runs use."""
     measured = {name: figures_of(run)[1] for name, run in compared.runs.items()}
-    choices = list(dict.fromkeys(choice for held in measured.values() for choice in held))
     first = compared.runs[compared.first]
+    known = dict.fromkeys(choice for held in measured.values() for choice in held)
+    choices = sorted(known, key=lambda choice: choice != headline(first.metrics))
     tested = verdicts(compared)
     shown = []
     for choice in choices:

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from affekt.evaluation.arrays import Bools, Floats
+from affekt.decisions.rules import plain_threshold
+from affekt.evaluation.arrays import Bools, Floats, decide
 from affekt.evaluation.classification import FEWEST_OF_LABEL
 from affekt.evaluation.counts import columns, label_figures
 from affekt.report.numbers import as_interval, as_number, count_text, times_text
 from affekt.report.pictures import figures_of
-from affekt.report.statistics import shares
+from affekt.report.statistics import raw_probabilities, shares
 from affekt.runs.folder import RunFolder
+from affekt.runs.metrics import headline
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _strongest(matrix: Floats, labels: list[str], most: int) -> list[tuple[str, 
 
 
 def run_facts(run: RunFolder) -> Facts | None:
-    """Return the facts of a run's final predictions; None where it has none."""
+    """Return the facts of what a run's first figures are of; None where it predicted nothing."""
     final = run.final
     if final is None or not len(final.texts) or not run.labels:
         return None
@@ -82,7 +84,11 @@ def run_facts(run: RunFolder) -> Facts | None:
     counted = {label: as_number(counts.get(label)) or 0 for label in run.labels}
     own = dict(zip(run.labels, final.true.sum(axis=0).tolist(), strict=True))
     counted = counted if any(counted.values()) else own
-    return facts_of(final.true, final.predicted, run.labels, max(counted, key=lambda one: counted[one]))
+    predicted = final.predicted
+    if headline(run.metrics) == "fixed" and final.logits is not None and not run.single_label:
+        plain = float(plain_threshold(run.metrics.get("decisions")))
+        predicted = decide(raw_probabilities(final.logits, single_label=False), plain, single_label=False)
+    return facts_of(final.true, predicted, run.labels, max(counted, key=lambda one: counted[one]))
 
 
 def sentence(run: RunFolder, facts: Facts) -> str:
@@ -112,8 +118,8 @@ def can_tell(run: RunFolder, facts: Facts) -> list[str]:
     upper = [label for label, f1 in facts.f1.items() if f1 >= 0.5][: max(1, len(facts.f1) // 3)]
     best = ", ".join(f"{label} (found {times_text(facts.found[label])})" for label in upper)
     said = [f"It tells best: {best}."] if upper else []
-    choices = list(figures_of(run)[1].values())
-    known = as_interval(choices[-1].get("accuracy")) if choices else None
+    choices = figures_of(run)[1]
+    known = as_interval(choices[headline(run.metrics)].get("accuracy")) if choices else None
     if known and known[1] != known[2]:
         low, high = (f"{100 * end:.0f}" for end in known[1:])
         every = "" if run.single_label else "with every label "
