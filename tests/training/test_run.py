@@ -102,6 +102,20 @@ def test_a_finished_folder_is_refused_and_with_resume_its_metrics_come_back(
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != MARKER}
 
 
+def test_a_run_of_before_there_were_markers_is_begun_again_by_its_own_recipe_alone(
+    tmp_path: Path, tiny: Tiny, sample: Data
+) -> None:
+    recipe = run_recipe(tiny("bert"), sample, training={"epochs": 1})
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    (tmp_path / ".lock").touch()  # as it was killed before its first checkpoint
+    with pytest.raises(UsageError, match="holds other files"):
+        train(recipe, tmp_path)
+    with pytest.raises(UsageError, match="holds a run of another recipe"):
+        train(run_recipe(tiny("bert"), sample, training={"epochs": 2}), tmp_path, resume=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"recipe.yaml", ".lock"}
+    assert train(recipe, tmp_path, resume=True)["status"] == "complete"
+
+
 def test_a_folder_that_another_run_holds_is_refused(tmp_path: Path, tiny: Tiny, sample: Data) -> None:
     with RunFolder(tmp_path).claimed(resume=False), pytest.raises(UsageError, match="another process"):
         train(run_recipe(tiny("bert"), sample), tmp_path)

@@ -104,6 +104,11 @@ class RunFolder:
         """Whether a run came to its end here."""
         return (self.path / _METRICS).exists()
 
+    @property
+    def began_unmarked(self) -> bool:
+        """Whether a run of before there were markers was killed here before its first checkpoint."""
+        return self._names() - {MARKER} == {_RECIPE} and (self.path / _OLD_LOCK).exists()
+
     # --- claiming
 
     @contextmanager
@@ -147,7 +152,8 @@ class RunFolder:
             raise UsageError(f"{self.path}: is a file; name a folder for the run.")
         names = self._names()
         begun = bool({CHECKPOINT, _METRICS} & names)
-        if names and MARKER not in names and not (begun and _RECIPE in names):
+        known = MARKER in names or (begun and _RECIPE in names) or (resume and self.began_unmarked)
+        if names and not known:
             raise UsageError(
                 f"{self.path}: holds other files, such as {min(names)}; name a new or an empty folder."
             )

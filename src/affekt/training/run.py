@@ -96,8 +96,10 @@ def train(
     join_processes()
     heard, folder = (listener or Listener()) if leads() else Listener(), RunFolder(out)
     with _claimed(folder, resume):
-        if from_leader(folder.is_finished):
+        finished = from_leader(folder.is_finished)
+        if finished or (resume and from_leader(folder.began_unmarked)):
             _check_same_recipe(recipe, folder)
+        if finished:
             heard.say(f"{out} is a finished run.")
             for warning in folder.metrics.get("warnings") or ():
                 heard.say(f"warning: {warning}")
@@ -113,8 +115,9 @@ def train(
 def _check_same_recipe(recipe: Recipe, folder: RunFolder) -> None:
     kept = folder.path / "recipe.yaml"
     if kept.exists() and read_recipe(kept).digest != recipe.digest:
+        kind = "finished run" if folder.is_finished else "run"
         raise UsageError(
-            f"{folder.path}: holds a finished run of another recipe or other settings (see its recipe.yaml); "
+            f"{folder.path}: holds a {kind} of another recipe or other settings (see its recipe.yaml); "
             "train into another folder."
         )
 
