@@ -19,19 +19,20 @@ from common import options_of, tell
 
 LABELS = ["anger", "fear", "joy", "love", "sadness", "surprise"]
 POST = (
-    "i can't stop smiling today the weather is awful and you know it @user #happy why so sad 🙂 café really "
-    "never again, love hate this https://t.co/x"
+    "i can't stop smiling today the weather is awful and you know it @user #happy why so sad really never "
+    "again, love hate this https://t.co/x"
 )
 
 
 def write_posts(path: Path, rows: int) -> None:
-    """Write posts of 5 to 30 words with an id, a label, a time and an author."""
+    """Write posts of 5 to 30 words, one in seven with an emoji or an accent, as in TweetEval's."""
     draw, words = random.Random(0), POST.split()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "text", "label", "created", "author"])
         for row in range(rows):
             text = " ".join(draw.choices(words, k=draw.randint(5, 30)))
+            text += " 🙂" if draw.random() < 0.11 else " café" if draw.random() < 0.04 else ""
             text = f'she said "{text}"' if row % 20 == 0 else text
             created = f"2024-01-{row % 28 + 1:02}T10:00:00"
             writer.writerow([10**6 + row, text, draw.choice(LABELS), created, f"u{row % 5000}"])
@@ -51,7 +52,7 @@ def corpus_read(path: Path) -> int:
 def stream(path: Path) -> int:
     from affekt.data.read import stream
 
-    return sum(len(window) for window in stream(path, batch_size=2048))
+    return sum(len(window) for window in stream(path, batch_size=256))
 
 
 READERS: list[Callable[[Path], int]] = [csv_reader_alone, corpus_read, stream]

@@ -22,6 +22,7 @@ class _Arrow:
 
     numbers: range
     batch: pa.RecordBatch
+    sound: bool = False
     faults: Mapping[int, str] = field(default_factory=dict)
     found: dict[str, Sequence[Any]] = field(default_factory=dict)
 

@@ -78,7 +78,7 @@ class Reader:
         """Return what a batch holds."""
         layout, columns = self.layout, self.layout.columns
         doubtful = set(batch.faults)
-        texts = _texts(batch.column(columns.text), columns.text, doubtful)
+        texts = _texts(batch, columns.text, doubtful)
         ids = self._words(batch, layout.id, doubtful) if layout.id else list(map(str, batch.numbers))
         raters = self._words(batch, columns.rater, doubtful)
         splits = self._words(batch, columns.split_column, doubtful)
@@ -109,10 +109,10 @@ class Reader:
         if not column:
             return []
         cells = batch.column(column)
-        kinds = set(map(type, cells))
+        kinds = {str} if batch.sound else set(map(type, cells))
         if kinds <= {str, int}:
             words = list(map(str.strip, cells if kinds == {str} else map(str, cells)))
-            if all(words) and is_sound("".join(words)):
+            if all(words) and (batch.sound or is_sound("".join(words))):
                 return words
         return _one_by_one(partial(_word, column=column), cells, "", doubtful)
 
@@ -121,7 +121,7 @@ class Reader:
             return []
         cells = batch.column(column)
         read = partial(_labels, column=column, layout=self.layout)
-        kind, *others = {*map(type, cells)} or {str}
+        kind, *others = {str} if batch.sound else {*map(type, cells)} or {str}
         if others or kind not in (str, int, float, bool):
             return _one_by_one(read, cells, (), doubtful)
         known = self.known[kind]
@@ -187,11 +187,12 @@ def _one_by_one(
     return found
 
 
-def _texts(cells: Sequence[Any], column: str, doubtful: set[int]) -> list[str]:
+def _texts(batch: Batch, column: str, doubtful: set[int]) -> list[str]:
     """Return a column of texts: a look at first letters and one encoding tell whether all can be used."""
-    if set(map(type, cells)) == {str}:
+    cells = batch.column(column)
+    if batch.sound or set(map(type, cells)) == {str}:
         blank = set(filter(is_blank, {text[:1] for text in cells}))
-        if not blank and is_sound("".join([text for text in cells if not text.isascii()])):
+        if not blank and (batch.sound or is_sound("".join(cells))):
             return list(cells)
     return _one_by_one(partial(_text, column=column), cells, "", doubtful)
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,21 @@ _WINDOWS = "cp1252"  # what spreadsheets of western Europe and America write
 _MARKS = re.compile(  # a letter of UTF-8, or a byte that is part of none
     rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x80-\xff]"
 )
+_ESCAPE = "affekt.escape"
+
+
+class _Escape:
+    """The error handler "surrogateescape", which counts: where it meets nothing, no text need be checked."""
+
+    met = 0
+
+    def __call__(self, fault: UnicodeError) -> tuple[str | bytes, int]:
+        self.met += 1
+        return codecs.lookup_error("surrogateescape")(fault)
+
+
+_escape = _Escape()
+codecs.register_error(_ESCAPE, _escape)
 
 
 def open_table(
@@ -125,7 +141,7 @@ def _open_text(
         if not (encoding or _is_utf8(path)):
             encoding = _WINDOWS
             notes = (f"{path.name} is not UTF-8: it is read as {encoding}, unless you name its encoding",)
-        yield io.TextIOWrapper(file, encoding or "utf-8", "surrogateescape", newline), notes
+        yield io.TextIOWrapper(file, encoding or "utf-8", _ESCAPE, newline), notes
 
 
 def _bytes_of(path: Path) -> gzip.GzipFile | io.BufferedReader:
@@ -161,15 +177,19 @@ class _Records:
 
     numbers: Sequence[int]
     faults: Mapping[int, str]
+    sound: bool
     places: Mapping[str, int]  # of the columns
     records: Sequence[Sequence[str | None]]
+
+    @cached_property
+    def columns(self) -> Sequence[Sequence[str | None]]:
+        return list(zip(*self.records, strict=True)) or [()] * len(self.places)
 
     def names(self) -> Iterable[str]:
         return self.places
 
     def column(self, name: str) -> Sequence[Any]:
-        place = self.places[name]
-        return [record[place] for record in self.records]
+        return self.columns[self.places[name]]
 
     def values(self, position: int) -> Mapping[str, Any]:
         return dict(zip(self.places, self.records[position], strict=True))
@@ -189,6 +209,7 @@ def _open_delimited(
             )
         except (TypeError, ValueError) as fault:
             raise DataError(f"{delimiter!r} can't part columns: {fault}") from fault
+        before = _escape.met
         number, header = 1, _records(reader, 1, path)
         while header == ([[]], {}):
             number, header = number + 1, _records(reader, 1, path)
@@ -202,7 +223,10 @@ def _open_delimited(
         size = min(size, max(1, _CELLS // len(places)))
         chunks = iter(lambda: _records(reader, size, path), ([], {}))
         numbers = count(number + 1, size)
-        batches = (_batch(chunk, first, places) for chunk, first in zip(chunks, numbers, strict=False))
+        batches = (
+            _batch(chunk, first, places, sound=not encoding and _escape.met == before)
+            for chunk, first in zip(chunks, numbers, strict=False)
+        )
         yield Table(path.name, columns, frozenset(), batches, notes)
 
 
@@ -227,10 +251,10 @@ def _records(read: Iterator[list[str]], size: int, path: Path) -> _Chunk:
         csv.field_size_limit(before)
 
 
-def _batch(chunk: _Chunk, first: int, places: Mapping[str, int]) -> _Records:
+def _batch(chunk: _Chunk, first: int, places: Mapping[str, int], *, sound: bool) -> _Records:
     records, errors = chunk
     if set(map(len, records)) == {len(places)}:
-        return _Records(range(first, first + len(records)), {}, places, records)
+        return _Records(range(first, first + len(records)), {}, sound, places, records)
     numbers: list[int] = []
     kept: list[Sequence[str | None]] = []
     faults: dict[int, str] = {}
@@ -243,7 +267,7 @@ def _batch(chunk: _Chunk, first: int, places: Mapping[str, int]) -> _Records:
             faults[len(kept)] = f"the row has {len(record)} fields where the header has {len(places)}"
         numbers.append(first + position)
         kept.append([*record, *[None] * (len(places) - len(record))][: len(places)])
-    return _Records(numbers, faults, places, kept)
+    return _Records(numbers, faults, sound and not faults, places, kept)
 
 
 def _quote_fault(fault: csv.Error) -> str:

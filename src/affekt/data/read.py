@@ -88,9 +88,11 @@ class _Reading:
     labels: list[tuple[str, ...]] = field(default_factory=list)
     shares: list[npt.NDArray[np.float64]] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)  # ids
-    firsts: dict[str, int] = field(default_factory=dict)  # id → place, made once an id repeats
+    firsts: dict[str, int] = field(default_factory=dict)  # id → place, of all ids once one repeats
+    unlisted: list[tuple[list[str], Sequence[int]]] = field(
+        default_factory=list
+    )  # ids, places; not in firsts
     rated: dict[tuple[str, str], int] = field(default_factory=dict)  # id and rater → place
     shown: dict[str, str] = field(default_factory=dict)  # id → text, to see that all raters saw the same
     unclear: dict[str, int] = field(default_factory=dict)  # per table
@@ -132,24 +134,22 @@ def _read_table(table: Table, layout: Layout, reading: _Reading, *, alone: bool)
     base = _FILE * (len(reading.tables) - 1)
     for batch in table.batches:
         found = reader.read(batch)
-        places = [base + number for number in found.numbers]
+        places = [base + number for number in found.numbers] if base else found.numbers
         if layout.id and (repeats := _repeats(found, places, layout, reading)):
             found = found.without(repeats)
-            places = [base + number for number in found.numbers]
         for number in sorted(found.faults):
             reading.faults.add(f"{table.name}:{number}", found.faults[number])
         if found.unclear:
             reading.unclear[table.name] = reading.unclear.get(table.name, 0) + found.unclear
         reading.rows += len(batch.numbers)
         reading.ids += found.ids if layout.id or alone else map(reading.where, places)
-        reading.places += places
         reading.texts += found.texts
         reading.labels += found.labels
         reading.shares.append(found.shares)
         reading.splits += found.splits
 
 
-def _repeats(found: Examples, places: list[int], layout: Layout, reading: _Reading) -> dict[int, str]:
+def _repeats(found: Examples, places: Sequence[int], layout: Layout, reading: _Reading) -> dict[int, str]:
     """Return by position the rows whose id was there before (with raters: rated so, or shown otherwise)."""
     hint = "" if layout.columns.id else "; id='' numbers the rows instead"
 
@@ -161,9 +161,11 @@ def _repeats(found: Examples, places: list[int], layout: Layout, reading: _Readi
         before = len(reading.seen)
         reading.seen.update(found.ids)
         if len(reading.seen) == before + len(found):
+            reading.unlisted.append((found.ids, places))
             return faults
-        later = slice(len(reading.firsts), None)
-        reading.firsts.update(zip(reading.ids[later], reading.places[later], strict=True))
+        for listed in reading.unlisted:
+            reading.firsts.update(zip(*listed, strict=True))
+        reading.unlisted.clear()
         for row, (name, place) in enumerate(zip(found.ids, places, strict=True)):
             if (first := reading.firsts.setdefault(name, place)) != place:
                 faults[row] = repeated(name, first)

@@ -33,6 +33,11 @@ class Batch(Protocol):
         """By position."""
         ...
 
+    @property
+    def sound(self) -> bool:
+        """Whether all cells are known to be strings, and such as UTF-8 can hold."""
+        ...
+
     def column(self, name: str) -> Sequence[Any]:
         """Return a column's cells; None where a row has none."""
         ...
@@ -84,6 +89,7 @@ class _Objects:
     numbers: Sequence[int]
     faults: Mapping[int, str]
     objects: Sequence[Mapping[str, Any]]
+    sound: bool = False
 
     def names(self) -> Iterable[str]:
         return dict.fromkeys(name for row in self.objects for name in row)

@@ -38,10 +38,9 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(sorted(names), key=int) if numbers else sorted(names))
 
 
-def multi_hot(rows: Sequence[Iterable[str]], names: Sequence[str]) -> Targets:
+def multi_hot(rows: Sequence[tuple[str, ...]], names: Sequence[str]) -> Targets:
     """Return the (n, k) matrix of rows of label names."""
     place = {name: index for index, name in enumerate(names)}
-    rows = list(map(tuple, rows))
     kinds = {kind: index for index, kind in enumerate(dict.fromkeys(rows))}  # rows repeat: laid out once
     laid_out = np.zeros((len(kinds), len(names)), dtype=np.float32)
     for kind, index in kinds.items():
@@ -131,7 +130,7 @@ def _names(
     one_each = kinds == {True}
     rows = [[entry] if one_each else list(entry) for entry in labels]
     declared = tuple(map(str, label_names)) if label_names is not None else None
-    named = [[_name(label, row, declared) for label in entry] for row, entry in enumerate(rows)]
+    named = [tuple(_name(label, row, declared) for label in entry) for row, entry in enumerate(rows)]
     names = declared or in_order({label for entry in named for label in entry})
     return multi_hot(named, names), names, one_each if single_label is None else single_label
 

@@ -23,6 +23,7 @@ from affekt.files import written_aside
 from affekt.inference.model import Model
 
 WINDOW = 2048  # rows in memory at once
+_LOOK = 256  # rows of the first pass, which computes nothing
 _LISTED = 20  # skipped rows that a summary lists; the others are counted
 
 Tick = Callable[[int, int], None]
@@ -175,7 +176,8 @@ def _survey(source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool) ->
     columns: dict[str, None] = {}
     rows = 0
     kept = None if on_bad_row == "report" else skipped  # a report lists and counts them itself
-    for window in stream(source, columns=how, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=kept):
+    size = WINDOW if typed else _LOOK  # types are found by windows
+    for window in stream(source, columns=how, batch_size=size, on_bad_row=on_bad_row, skipped=kept):
         rows += len(window)
         columns.update(dict.fromkeys(window.names))
         if typed:
