@@ -48,21 +48,47 @@ def test_bfloat16_is_refused_on_a_processor_that_has_none(cpuinfo, monkeypatch, 
     cpuinfo({field: "fpu sse2 avx2"})
     for device in ("auto", "cpu"):
         with pytest.raises(UsageError, match=r"training\.precision = 'bfloat16': this processor has no ari"):
-            hardware.check_precision("bfloat16", device)
-    hardware.check_precision("float32", "auto")
-    hardware.check_precision("bfloat16", "cuda")
+            hardware.chosen_precision("bfloat16", device)
+    hardware.chosen_precision("float32", "auto")
+    hardware.chosen_precision("bfloat16", "cuda")
     cpuinfo({field: "fpu avx512_bf16 bf16"})
-    hardware.check_precision("bfloat16", "auto")
+    hardware.chosen_precision("bfloat16", "auto")
     cpuinfo({})  # says nothing, so nothing is known
-    hardware.check_precision("bfloat16", "auto")
+    hardware.chosen_precision("bfloat16", "auto")
 
 
 def test_bfloat16_is_taken_where_a_gpu_computes(cpuinfo, monkeypatch):
     monkeypatch.setattr(fast.torch.cuda, "is_available", lambda: True)
     cpuinfo({"flags": "fpu"})
-    hardware.check_precision("bfloat16", "auto")
+    hardware.chosen_precision("bfloat16", "auto")
     with pytest.raises(UsageError):
-        hardware.check_precision("bfloat16", "cpu")
+        hardware.chosen_precision("bfloat16", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("flags", "device", "chosen"),
+    [
+        ("fpu amx_bf16", "auto", "bfloat16"),
+        ("fpu avx2", "auto", "float32"),
+        ("fpu avx2", "cpu", "float32"),
+        ("", "cpu", "float32"),  # says nothing, so float32 is safe
+        ("fpu amx_bf16", "mps", "float32"),
+    ],
+)
+def test_auto_is_bfloat16_only_where_the_processor_has_it(cpuinfo, monkeypatch, flags, device, chosen):
+    monkeypatch.setattr(fast.torch.cuda, "is_available", lambda: False)
+    cpuinfo({"flags": flags})
+    assert hardware.chosen_precision("auto", device) == chosen
+
+
+@pytest.mark.parametrize(("able", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_asks_the_gpu_that_trains(cpuinfo, monkeypatch, able, chosen):
+    monkeypatch.setattr(fast.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(fast.torch.cuda, "is_bf16_supported", lambda including_emulation: able)
+    cpuinfo({"flags": "fpu"})
+    assert hardware.chosen_precision("auto", "auto") == chosen
+    assert hardware.chosen_precision("auto", "cuda:0") == chosen
+    assert hardware.chosen_precision("auto", "cpu") == "float32"
 
 
 @pytest.mark.skipif(not fast.torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")

@@ -7,8 +7,9 @@ exits with 2; a traceback for one of these is a bug.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import TypeVar
 
-NO_CLASSIFIER = "this model is an encoder without a classifier: embed with it, or train a head on it."
+Part = TypeVar("Part")
 
 
 class AffektError(Exception):
@@ -52,6 +53,15 @@ def first_line(fault: Exception) -> str:
     """Return the first line of what a fault says, or of what kind it is, to be part of a sentence."""
     said = str(fault).strip()
     return said.splitlines()[0].rstrip(".") if said else type(fault).__name__
+
+
+def of_classifier(part: Part | None) -> Part:
+    """Return a part that only a classifier has; ModelError where there is none."""
+    if part is None:
+        raise ModelError(
+            "this model is an encoder without a classifier: embed with it, or train a head on it."
+        )
+    return part
 
 
 @contextmanager

@@ -47,27 +47,34 @@ def compute_alone_when_forked() -> None:
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
-def check_precision(precision: str, device: str) -> None:
-    """Refuse bfloat16 on a processor without it, where a step would take a hundred times as long.
+def chosen_precision(precision: str, device: str) -> str:
+    """Return float32 or bfloat16; auto is bfloat16 only where what trains is known to compute in it.
 
     Args:
         precision: The recipe's `training.precision`.
         device: The recipe's `training.device`.
 
     Raises:
-        UsageError: When training would run on a processor that says what it can do, and this is not in it.
+        UsageError: When bfloat16 is asked of a processor that says what it can do, and this is not in it: a
+            step would take a hundred times as long.
     """
-    if precision != "bfloat16" or device not in {"auto", "cpu"}:
-        return
+    if precision == "float32":
+        return precision
     import torch
 
     told = processor_field("flags") or processor_field("Features") or ""  # x86 and ARM
-    able = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"} & set(told.split())
-    if told and not able and (device == "cpu" or not torch.cuda.is_available()):
+    able = bool({"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"} & set(told.split()))
+    cuda = torch.cuda.is_available()
+    elsewhere = device not in {"auto", "cpu"} or (device == "auto" and cuda)
+    if precision == "auto":
+        able = (cuda and torch.cuda.is_bf16_supported(including_emulation=False)) if elsewhere else able
+        return "bfloat16" if able else "float32"
+    if told and not able and not elsewhere:
         raise UsageError(
             "training.precision = 'bfloat16': this processor has no arithmetic for it and would take a "
             "hundred times as long; set training.precision to float32."
         )
+    return precision
 
 
 def processor_field(name: str) -> str | None:

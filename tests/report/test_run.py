@@ -257,6 +257,27 @@ def test_a_run_that_knows_almost_nothing_still_has_a_page(single_run):
     assert sorted(path.name for path in single_run.iterdir()) == ["metrics.json", "report.html"]
 
 
+@pytest.mark.parametrize(
+    ("opens_in", "said"),
+    [
+        (["affekt", "transformers"], "affekt, transformers"),
+        (["affekt"], "affekt; not in plain transformers"),
+    ],
+)
+def test_a_page_says_what_opens_the_model(single_run, opens_in, said):
+    (single_run / "model").mkdir()
+    (single_run / "model" / "affekt.json").write_text(json.dumps({"opens_in": opens_in}))
+    assert said in _page(single_run).texts
+
+
+@pytest.mark.parametrize("card", [None, {}, {"opens_in": None}, {"opens_in": 1}])
+def test_a_model_that_is_gone_or_of_an_earlier_version_says_nothing_of_it(single_run, card):
+    if card is not None:
+        (single_run / "model").mkdir()
+        (single_run / "model" / "affekt.json").write_text(json.dumps(card))
+    assert "The model opens in" not in _page(single_run).texts
+
+
 def test_an_unlabelled_run_says_so(single_run):
     _only(single_run, keep=("data", "encoder", "timing", "clustering"))
     change_metrics(single_run, lambda m: m["data"].update(labels=[], splits={"train": {"n": 12}}))

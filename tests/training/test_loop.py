@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from affekt import hardware
 from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.networks.heads import ClassificationHead
@@ -267,6 +268,17 @@ def test_bfloat16_trains_too() -> None:
     run.run()
     assert all(value.dtype == torch.float32 for value in run.main.state_dict().values())
     assert run.entries[-1]["train_loss"] < run.entries[0]["train_loss"]
+
+
+def test_auto_trains_in_bfloat16_where_the_processor_has_it(monkeypatch) -> None:
+    losses = {}
+    for precision, flags in (("bfloat16", "bf16"), ("auto", "bf16"), ("float32", ""), ("auto", "avx2")):
+        monkeypatch.setattr(hardware, "processor_field", lambda name, flags=flags: flags)
+        run = Run(told(precision=precision, device="cpu"))
+        run.run()
+        losses[precision, flags] = run.entries[-1]["train_loss"]
+    assert losses["auto", "bf16"] == losses["bfloat16", "bf16"] != losses["float32", ""]
+    assert losses["auto", "avx2"] == losses["float32", ""]
 
 
 class Breaking(ClassifyObjective):

@@ -56,6 +56,7 @@ class Encoder(Protocol):
     takes_label_words: ClassVar[bool] = False
     takes_vectors: ClassVar[bool] = False
     takes_options: ClassVar[bool] = True  # of its own, beside those of every encoder
+    in_transformers: ClassVar[bool] = False  # its folder opens there, and in SentenceTransformer
     by_direction: ClassVar[bool] = True  # how vectors are compared; the lengths of others carry meaning
     dimension: int
 

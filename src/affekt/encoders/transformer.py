@@ -108,7 +108,7 @@ class TransformerEncoder(nn.Module, Encoder):
     """
 
     kind = "transformer"
-    has_name, takes_label_words, takes_options = True, True, False
+    has_name, takes_label_words, takes_options, in_transformers = True, True, False, True
 
     def __init__(
         self,

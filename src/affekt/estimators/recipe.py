@@ -2,22 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
 from affekt.errors import UsageError
-from affekt.recipe.parts import EncoderSpec
 from affekt.recipe.read import parse_recipe, read_recipe
 from affekt.recipe.sections import Recipe
 
 RecipeLike = str | Path | Mapping[str, Any] | Recipe
-
-_KINDS = get_args(EncoderSpec.model_fields["kind"].annotation)
-_PRETRAINED = (
-    "transformer",
-    "charbert",
-)  # kinds of encoders that have a name; the others are made from texts
 
 _SECTIONS = [key for key, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)]
 
@@ -50,10 +43,13 @@ def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any
         return merged(content, {"encoder": encoder})
     if not isinstance(encoder, str | Path):
         raise UsageError(f"an encoder is a folder or a name, not {type(encoder).__name__}.")
-    if str(encoder) in _KINDS and str(encoder) not in _PRETRAINED:
+    from affekt.encoders.kinds import ENCODERS  # with torch
+
+    named_kinds = [kind for kind, one in ENCODERS.items() if one.has_name]
+    if str(encoder) in ENCODERS and str(encoder) not in named_kinds:
         return merged(content, {"encoder": {"kind": str(encoder)}})
     kind = (content.get("encoder") or {}).get("kind")
-    named = {"kind": kind if kind in _PRETRAINED else "transformer", "name": str(encoder), "revision": None}
+    named = {"kind": kind if kind in named_kinds else "transformer", "name": str(encoder), "revision": None}
     return merged(content, {"encoder": named})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from affekt._version import __version__
 from affekt.decisions import Decisions
-from affekt.errors import NO_CLASSIFIER, ModelError, UsageError, first_line, not_whole, unknown_name
+from affekt.errors import ModelError, UsageError, first_line, not_whole, of_classifier, unknown_name
 from affekt.files import CARD, folder_written_aside, read_json, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
 from affekt.inference.runtimes.opening import open_encoder, open_runtime
@@ -74,9 +74,7 @@ class Model:
 
     def deciding(self) -> Decisions:
         """Return the decisions of a classifier; ModelError for an encoder without one."""
-        if self.decisions is None:
-            raise ModelError(NO_CLASSIFIER)
-        return self.decisions
+        return of_classifier(self.decisions)
 
     def logits(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """Return (n, k) float32 logits, before calibration."""

@@ -16,8 +16,7 @@ from affekt.encoders import Batch, Encoded
 from affekt.encoders.kinds import load_encoder
 from affekt.encoders.saving import read_tensors, restore
 from affekt.encoders.sentence import write_sentence_transformer
-from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import NO_CLASSIFIER, ModelError
+from affekt.errors import ModelError, of_classifier
 from affekt.networks.families import bar_from_classifying, family_of, save_as_classifier
 from affekt.networks.heads import ClassificationHead, Head, Projection, build_head
 
@@ -43,9 +42,7 @@ class Network(nn.Module):
 
     def logits(self, encoded: Encoded, task: str = TASK) -> torch.Tensor:
         """Return logits (n, k) of an encoded batch, those of one task."""
-        if task not in self.heads:
-            raise ModelError(NO_CLASSIFIER)
-        return self.heads[task](encoded)  # type: ignore[no-any-return]
+        return of_classifier(dict(self.heads.items()).get(task))(encoded)  # type: ignore[no-any-return]
 
     @property
     def head(self) -> Head | None:
@@ -55,9 +52,7 @@ class Network(nn.Module):
     @property
     def classifier(self) -> Head:
         """The head; ModelError where there is none."""
-        if self.head is None:
-            raise ModelError(NO_CLASSIFIER)
-        return self.head
+        return of_classifier(self.head)  # type: ignore[return-value]
 
     def opens_in_transformers(self) -> bool:
         """Whether transformers' text-classification pipeline gives the same logits from the saved folder."""
@@ -73,7 +68,7 @@ class Network(nn.Module):
     @property
     def opens_in(self) -> tuple[str, ...]:
         """What opens the saved folder and gives this model's answers: as a classifier, or as an encoder."""
-        encodes = isinstance(self.encoder, TransformerEncoder) and self.encoder.prefix is None
+        encodes = self.encoder.in_transformers and self.encoder.prefix is None
         classifies = self.opens_in_transformers() or (self.head is None and encodes)
         opens = {"affekt": True, "transformers": classifies, "sentence-transformers": encodes}
         return tuple(name for name, does in opens.items() if does)
@@ -101,7 +96,7 @@ class Network(nn.Module):
         if self.opens_in_transformers():
             line = calibration or Calibration.none(len(labels))
             save_as_classifier(self.encoder, self.head, folder, labels, line, single_label=single_label)
-        elif self.head is not None and isinstance(self.encoder, TransformerEncoder):
+        elif self.head is not None and self.encoder.in_transformers:
             bar_from_classifying(self.encoder.backbone, folder)
         if self.projection is not None:
             _save_part(self.projection, folder / "projection.safetensors")
@@ -113,7 +108,7 @@ class Network(nn.Module):
 
     def end_in_projection(self, folder: Path) -> None:
         """Rewrite a saved folder so that SentenceTransformer gives the projected vectors."""
-        if self.projection is None or not isinstance(self.encoder, TransformerEncoder):
+        if self.projection is None or not self.encoder.in_transformers:
             raise ModelError("this model has no projection on a transformer to export.")
         encoder = self.encoder
         write_sentence_transformer(

@@ -80,7 +80,7 @@ class TrainingSpec(Section):
         "last", description="which epoch's weights; best needs early_stopping.metric"
     )
     precision: Literal["float32", "bfloat16", "auto"] = Field(
-        "float32", description="auto takes bfloat16 where the processor is faster with it"
+        "float32", description="auto takes bfloat16 where the processor or GPU computes in it"
     )
     device: str = Field("auto", description="auto takes a GPU where there is one; or cpu, cuda, cuda:1, mps")
     frozen_embeddings: bool = False

@@ -99,6 +99,13 @@ class RunFolder:
         """The predictions that final figures rest on: the test split's, else the dev split's."""
         return self.predictions.get("test") or self.predictions.get("dev")
 
+    @cached_property
+    def opens_in(self) -> list[str]:
+        """What opens the model that the run saved, and gives its answers."""
+        path = self.path / _MODEL / CARD
+        named = _parsed(_text(path), str(path)).get("opens_in") if path.exists() else []
+        return [str(name) for name in named] if isinstance(named, list) else []
+
     @property
     def is_finished(self) -> bool:
         """Whether a run came to its end here."""

@@ -12,6 +12,7 @@ from accelerate.utils import gather_object
 
 from affekt.errors import UsageError
 from affekt.evaluation.figures import figure
+from affekt.hardware import chosen_precision
 from affekt.recipe.sections import Recipe
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.objectives import Objective, total
@@ -48,6 +49,7 @@ class Loop:
         # bfloat16 is our own autocast: accelerate fixes its choice once per process
         self.accelerator = join_processes()
         self.device = device_of(spec.device, self.accelerator)
+        self.low = chosen_precision(spec.precision, spec.device) == "bfloat16"
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
         torch.manual_seed(spec.seed + self.accelerator.process_index)
@@ -104,7 +106,7 @@ class Loop:
         task, indices = batch
         inputs, targets = self.rows[task].batch(indices, self.device)
         with self._synchronised(update):
-            with self._precision():
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
                 terms = self.wrapped(inputs, targets, task)
             loss = total(terms)
             self.accelerator.backward(loss * share)
@@ -134,10 +136,6 @@ class Loop:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         progress.step += 1
-
-    def _precision(self) -> Any:
-        low = self.recipe.training.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
 
     def _synchronised(self, update: bool) -> Any:
         """Join gradients over processes only on the batch that moves the weights."""

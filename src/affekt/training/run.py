@@ -21,7 +21,7 @@ from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
 from affekt.errors import AffektError, FollowerError, ModelError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
-from affekt.hardware import check_precision, hardware
+from affekt.hardware import chosen_precision, hardware
 from affekt.inference.evaluate import (
     SPACE_PARTS,
     SPACE_RESAMPLES,
@@ -177,7 +177,7 @@ def _train(
         "data": describe_data(splits),
         "encoder": describe_encoder(recipe, network),
         "objective": recipe.objective.model_dump(mode="json"),
-        "hardware": hardware(recipe.training.precision),
+        "hardware": hardware(chosen_precision(recipe.training.precision, recipe.training.device)),
         "timing": describe_timing(progress, progress.earlier + time.monotonic() - began),
         **results.pop("figures"),
         "space_shift": space_shift(recipe, model, splits, texts),
@@ -206,7 +206,7 @@ def _train(
 
 def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Network]:
     """Return the normalised texts and the network, after seeing to what would fail only later."""
-    check_precision(recipe.training.precision, recipe.training.device)
+    chosen_precision(recipe.training.precision, recipe.training.device)
     if recipe.objective.needs_labels:
         splits["train"].require_classes()
     texts = normalised(splits["train"], style_of(recipe))
