@@ -65,6 +65,26 @@ def of_classifier(part: Part | None) -> Part:
 
 
 @contextmanager
+def reachable(path: object, kind: type[AffektError] = DataError) -> Iterator[None]:
+    """Say of a path that the system won't even look at, as with a name too long, that it can't be reached."""
+    try:
+        yield
+    except OSError as fault:
+        raise kind(unreachable(fault, path)) from fault
+
+
+def unreachable(fault: OSError, path: object = "") -> str:
+    """Return what is said of a path that the system does not let one look at.
+
+    >>> unreachable(PermissionError(13, "Permission denied", "/mine"))
+    "/mine: can't be reached (Permission denied); name another one"
+    """
+    name = str(path if fault.filename is None else fault.filename)
+    shown = name if len(name) <= 100 else name[:99] + "…"
+    return f"{shown}: can't be reached ({fault.strerror or fault}); name another one"
+
+
+@contextmanager
 def not_whole(place: object, what: str) -> Iterator[None]:
     """Say of any fault in the block that what lies at a place is damaged: such files raise a dozen kinds."""
     try:

@@ -22,6 +22,15 @@ def _beside(path: Path) -> Path:
     return path.parent / f".{path.name}.{secrets.token_hex(6)}"
 
 
+def is_utf8(path: Path) -> bool:
+    """Whether a path's name is UTF-8, as most libraries need it to be."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _disk_fault(fault: Exception) -> str | None:
     """Return what the disk said, through whichever library wrote; None where the fault is not the disk's."""
     if isinstance(fault, OSError):
@@ -147,7 +156,8 @@ def _written(path: Path, aside: Path) -> Iterator[None]:
     except AffektError:
         raise
     except Exception as fault:
-        reason = _disk_fault(fault)
+        unnamed = isinstance(fault, UnicodeEncodeError) and not is_utf8(path)
+        reason = "its name is not UTF-8" if unnamed else _disk_fault(fault)
         if reason is None:
             raise
         raise UsageError(f"{path}: could not be written ({reason}); nothing was left there.") from fault

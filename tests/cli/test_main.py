@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +178,51 @@ def test_closed_standard_streams_are_one_line_and_exit_code_2():
     assert done.stderr == f"affekt: {UNWRITTEN.format('Bad file descriptor')}\n"
     silent = subprocess.run(["sh", "-c", '"$0" -m affekt sing 2>&- <&-', sys.executable], check=False)
     assert silent.returncode == 2
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "inspect", f"{LONG}.csv"],
+        ["data", "inspect", LONG],
+        ["data", "split", "posts.csv", "-o", LONG],
+        ["data", "get", "sample", "--out", LONG],
+        ["train", LONG],
+        ["compare", LONG, LONG],
+    ],
+)
+def test_a_path_that_the_system_refuses_is_one_sentence(words, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "posts.csv").write_text("text,labels\n" + "".join(f"t{i},{'ab'[i % 2]}\n" for i in range(40)))
+    assert ended(monkeypatch, *words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("affekt: xxxx")
+    assert line.endswith("…: can't be reached (File name too long); name another one")
+    assert [path.name for path in tmp_path.iterdir()] == ["posts.csv"]
+
+
+def test_a_folder_without_rights_is_one_sentence(monkeypatch, capsys, tmp_path):
+    def refuse(path, **how):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert ended(monkeypatch, "data", "inspect", tmp_path / "posts.csv") == 2
+    expected = f"affekt: {tmp_path}/posts.csv: can't be reached (Permission denied); name another one\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_name_that_is_not_utf_8_is_written_to(monkeypatch, capsys, tmp_path):
+    (tmp_path / "posts.csv").write_text("text,labels\n" + "".join(f"t{i},{'ab'[i % 2]}\n" for i in range(40)))
+    out = os.fsdecode(bytes(tmp_path) + b"/\xff")
+    assert ended(monkeypatch, "data", "split", tmp_path / "posts.csv", "-o", out) == 0
+    assert sorted(os.listdir(out)) == ["dev.jsonl", "test.jsonl", "train.jsonl"]
+
+
+def test_a_name_that_is_not_utf_8_is_refused_where_it_cannot_be_written_to(monkeypatch, capsys, tmp_path):
+    for words in (["train", "demo", "--out"], ["data", "get", "sample", "--out"]):
+        out = os.fsdecode(bytes(tmp_path) + b"/\xff")
+        assert ended(monkeypatch, *words, out) == 2
+        assert "its name is not UTF-8" in capsys.readouterr().err

@@ -392,3 +392,15 @@ def test_the_ekman_counts_of_goemotions_are_the_official_ones():
     test = catalog.load("goemotions", splits=["test"])["test"]
     assert len(test.single_rows()) == 4590  # as the study counts them
     assert test.map_labels("ekman").label_counts["neutral"] == 1787
+
+
+def test_a_folder_of_a_user_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setenv("AFFEKT_DATA", "~nosuch")
+    with pytest.raises(DataError, match="AFFEKT_DATA=~nosuch: there is no such user's folder; name"):
+        catalog.find("dair-emotion")
+
+
+def test_a_folder_of_a_name_too_long_is_refused(monkeypatch):
+    monkeypatch.setenv("AFFEKT_DATA", "x" * 300)
+    with pytest.raises(DataError, match="can't be reached"):
+        catalog.load("dair-emotion")

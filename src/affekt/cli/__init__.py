@@ -8,7 +8,7 @@ import typer
 
 from affekt._version import __version__
 from affekt.cli import console, data, demo, evaluate, inference, runs, search, space
-from affekt.errors import AffektError, FollowerError
+from affekt.errors import AffektError, FollowerError, unreachable
 
 app = typer.Typer(
     name="affekt",
@@ -70,6 +70,11 @@ def _exit_code() -> int:
         return 2
     except AffektError as fault:
         console.say(f"affekt: {fault}")
+        return 2
+    except OSError as fault:
+        if fault.filename is None:  # not of a path that was named, such as a pipe that nobody reads
+            raise
+        console.say(f"affekt: {unreachable(fault)}")
         return 2
     except KeyboardInterrupt:
         console.say("affekt: stopped")

@@ -19,7 +19,7 @@ from affekt.data.layouts import goemotions_raw, jigsaw, rater_columns
 from affekt.data.splits import DEFAULT_SHARES, split_files
 from affekt.data.taxonomies import Taxonomy, taxonomy_named
 from affekt.data.writing import write_parquet
-from affekt.errors import DataError, unknown_name
+from affekt.errors import DataError, reachable, unknown_name
 from affekt.files import written_aside
 
 __all__ = [
@@ -52,8 +52,14 @@ def find(name: str) -> Path | None:
     if dataset_named(name).layout == "sample":
         return SAMPLE if SAMPLE.exists() else None
     root = os.environ.get("AFFEKT_DATA")
-    folder = Path(root).expanduser() / name if root else None
-    return folder if folder and folder.is_dir() and any(folder.iterdir()) else None
+    if not root:
+        return None
+    try:
+        folder = Path(root).expanduser() / name
+    except RuntimeError as fault:
+        raise DataError(f"AFFEKT_DATA={root}: there is no such user's folder; name a folder") from fault
+    with reachable(f"AFFEKT_DATA={root}"):
+        return folder if folder.is_dir() and any(folder.iterdir()) else None
 
 
 def load(
@@ -99,7 +105,9 @@ def read(
     """
     if source in DATASETS:
         return load(source, taxonomy=taxonomy)
-    if not (Path(source).exists() or Path(source).suffix or os.sep in source):
+    with reachable(source):
+        is_path = Path(source).exists() or Path(source).suffix or os.sep in source
+    if not is_path:
         dataset_named(source)  # which says what is near
     columns = columns or Columns()
     if Path(source).is_dir() or columns.split_column:

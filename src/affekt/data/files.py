@@ -22,7 +22,7 @@ from typing import Any
 from affekt.data.arrow import open_parquet
 from affekt.data.spreadsheets import open_spreadsheet
 from affekt.data.tables import CHUNK, Batch, Row, Table, distinct, in_batches
-from affekt.errors import DataError
+from affekt.errors import DataError, reachable
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 MORE_FORMATS = (".json", ".txt", ".xlsx")  # read where a file is named, and not looked for in folders
@@ -79,7 +79,8 @@ def open_table(
         size: Rows of a batch, at most.
     """
     path = Path(path)
-    suffix = _format_of(path)
+    with reachable(path):
+        suffix = _format_of(path)
     if suffix == ".parquet":
         return open_parquet(path, only, size)
     if suffix == ".xlsx":

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from affekt.data.columns import split_named
 from affekt.data.files import FORMATS
-from affekt.errors import DataError
+from affekt.errors import DataError, reachable
 
 Rows = npt.NDArray[np.int64]  # positions of texts, or a number for each text
 
@@ -28,7 +28,9 @@ def split_of(stem: str) -> str:
 def split_files(folder: Path) -> dict[str, Path]:
     """Return the files of a folder that are called train, dev or test (or another usual spelling)."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    with reachable(folder):
+        paths = sorted(folder.iterdir())
+    for path in paths:
         split = split_of(path.name.split(".")[0])
         if not split or not any(path.name.lower().endswith((end, f"{end}.gz")) for end in FORMATS):
             continue

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affekt.data.corpus import Corpus
-from affekt.errors import UsageError
+from affekt.errors import UsageError, reachable
 from affekt.files import written_aside
 from affekt.text.surrogates import mended
 
@@ -358,7 +358,9 @@ def write_parts(parts: Mapping[str, Corpus], folder: Path) -> list[Path]:
     is there already is never replaced.
     """
     paths = [folder / f"{split}.jsonl" for split in parts]
-    if there := [str(path) for path in paths if path.exists()]:
+    with reachable(folder, UsageError):
+        there = [str(path) for path in paths if path.exists()]
+    if there:
         raise UsageError(f"{', '.join(there)}: is there already; name another folder, or remove it first.")
     for path, corpus in zip(paths, parts.values(), strict=True):
         if not _is_hard(corpus):

@@ -192,7 +192,7 @@ def _declared(source: Path) -> Iterable[pa.Field]:
     """Return the schema of a parquet file; nothing where there is none, which is the reader's to explain."""
     try:
         return pq.read_schema(source) if source.suffix.lower() == ".parquet" else ()
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeError):
         return ()
 
 

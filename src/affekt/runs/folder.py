@@ -20,7 +20,7 @@ from affekt.data.corpus import Corpus
 from affekt.data.read import SkippedRow
 from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError, first_line
-from affekt.files import CARD, recover, write_json, written_aside
+from affekt.files import CARD, is_utf8, recover, write_json, written_aside
 from affekt.runs.metrics import check_epoch, check_metrics
 from affekt.runs.predictions import Predictions, read_predictions, write_predictions
 
@@ -155,6 +155,8 @@ class RunFolder:
             UsageError: When it is a file, holds files that are not of a run, or holds a run and `resume` was
                 not asked for.
         """
+        if not is_utf8(self.path.absolute()):
+            raise UsageError(f"{self.path}: its name is not UTF-8; name another folder for the run.")
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: is a file; name a folder for the run.")
         names = self._names()
