@@ -205,13 +205,17 @@ def test_a_file_is_scored_beside_itself_and_the_labels_are_counted(folder, tweet
     outcome = run("predict", folder, tweets, "--on-bad-row", "skip")
     rows = list(csv.DictReader((tweets.parent / "my.tweets.predictions.csv").open(newline="")))
     predictions = load(folder).predict(["so happy", "two\nlines"])
-    assert [(row["text"], row["n"]) for row in rows] == [("so happy", "1"), ("two\nlines", "2")]
-    assert [row["predicted"] for row in rows] == [found.labels[0] for found in predictions]
+    assert [(row["text"], row["n"]) for row in rows] == [
+        ("so happy", "1"),
+        ("two\nlines", "2"),
+        ("", "3"),
+    ]
+    assert [row["predicted"] for row in rows] == [*(found.labels[0] for found in predictions), ""]
     assert "2 texts" in outcome.stdout
     assert all(found.labels[0] in outcome.stdout for found in predictions)
-    assert "left out my.tweets.csv:4: column 'text' is empty" in outcome.stderr.replace("\n", " ").replace(
-        "  ", " "
-    )
+    assert "left unscored my.tweets.csv:4: column 'text' is empty" in outcome.stderr.replace(
+        "\n", " "
+    ).replace("  ", " ")
     assert "2 rows in" in outcome.stderr
 
 
@@ -220,7 +224,7 @@ def test_a_file_as_json_says_what_was_done(folder, tweets, tmp_path):
     summary = json.loads(run("predict", folder, tweets, "-o", out, "--on-bad-row", "skip", "--json").stdout)
     assert (summary["rows"], summary["skipped"], summary["out"]) == (2, 1, str(out))
     assert sum(summary["predicted"].values()) == 2
-    assert pq.read_table(out).num_rows == 2
+    assert pq.read_table(out)["predicted"].is_valid().to_pylist() == [True, True, False]
 
 
 @pytest.mark.parametrize(("name", "output"), [
@@ -228,6 +232,8 @@ def test_a_file_as_json_says_what_was_done(folder, tweets, tmp_path):
     ("a.jsonl.gz", "a.predictions.jsonl.gz"),
     ("a.ndjson", "a.predictions.jsonl"),
     ("A.PARQUET", "A.predictions.parquet"),
+    ("a.xlsx", "a.predictions.csv"),
+    ("a.json.gz", "a.predictions.jsonl.gz"),
     ("a", "a.predictions.csv"),
 ])  # fmt: skip
 def test_predictions_go_beside_the_file_in_its_own_kind(tmp_path, name, output):
@@ -251,7 +257,11 @@ def test_vectors_of_a_file_from_a_model_or_a_bare_encoder(folder, tiny, tmp_path
     (("predict", "MODEL", "FILE"), DataError, "my.tweets.csv:4: column 'text' is empty"),
     (("predict", "ENCODER", "so happy"), ModelError, "without a classifier"),
     (("embed", "MODEL", "FILE", "-o", "out.csv"), UsageError, r"must end in one of \.parquet, \.npy"),
-    (("embed", "MODEL", "FILE", "-o", "out.npy", "--projected"), ModelError, "no projection"),
+    (
+        ("embed", "MODEL", "FILE", "-o", "out.npy", "--projected", "--on-bad-row", "skip"),
+        ModelError,
+        "no projection",
+    ),
 ])  # fmt: skip
 def test_faults_are_those_users_can_mend(folder, tiny, tweets, monkeypatch, words, kind, message):
     monkeypatch.chdir(tweets.parent)
@@ -279,6 +289,7 @@ def test_counts_leave_out_labels_nobody_got(capsys):
             "seconds": 2.0,
             "skipped": 0,
             "skipped_rows": [],
+            "notes": [],
             "predicted": predicted,
             "out": "out.csv",
         },

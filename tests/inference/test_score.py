@@ -402,9 +402,58 @@ def test_a_bad_row_is_met_before_anything_is_computed(tmp_path):
 def test_bad_rows_are_skipped_and_listed(tmp_path):
     source = write_texts(tmp_path / "in.csv", ["a", *[" "] * 30, "b"], n=range(32))
     summary = predict_file(Quick(), source, tmp_path / "out.csv", on_bad_row="skip")
-    assert [row["n"] for row in read_rows(tmp_path / "out.csv")] == ["0", "31"]
+    rows = read_rows(tmp_path / "out.csv")
+    assert [row["n"] for row in rows] == [str(n) for n in range(32)]
+    assert [row["n"] for row in rows if row["predicted"]] == ["0", "31"]
     assert (summary["rows"], summary["skipped"], len(summary["skipped_rows"])) == (2, 30, 20)
     assert summary["skipped_rows"][0] == {"where": "in.csv:3", "reason": "column 'text' is empty"}
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_skipped_row_keeps_its_place_with_nothing_predicted(tmp_path, name, several):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "a", "n": 1}\n{"text": "", "n": 2}\nno json\n{"text": "bb", "n": 4}\n')
+    model = Quick()
+    if several:
+        model.decisions = Decisions.unfitted(3, single_label=False)
+    predict_file(model, source, tmp_path / name, on_bad_row="skip")
+    rows = read_rows(tmp_path / name)
+    assert [str(row.get("n") or "") for row in rows] == ["1", "2", "", "4"]
+    empty = [not row["score_anger"] and row["score_anger"] != 0 for row in rows]
+    assert empty == [False, True, True, False]
+    assert [row["predicted"] or None for row in rows[1:3]] == [None, None]
+    if not several:
+        assert rows[0]["predicted"] == LABELS[1]
+
+
+def test_a_model_is_opened_once_the_file_has_been_looked_at(tmp_path):
+    source = write_texts(tmp_path / "in.csv", ["a", " "])
+    with pytest.raises(ModelError, match="no such folder"):
+        predict_file(tmp_path / "nothing", source, tmp_path / "out.csv")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "affekt.json").write_text("{}")
+    for function, out in ((predict_file, "out.csv"), (embed_file, "out.npy")):
+        with pytest.raises(DataError, match="column 'text' is empty"):
+            function(tmp_path / "broken", source, tmp_path / out)
+        with pytest.raises(ModelError, match="broken"):
+            function(tmp_path / "broken", source, tmp_path / out, on_bad_row="skip")
+
+
+def test_a_language_that_the_model_did_not_learn_is_noted(tmp_path):
+    source = write_texts(tmp_path / "in.csv", ["ich bin nicht so froh, das ist die ganze Wahrheit"] * 9)
+    model = Quick()
+    assert predict_file(model, source, tmp_path / "out.csv")["notes"] == []
+    model.about = {"languages": ["en"]}
+    (note,) = predict_file(model, source, tmp_path / "out.csv")["notes"]
+    assert note == "the texts seem to be in 'de'; the model learnt from texts in 'en'"
+
+
+def test_how_a_file_is_read_is_noted(tmp_path):
+    (tmp_path / "in.csv").write_bytes("tweet,n\nça va très bien ce soir,1\n".encode("cp1252"))
+    notes = predict_file(Quick(), tmp_path / "in.csv", tmp_path / "out.csv")["notes"]
+    assert any("cp1252" in note for note in notes)
+    assert any("'tweet'" in note for note in notes)
 
 
 def test_bad_rows_are_reported_together(tmp_path):

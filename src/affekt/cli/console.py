@@ -56,12 +56,16 @@ def say(line: str = "") -> None:
     sys.stderr.flush()
 
 
-def say_left_out(rows: "Sequence[SkippedRow]", count: int) -> None:
-    """Say which rows of a file could not be used: where and why of the first three, and how many in all."""
+def say_left_out(
+    rows: "Sequence[SkippedRow]", count: int, notes: Iterable[str] = (), *, what: str = "left out"
+) -> None:
+    """Say how a file was read, and which rows could not be used: three with their reasons, then how many."""
+    for note in notes:
+        say(note)
     for row in rows[:3]:
-        say(f"left out {row.where}: {row.reason}")
+        say(f"{what} {row.where}: {row.reason}")
     if count:
-        say(f"{count:,} row{' was' if count == 1 else 's were'} left out")
+        say(f"{count:,} row{' was' if count == 1 else 's were'} {what}")
 
 
 def result(line: str = "") -> None:

@@ -105,7 +105,7 @@ def split_data(
 
     wanted = shares_of(pairs(shares))
     corpus = Corpus.read(file, columns=columns, on_bad_row=on_bad_row, split="")
-    console.say_left_out(corpus.skipped, len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     parts = stratified_split(corpus, wanted, seed)
     for path, part in zip(write_parts(parts, out), parts.values(), strict=True):
         console.result(f"{path}: {len(part):,} texts")

@@ -43,7 +43,7 @@ def evaluate(
 
     names = pairs(map_) if map_ else {}
     corpus = read_split(data, split, columns, on_bad_row)
-    console.say_left_out(corpus.skipped, len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     judged, read = load(model), len(corpus)
     only = judged.labels if known and judged.decisions is not None else None
     if names or only:

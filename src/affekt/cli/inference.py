@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from affekt.inference.model import Model, Prediction
 
 
-_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
-_SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet")
+_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
+_SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet", ".xlsx")
+_WRITTEN = {"ndjson": "jsonl", "json": "jsonl", "txt": "csv", "xlsx": "csv"}  # where predictions are not so
 _SHOWN = 8  # labels with a bar; more where more were decided on
 _CHUNK = 2**15  # bytes of standard input at once, a few hundred tweets
 _WIDEST = 30  # cells of a bar
@@ -31,7 +32,10 @@ _EIGHTHS = "▏▎▍▌▋▊▉"
 def predict(
     model: Annotated[str, typer.Argument(help="A model folder or a run folder.")],
     texts: Annotated[
-        str, typer.Argument(help="A text; a file (csv, tsv, jsonl, parquet, .gz); or - for lines of input.")
+        str,
+        typer.Argument(
+            help="A text; a file (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet); or - for lines of input."
+        ),
     ],
     columns: Columns,
     out: Annotated[
@@ -48,15 +52,14 @@ def predict(
 ) -> None:
     """Say which emotions a text holds and how surely, or score every row of a file."""
     from affekt.inference.model import load
-    from affekt.inference.score import predict_file
+    from affekt.inference.score import foreign, predict_file
 
     if is_file(texts):
         path = Path(texts)
         target = out or default_output(path)
-        loaded = load(model)
         with console.progress("rows") as tick:
             summary = predict_file(
-                loaded,
+                model,
                 path,
                 target,
                 columns=columns,
@@ -73,7 +76,10 @@ def predict(
     if texts == "-":
         show_lines(load(model), input_lines(), as_json=json)
         return
-    prediction = load(model).predict(texts)[0]
+    loaded = load(model)
+    prediction = loaded.predict(texts)[0]
+    for note in foreign(loaded, [texts]):
+        console.say(note)
     if json:
         console.result_json(as_plain(prediction))
     else:
@@ -83,7 +89,9 @@ def predict(
 @columns_as_options(FORM, labels=None)
 def embed(
     model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
-    file: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
+    file: Annotated[
+        Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")
+    ],
     columns: Columns,
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
     on_bad_row: BadRows = "fail",
@@ -91,13 +99,11 @@ def embed(
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Write a vector for every text of a file."""
-    from affekt.inference.model import load
     from affekt.inference.score import embed_file
 
-    loaded = load(model)
     with console.progress("rows") as tick:
         summary = embed_file(
-            loaded, file, out, columns=columns, on_bad_row=on_bad_row, projected=projected, tick=tick
+            model, file, out, columns=columns, on_bad_row=on_bad_row, projected=projected, tick=tick
         )
     show_summary(summary, as_json=json)
 
@@ -119,7 +125,9 @@ def default_output(path: Path) -> Path:
     name = path.name.lower()
     suffix = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
     stem = path.name[: len(path.name) - len(suffix)]
-    return path.with_name(f"{stem}.predictions{suffix.replace('ndjson', 'jsonl') or '.csv'}")
+    kind, *zipped = suffix.removeprefix(".").split(".")
+    ending = ".".join([_WRITTEN.get(kind, kind or "csv"), *zipped])
+    return path.with_name(f"{stem}.predictions.{ending}")
 
 
 def input_lines() -> Iterator[list[str]]:
@@ -202,7 +210,9 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
     from affekt.data.read import SkippedRow
 
-    console.say_left_out([SkippedRow(**row) for row in summary["skipped_rows"]], summary["skipped"])
+    listed = [SkippedRow(**row) for row in summary["skipped_rows"]]
+    kept = "left unscored" if "predicted" in summary else "left out"
+    console.say_left_out(listed, summary["skipped"], summary["notes"], what=kept)
     what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"
     console.say(f"{what} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f}/s): {summary['out']}")
 

@@ -13,7 +13,9 @@ from affekt.data.columns import Columns
 @columns_as_options(FORM, labels=None)
 def search(
     words: Annotated[str, typer.Argument(help="What to look for, by what it says; '' for nothing.")],
-    posts: Annotated[Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, parquet, .gz).")],
+    posts: Annotated[
+        Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")
+    ],
     columns: Columns,
     model: Annotated[
         str | None,
@@ -34,6 +36,7 @@ def search(
     from affekt.inference.search import search_file
 
     skipped: list[SkippedRow] = []
+    notes: list[str] = []
     hits = search_file(
         load(model or DEFAULT),
         words,
@@ -44,8 +47,9 @@ def search(
         columns=columns,
         on_bad_row=on_bad_row,
         skipped=skipped,
+        notes=notes,
     )
-    console.say_left_out(skipped, len(skipped))
+    console.say_left_out(skipped, len(skipped), notes)
     if json:
         console.result_json([{"row": hit.row, "score": hit.score, "text": hit.text} for hit in hits])
         return

@@ -40,7 +40,7 @@ def map_texts(
     check_map(out, picture)
     check_seed(seed)
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row, limit=limit, seed=seed)
-    console.say_left_out(corpus.skipped, len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     if corpus.labels:
         colourings(corpus, corpus.labels, colour)  # what cannot be had is said before the model is opened
     page, drawn = draw_map(
@@ -76,7 +76,7 @@ def cluster(
     check_outputs(outs, data)
     grouping = Grouping(clusters, method, seed)
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
-    console.say_left_out(corpus.skipped, len(corpus.skipped))
+    console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     grouping.check(len(corpus))
     summaries = cluster_corpus(load(model), corpus, outs, grouping, data, columns, safe_cells=safe_cells)
     if json:

@@ -31,7 +31,8 @@ SEPARATOR = "|"  # between the labels of a text in csv and tsv
 
 Floats = npt.NDArray[np.float32]
 Columns = Sequence[Mapping[str, Any]]  # of each row, its cells by column
-RowWriter = Callable[[Columns, Sequence[list[str]], Floats], None]  # rows, their labels, (n, k) probabilities
+Labels = Sequence[list[str] | None]  # of each row; None, with scores of NaN, where nothing was predicted
+RowWriter = Callable[[Columns, Labels, Floats], None]  # rows, their labels, (n, k) probabilities
 VectorWriter = Callable[[Sequence[str], Sequence[str], Floats], None]  # ids, texts, (n, d) vectors
 
 
@@ -158,10 +159,11 @@ class _DelimitedRows:
         self.writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
         self.writer.writerow(map(self.said, [*header.columns.values(), header.predicted, *header.scores]))
 
-    def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
+    def __call__(self, rows: Columns, predicted: Labels, probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
             cells = [_cell(row.get(column)) for column in self.header.columns]
-            self.writer.writerow([*map(self.said, [*cells, SEPARATOR.join(labels)]), *scores])
+            decided = [""] * (1 + len(scores)) if labels is None else [SEPARATOR.join(labels), *scores]
+            self.writer.writerow([*map(self.said, [*cells, decided[0]]), *decided[1:]])
 
 
 class _JsonRows:
@@ -169,10 +171,10 @@ class _JsonRows:
         self.text = text
         self.header = header
 
-    def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
+    def __call__(self, rows: Columns, predicted: Labels, probabilities: Floats) -> None:
         for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
             content = {self.header.columns[name]: value for name, value in row.items()}
-            content[self.header.predicted] = labels if self.header.several else labels[0]
+            content[self.header.predicted] = labels if self.header.several or labels is None else labels[0]
             content |= zip(self.header.scores, map(float, scores), strict=True)
             self.text.write(_json(content) + "\n")
 
@@ -236,14 +238,14 @@ class _ParquetRows:
         self.file = file
         self.header = header
 
-    def __call__(self, rows: Columns, predicted: Sequence[list[str]], probabilities: Floats) -> None:
+    def __call__(self, rows: Columns, predicted: Labels, probabilities: Floats) -> None:
         kept = [
             _array([row.get(name) for row in rows], self.header.types[name]) for name in self.header.columns
         ]
-        decided = list(predicted) if self.header.several else [labels[0] for labels in predicted]
-        scores = [pa.array(column) for column in np.ascontiguousarray(probabilities.T)]
+        decided = predicted if self.header.several else [labels and labels[0] for labels in predicted]
+        scores = [pa.array(column, from_pandas=True) for column in np.ascontiguousarray(probabilities.T)]
         schema = self.file.schema
-        arrays = [*kept, pa.array(decided, schema.field(self.header.predicted).type), *scores]
+        arrays = [*kept, pa.array(list(decided), schema.field(self.header.predicted).type), *scores]
         self.file.write_table(pa.table(arrays, schema=schema))
 
 

@@ -210,20 +210,27 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
         ModelError: When there is no such model, or not a whole one.
         UsageError: When `folder` is no path or name, or there is no such device.
     """
-    if not isinstance(folder, str | Path):
-        raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
-    try:
-        path = _found(Path(folder).expanduser())
-    except (OSError, ValueError, RuntimeError) as fault:  # no rights, too long a name, ~nobody
-        raise ModelError(f"{folder}: no model can be looked for there ({first_line(fault)}).") from fault
+    path = check(folder)
     if (path / CARD).exists():
         model = _open(path)
     else:
-        _refuse_what_is_no_model(path, str(folder))
         runtime, style = open_encoder(str(path) if path.is_dir() else str(folder))
         model = Model(runtime, style=style)
     model.runtime.to(device)
     return model
+
+
+def check(folder: str | Path) -> Path:
+    """Return where `load` looks for a model, after refusing in a moment what can be none."""
+    if not isinstance(folder, str | Path):
+        raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
+    try:
+        path = _found(Path(folder).expanduser())
+        if not (path / CARD).exists():
+            _refuse_what_is_no_model(path, str(folder))
+    except (OSError, ValueError, RuntimeError) as fault:  # no rights, too long a name, ~nobody
+        raise ModelError(f"{folder}: no model can be looked for there ({first_line(fault)}).") from fault
+    return path
 
 
 def _found(path: Path) -> Path:

@@ -1,7 +1,8 @@
 """A model on every row of a file of any length: what `affekt predict` and `affekt embed` do.
 
-A file is read twice. The first pass only looks: it meets every unusable row and every column before an hour
-of computing is spent, and counts the rows. The second scores windows of rows and writes each to the output.
+A file is read twice. The first pass only looks: it meets every unusable row and every column before a model
+is opened and an hour of computing is spent, and counts the rows. The second scores windows of rows and writes
+each to the output.
 """
 
 import time
@@ -18,19 +19,22 @@ import pyarrow.parquet as pq
 from affekt.data.columns import Columns, OnBadRow
 from affekt.data.read import SkippedRow, Window, stream
 from affekt.data.writing import ROWS, VECTORS, TypeFinder, format_of, header_of, rows_to, vectors_to
+from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
-from affekt.inference.model import Model
+from affekt.inference.model import Model, check, load
+from affekt.text.languages import LOOKED_AT, unread_language
 
 WINDOW = 2048  # rows in memory at once
 _LOOK = 256  # rows of the first pass, which computes nothing
+_HEAD = 200  # characters of a text that tell its language
 _LISTED = 20  # skipped rows that a summary lists; the others are counted
 
 Tick = Callable[[int, int], None]
 
 
 def predict_file(
-    model: Model,
+    model: Model | str | Path,
     path: str | Path,
     out: str | Path,
     *,
@@ -45,51 +49,71 @@ def predict_file(
     The output has the columns of the input, then `predicted` (the label; where a text may have several all
     of its labels, the surest first: a list, in csv and tsv parted by "|"), then a probability for each label
     as `score_<label>`. Where the input has a column of such a name already, the new one gets "_" after it.
+    A row that is skipped stands in its place, with nothing predicted.
 
     Args:
-        model: A classifier.
-        path: csv, tsv, jsonl (all three also with .gz) or parquet.
-        out: A file of one of the same kinds; it appears when it is whole, and replaces what was there.
-        text: The column with the texts; "text" unless said.
+        model: A classifier, or where `load` finds it: it is then opened once the file has been looked at.
+        path: csv, tsv, jsonl, json, txt (all also with .gz), xlsx or parquet.
+        out: csv, tsv, jsonl or parquet; it appears when it is whole, and replaces what was there.
+        text: The column with the texts; unless said, "text", or the one column that looks like it.
         columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
         safe_cells: Whether cells of a csv or tsv that a spreadsheet would run, such as =1, get ' before them.
         tick: Hears (rows done, rows in all) after each window.
 
     Returns:
-        "rows", "skipped" (how many), "skipped_rows" (where and why, the first twenty), "seconds", "out", and
-        "predicted": how many texts got each label, and under "" how many got none.
+        "rows" (those scored), "skipped" (how many), "skipped_rows" (where and why, the first twenty), "notes"
+        (what to say of how the file was read), "seconds", "out", and "predicted": how many texts got each
+        label, and under "" how many got none.
 
     Raises:
         DataError: When the file, its column or a row cannot be used.
         ModelError: When the model is an encoder without a classifier.
         UsageError: When the output is of no known kind, is the input, or cannot be written.
     """
-    decisions = model.deciding()
-    began = time.monotonic()
     source, target = Path(path), Path(out)
-    columns = columns or Columns()
-    columns = replace(columns, text=text or columns.text)
+    columns = _told(columns, text)
     kind = _kind_of(target, ROWS, source)
     if safe_cells and "sv" not in kind:
         raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
-    survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet")
-    scores = [f"score_{label}" for label in model.labels]
+    survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet", model=model)
+    opened = load(model) if isinstance(model, str | Path) else model
+    began = time.monotonic()
+    decisions = opened.deciding()
+    scores = [f"score_{label}" for label in opened.labels]
     several = decisions.rule == "threshold"
     header = header_of(survey.columns, kind, "predicted", scores, several=several, types=survey.types)
     counts: Counter[str] = Counter()
     with written_aside(target) as aside, rows_to(aside, kind, header, safe=safe_cells) as write:
-        for window in _windows(source, columns, survey, tick):
-            probabilities = model.probabilities(window.texts)
-            predicted = _named(model.labels, probabilities, decisions.decide(probabilities))
-            counts.update(label for labels in predicted for label in labels or [""])
+        for window in _windows(source, columns, survey, tick, whole=True):
+            probabilities, predicted = _scored(opened, decisions, window)
+            counts.update(label for labels in predicted if labels is not None for label in labels or [""])
             write([row.columns for row in window], predicted, probabilities)
-    decided = {label: counts[label] for label in (*model.labels, *([""] if counts[""] else []))}
-    return {**survey.summary(), "seconds": _since(began), "out": str(target), "predicted": decided}
+    decided = {label: counts[label] for label in (*opened.labels, *([""] if counts[""] else []))}
+    summary = survey.summary(opened)
+    return {**summary, "seconds": _since(began), "out": str(target), "predicted": decided}
+
+
+def _told(columns: Columns | None, text: str | None) -> Columns:
+    columns = columns or Columns()
+    return replace(columns, text=text or columns.text)
+
+
+def _scored(model: Model, decisions: Decisions, window: Window) -> tuple[np.ndarray, list[list[str] | None]]:
+    """Return each row's probabilities and the labels decided on, the surest first; NaN and None of faults."""
+    usable = [row for row in range(len(window)) if row not in window.faults]
+    found = model.probabilities([window.texts[row] for row in usable])
+    order = np.argsort(-found, axis=1, kind="stable").tolist()
+    named: list[list[str] | None] = [None] * len(window)
+    for row, surest, holds in zip(usable, order, decisions.decide(found).tolist(), strict=True):
+        named[row] = [model.labels[i] for i in surest if holds[i]]
+    probabilities = np.full((len(window), len(model.labels)), np.nan, dtype=np.float32)
+    probabilities[usable] = found
+    return probabilities, named
 
 
 def embed_file(
-    model: Model,
+    model: Model | str | Path,
     path: str | Path,
     out: str | Path,
     *,
@@ -102,30 +126,30 @@ def embed_file(
     """Write a vector of length 1 for every text of a file, in the order of the file and in bounded memory.
 
     Args:
-        model: Any model.
-        path: csv, tsv, jsonl (all three also with .gz) or parquet.
+        model: Any model, or where `load` finds it.
+        path: As for `predict_file`.
         out: A parquet file of id, text and vector (a fixed-size list of float32), or an (n, d) .npy file.
-        text: The column with the texts; "text" unless said.
+        text: The column with the texts.
         columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: As for `predict_file`. Skipped rows have no vector, so those after them move up.
         projected: The space the contrastive loss worked in rather than the encoder's own.
         tick: Hears (rows done, rows in all) after each window.
 
     Returns:
-        "rows", "dimension", "skipped", "skipped_rows", "seconds" and "out".
+        "rows", "dimension", "skipped", "skipped_rows", "notes", "seconds" and "out".
     """
-    began = time.monotonic()
     source, target = Path(path), Path(out)
-    columns = columns or Columns()
-    columns = replace(columns, text=text or columns.text)
+    columns = _told(columns, text)
     kind = _kind_of(target, VECTORS, source)
-    dimension = model.embed([], projected=projected).shape[1]
-    survey = _survey(source, columns, on_bad_row, typed=False)
+    survey = _survey(source, columns, on_bad_row, typed=False, model=model)
+    opened = load(model) if isinstance(model, str | Path) else model
+    began = time.monotonic()
+    dimension = opened.embed([], projected=projected).shape[1]
     with written_aside(target) as aside, vectors_to(aside, kind, (survey.rows, dimension)) as write:
         for window in _windows(source, columns, survey, tick):
             texts = window.texts
-            write(window.ids, texts, model.embed(texts, projected=projected))
-    return {**survey.summary(), "dimension": dimension, "seconds": _since(began), "out": str(target)}
+            write(window.ids, texts, opened.embed(texts, projected=projected))
+    return {**survey.summary(opened), "dimension": dimension, "seconds": _since(began), "out": str(target)}
 
 
 def _since(began: float) -> float:
@@ -153,10 +177,21 @@ class _Survey:
     columns: tuple[str, ...]
     types: dict[str, pa.DataType]
     skipped: "_Tally"
+    notes: list[str]
+    first: list[str]  # beginnings of the first texts, which tell the language
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, model: Model) -> dict[str, Any]:
         listed = [{"where": row.where, "reason": row.reason} for row in self.skipped]
-        return {"rows": self.rows, "skipped": self.skipped.met, "skipped_rows": listed}
+        notes = [*self.notes, *foreign(model, self.first)]
+        return {"rows": self.rows, "skipped": self.skipped.met, "skipped_rows": listed, "notes": notes}
+
+
+def foreign(model: Model, texts: Sequence[str]) -> list[str]:
+    """Return a sentence where texts are in a language that the model was not trained on, else none."""
+    read = model.about.get("languages", ())
+    other = unread_language(texts, read)
+    learnt = ", ".join(map(repr, read))
+    return [f"the texts seem to be in {other!r}; the model learnt from texts in {learnt}"] if other else []
 
 
 class _Tally(list[SkippedRow]):
@@ -170,22 +205,31 @@ class _Tally(list[SkippedRow]):
             super().append(row)
 
 
-def _survey(source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool) -> _Survey:
+def _survey(
+    source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool, model: Model | str | Path
+) -> _Survey:
+    """Look at a whole file, and first whether there can be such a model at all."""
+    if isinstance(model, str | Path):
+        check(model)
     finder = TypeFinder(_declared(source) if typed else ())
-    skipped = _Tally()
+    skipped, notes = _Tally(), list[str]()
     columns: dict[str, None] = {}
+    first: list[str] = []
     rows = 0
     kept = None if on_bad_row == "report" else skipped  # a report lists and counts them itself
     size = WINDOW if typed else _LOOK  # types are found by windows
-    for window in stream(source, columns=how, batch_size=size, on_bad_row=on_bad_row, skipped=kept):
-        rows += len(window)
+    for window in stream(
+        source, columns=how, batch_size=size, on_bad_row=on_bad_row, skipped=kept, whole=True, notes=notes
+    ):
+        rows += len(window) - len(window.faults)
         columns.update(dict.fromkeys(window.names))
+        first += [text[:_HEAD] for text in window.texts[: max(LOOKED_AT - len(first), 0)]]
         if typed:
             finder.add([row.columns for row in window], columns)
     if not rows:
         left_out = f" that can be used; {skipped.met:,} were skipped" if skipped else ""
         raise DataError(f"{source} holds no rows{left_out}.")
-    return _Survey(rows, tuple(columns), finder.types() if typed else {}, skipped)
+    return _Survey(rows, tuple(columns), finder.types() if typed else {}, skipped, notes, first)
 
 
 def _declared(source: Path) -> Iterable[pa.Field]:
@@ -199,12 +243,17 @@ def _declared(source: Path) -> Iterable[pa.Field]:
 # --- the second pass
 
 
-def _windows(source: Path, how: Columns, survey: _Survey, tick: Tick | None) -> Iterator[Window]:
+def _windows(
+    source: Path, how: Columns, survey: _Survey, tick: Tick | None, *, whole: bool = False
+) -> Iterator[Window]:
     done = 0
-    for window in stream(source, columns=how, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally()):
-        _check_unchanged(source, survey, done + len(window), final=False)
+    for window in stream(
+        source, columns=how, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally(), whole=whole
+    ):
+        usable = len(window) - len(window.faults)
+        _check_unchanged(source, survey, done + usable, final=False)
         yield window
-        done += len(window)
+        done += usable
         if tick is not None:
             tick(done, survey.rows)
     _check_unchanged(source, survey, done, final=True)
@@ -215,9 +264,3 @@ def _check_unchanged(source: Path, survey: _Survey, rows: int, *, final: bool) -
         raise DataError(
             f"{source} had {survey.rows:,} rows at first and now {rows:,}: it changed while being read."
         )
-
-
-def _named(labels: tuple[str, ...], probabilities: np.ndarray, held: np.ndarray) -> list[list[str]]:
-    """Return the names of the labels that hold for each row, the surest first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
-    return [[labels[i] for i in row if holds[i]] for row, holds in zip(order, held.tolist(), strict=True)]

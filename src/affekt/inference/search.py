@@ -139,6 +139,7 @@ def search_file(
     columns: Columns | None = None,
     on_bad_row: OnBadRow = "skip",
     skipped: list[SkippedRow] | None = None,
+    notes: list[str] | None = None,
 ) -> list[Hit]:
     """Return the k best texts of a csv, tsv, jsonl or parquet file; `Hit.row` counts the rows that were read.
 
@@ -152,7 +153,10 @@ def search_file(
         columns: Where the texts are; the column "text" unless said.
         on_bad_row: What to do with rows without a text.
         skipped: A list to which the rows left out are added.
+        notes: A list to which is added what should be said of how the file is read.
     """
-    batches = stream(path, columns=columns, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=skipped)
+    batches = stream(
+        path, columns=columns, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=skipped, notes=notes
+    )
     texts = (row.text for batch in batches for row in batch)
     return search(model, query, texts, like=like, emotion=emotion, k=k)

@@ -7,6 +7,7 @@ from itertools import islice
 
 LOOKED_AT = 2_000  # texts that decide
 _ENOUGH = 20  # small words, or letters of a script, below which nothing is said
+_OF_ONE = 3  # as many where there is but one text
 _SHARE = 0.25  # of the evidence, from which a language counts as read
 
 _SMALL_WORDS = {
@@ -47,7 +48,8 @@ def languages_of(texts: Iterable[str]) -> tuple[str, ...]:
     ('en',)
     """
     evidence: Counter[str] = Counter()
-    for text in islice(texts, LOOKED_AT):
+    looked_at = list(islice(texts, LOOKED_AT))
+    for text in looked_at:
         words = _WORD.findall(text.lower().replace("’", "'"))
         for name, weights in _LATIN.items():
             evidence[name] += sum(weights.get(word, 0) for word in words)  # type: ignore[assignment]
@@ -56,7 +58,7 @@ def languages_of(texts: Iterable[str]) -> tuple[str, ...]:
     if evidence["ja"]:  # writes with Chinese characters too
         evidence["ja"] += evidence.pop("zh", 0)
     total = evidence.total()
-    if total < _ENOUGH:
+    if total < (_ENOUGH if len(looked_at) > 1 else _OF_ONE):
         return ()
     return tuple(name for name, weight in evidence.most_common() if weight >= _SHARE * total)
 
