@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -404,3 +406,25 @@ def test_a_folder_of_a_name_too_long_is_refused(monkeypatch):
     monkeypatch.setenv("AFFEKT_DATA", "x" * 300)
     with pytest.raises(DataError, match="can't be reached"):
         catalog.load("dair-emotion")
+
+
+def test_the_table_of_data_sets_is_installed_with_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["affekt"]
+    package = Path(catalog.__file__).parents[1]
+    installed = {path for pattern in patterns for path in package.glob(pattern)}
+    facts = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert facts - installed == set()
+    assert package / "data" / "datasets.yaml" in installed
+
+
+def test_every_known_data_set_says_what_is_to_be_known():
+    assert len(catalog.DATASETS) == 22
+    for name, known in catalog.DATASETS.items():
+        assert known.name == name
+        assert all((known.language, known.citation, known.licence, known.home))
+        assert (
+            (known.task in ("single-label", "multi-label")) == bool(known.labels) == (known.kind == "texts")
+        )
+        assert len(set(known.labels)) == len(known.labels)
+        assert set(known.sizes) <= {"train", "dev", "test", "words"}
