@@ -10,12 +10,13 @@ from torch import nn
 
 from affekt.encoders.recurrent import BiLstmOptions
 from affekt.encoders.saving import drawn_from, read_encoder, read_options, write_encoder
-from affekt.encoders.vectors import WordVectors, read_vectors, vector_rows
+from affekt.encoders.vectors import BLOCK, WordVectors, read_vectors, spread, vector_rows
 from affekt.encoders.vocabulary import (
     PAD,
     UNKNOWN,
     WordVocabulary,
     pad_rows,
+    spellings,
     starting_matrix,
     tokenize_words,
     variants,
@@ -196,6 +197,38 @@ def test_an_array_of_objects_is_never_unpickled(tmp_path):
     write(tmp_path / "vocab.txt", "glad\n")
     with pytest.raises(DataError):
         read_vectors(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 7, 3 * BLOCK + 5])
+def test_only_the_words_asked_for_are_kept_and_all_starts_as_if_all_were(tmp_path, count):
+    drawn = np.random.default_rng(0)
+    matrix = drawn.normal(drawn.normal(size=5), drawn.uniform(0.01, 3, size=5), (count, 5)).astype(np.float32)
+    names = ["Glad", *(f"word{i}" for i in range(1, count))]
+    np.save(tmp_path / "vectors.npy", matrix)
+    write(tmp_path / "vocab.txt", "\n".join(names) + "\n")
+    texts = ["glad word3 new", "glad word3 gladdd new"]
+
+    whole, some = read_vectors(tmp_path), read_vectors(tmp_path, spellings(texts))
+    assert len(whole.vocab) == count
+    assert some.vocab == ["Glad", "word3"][: 1 if count == 1 else 2]
+    np.testing.assert_array_equal(spread(some)[0], matrix.mean(axis=0, dtype=np.float64))
+    np.testing.assert_array_equal(spread(some)[1], matrix.std(axis=0, dtype=np.float64))
+    vocabularies = [WordVocabulary.build(texts, vectors) for vectors in (whole, some)]
+    assert vocabularies[0].words == vocabularies[1].words
+    starts = [starting_matrix(vocabularies[0], vectors, dimension=5, seed=3) for vectors in (whole, some)]
+    assert torch.equal(*starts)
+
+
+def test_a_file_without_any_word_asked_for_still_says_where_words_start(tmp_path):
+    found = read_vectors(write(tmp_path / "a.txt", text_lines()), {"absent"})
+    assert found.vocab == []
+    assert found.matrix.shape == (0, MATRIX.shape[1])
+    np.testing.assert_array_equal(spread(found)[0], MATRIX.mean(axis=0, dtype=np.float64))
+
+
+def test_a_broken_row_that_nobody_asked_for_is_named_too(tmp_path):
+    with pytest.raises(DataError, match=r"a\.txt:2: the vector of 'sad'.*not a number"):
+        read_vectors(write(tmp_path / "a.txt", "glad 1.0 2.0\nsad nan 2.0\n"), {"glad"})
 
 
 def test_a_words_own_lower_case_entry_goes_before_its_capital_forms():

@@ -36,7 +36,7 @@ class Order:
     pooling: str
     max_length: int
     label_words: Sequence[str] | None
-    vectors: Any  # affekt.encoders.vectors.WordVectors, or None
+    vectors: Path | None  # of a file for `affekt.encoders.vectors.read_vectors`
     options: Mapping[str, Any]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from affekt.encoders.vectors import WordVectors, vector_rows
+from affekt.encoders.vectors import WordVectors, spread, vector_rows
 from affekt.errors import ModelError
 from affekt.files import written_aside
 from affekt.text.surrogates import SURROGATES
@@ -89,6 +89,12 @@ def variants(word: str) -> Iterator[str]:
         squeezed = _ELONGATED.sub(replacement, word)
         if squeezed != word:
             yield squeezed
+
+
+def spellings(texts: Iterable[str]) -> set[str]:
+    """Return the words of some texts and their `variants`: all that may want a vector."""
+    words = {word for text in texts for word in tokenize_words(text)}
+    return {variant for word in words for variant in variants(word)}
 
 
 # --- vocabularies -------------------------------------------------------------------------------------------
@@ -183,8 +189,7 @@ def starting_matrix(
     if vectors is None:
         mean, deviation = np.zeros(dimension), np.full(dimension, 0.1)
     else:
-        mean = vectors.matrix.mean(axis=0, dtype=np.float64)
-        deviation = vectors.matrix.std(axis=0, dtype=np.float64)
+        mean, deviation = spread(vectors)
     matrix = generator.normal(mean, deviation, (len(vocabulary), len(mean))).astype(np.float32)
     if vectors is not None:
         known = vector_rows(vectors)

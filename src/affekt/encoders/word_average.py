@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from affekt.encoders import Batch, Encoded, Encoder, Order
 from affekt.encoders.saving import Size, read_encoder, read_options, restore, write_encoder
-from affekt.encoders.vectors import WordVectors
+from affekt.encoders.vectors import WordVectors, read_vectors
 from affekt.encoders.vocabulary import UNKNOWN, WordVocabulary, pad_rows, starting_matrix
 from affekt.errors import UsageError, not_whole
 
@@ -74,7 +74,8 @@ class WordAverageEncoder(nn.Module, Encoder):
     @classmethod
     def from_order(cls, order: Order) -> "WordAverageEncoder":
         """Make an encoder of the word vectors."""
-        return cls.build(order.texts, vectors=order.vectors, seed=order.seed, **order.options)
+        vectors = read_vectors(order.vectors) if order.vectors else None
+        return cls.build(order.texts, vectors=vectors, seed=order.seed, **order.options)
 
     def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the word ids of each text."""

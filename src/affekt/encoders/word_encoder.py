@@ -11,8 +11,8 @@ from torch import nn
 
 from affekt.encoders import Batch, Encoder, Order
 from affekt.encoders.saving import drawn_from, read_encoder, read_options, restore, write_encoder
-from affekt.encoders.vectors import WordVectors
-from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, starting_matrix
+from affekt.encoders.vectors import WordVectors, read_vectors
+from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, spellings, starting_matrix
 from affekt.errors import not_whole
 
 
@@ -59,7 +59,8 @@ class WordEncoder(nn.Module, Encoder):
     def from_order(cls, order: Order) -> Self:
         """Make an encoder for the words of the training texts."""
         options = {"max_length": order.max_length, **order.options}
-        return cls.build(order.texts, vectors=order.vectors, seed=order.seed, **options)
+        vectors = read_vectors(order.vectors, spellings(order.texts)) if order.vectors else None
+        return cls.build(order.texts, vectors=vectors, seed=order.seed, **options)
 
     def tokenize(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the word ids of each text."""

@@ -12,7 +12,6 @@ from affekt.data.label_words import label_words
 from affekt.data.taxonomies import SENTIMENT
 from affekt.encoders import Encoder, Order
 from affekt.encoders.kinds import ENCODERS
-from affekt.encoders.vectors import read_vectors
 from affekt.errors import DataError, RecipeError
 from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior
 from affekt.networks.network import Network
@@ -34,7 +33,7 @@ def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Encoder:
         pooling=spec.pooling,
         max_length=spec.max_length,
         label_words=None if spec.label_words is None else label_words(spec.label_words, train.labels),
-        vectors=read_vectors(_vectors_path(spec.vectors)) if spec.vectors else None,
+        vectors=_vectors_path(spec.vectors) if spec.vectors else None,
         options=spec.options,
     )
     return kind.from_order(order)
