@@ -260,7 +260,7 @@ def _check_weights(name: str, found: Mapping[str, Any]) -> None:
     if any("char_embeddings." in tensor for tensor in found["unexpected_keys"]):
         raise ModelError(
             f"encoder {name!r} is a published CharBERT, whose character channel would be lost here; "
-            "open it with CharBertEncoder.load_published."
+            "set encoder.kind to charbert, or open it with CharBertEncoder.load_published."
         )
     tensors = [*found["missing_keys"], *(tensor for tensor, *_ in found["mismatched_keys"])]
     gaps = sorted(tensor for tensor in tensors if not tensor.startswith("pooler."))

@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, BertConfig
 
+from affekt.encoders import Order
 from affekt.encoders.charbert.characters import CharacterVocabulary
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.charbert.network import published_name
 from affekt.encoders.fast import Dropout
-from affekt.errors import ModelError, UsageError
+from affekt.encoders.transformer import TransformerEncoder
+from affekt.errors import AffektError, ModelError, UsageError
 
 from .charbert_toys import byte_level, plain_bert, plain_roberta, wordpiece
 
@@ -144,6 +147,57 @@ def test_a_published_checkpoint_in_the_compatible_form_survives_saving(tmp_path)
     loaded = CharBertEncoder.load(tmp_path)
     assert loaded.network.shape.compatible
     assert torch.equal(encode(loaded, TEXTS).vectors, encode(encoder, TEXTS).vectors)
+
+
+@pytest.fixture
+def published_folder(tmp_path):
+    """The published form as a folder: config.json, tokenizer, safetensors and a file of characters."""
+    source = published(compatible=False)
+    source.tokenizer.save_pretrained(tmp_path)
+    source.network.plain.config.save_pretrained(tmp_path)
+    save_file(published_state(source), tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "bert_char_vocab").write_text("\n".join(source.vocabulary.entries) + "\n")
+    return tmp_path
+
+
+def named(folder, **options) -> CharBertEncoder:
+    order = Order(TEXTS, 0, str(folder), None, "mean", 16, None, None, options)
+    return CharBertEncoder.from_order(order).eval()
+
+
+@pytest.mark.parametrize("compatible", [False, True])
+def test_a_recipe_names_a_published_folder(published_folder, compatible):
+    encoder = named(published_folder, compatible=compatible)
+    state = load_file(published_folder / "model.safetensors")
+    parts = encoder.network.plain.config, wordpiece(), encoder.vocabulary
+    same = CharBertEncoder.load_published(state, *parts, compatible=compatible, max_length=16).eval()
+    assert torch.equal(encode(encoder, TEXTS).vectors, encode(same, TEXTS).vectors)
+    assert encoder.network.shape.compatible == compatible
+    assert not encoder.newly_grown  # its characters have learned already
+
+
+def test_a_recipe_may_name_the_file_of_characters(published_folder):
+    moved = (published_folder / "bert_char_vocab").rename(published_folder / "characters.txt")
+    with pytest.raises(ModelError, match=r"holds 0 files named …char_vocab.*encoder\.options\.vocabulary"):
+        named(published_folder)
+    assert named(published_folder, vocabulary=str(moved)).vocabulary == published(compatible=False).vocabulary
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"character_size": 8}, "unknown option of charbert 'character_size'"),
+        ({"vocabulary": "absent"}, "character vocabulary absent cannot be read"),
+    ],
+)
+def test_what_a_published_folder_cannot_take_is_a_fault(published_folder, options, message):
+    with pytest.raises(AffektError, match=message):
+        named(published_folder, **options)
+
+
+def test_a_plain_kind_tells_how_to_name_a_published_folder(published_folder):
+    with pytest.raises(ModelError, match=r"set encoder\.kind to charbert"):
+        TransformerEncoder.pretrained(str(published_folder))
 
 
 def test_a_vocabulary_of_more_characters_than_the_checkpoint_has_is_refused():

@@ -32,6 +32,7 @@ from affekt.encoders.charbert.network import (
     from_published,
     grow,
 )
+from affekt.encoders.charbert.published import is_published, read_published
 from affekt.encoders.fast import use_fast_dropout
 from affekt.encoders.pretrained import check_vocabulary, load_pretrained, load_tokenizer
 from affekt.encoders.saving import Size, read_saved_options, read_tensors, restore
@@ -133,9 +134,11 @@ class CharBertEncoder(nn.Module, Encoder):
 
     @classmethod
     def from_order(cls, order: Order) -> "CharBertEncoder":
-        """Open a saved CharBERT to train on, or grow one from a plain encoder."""
+        """Open a saved or a published CharBERT to train on, or grow one from a plain encoder."""
         reading: dict[str, Any] = {"max_length": order.max_length, "pooling": order.pooling}
         folder = Path(order.name)
+        if is_published(folder):
+            return cls.load_published(**read_published(folder, order.options), **reading)
         if (folder / "config.json").exists() or not (folder / "encoder.json").exists():
             for option in order.options:
                 if option not in GROWING:
