@@ -169,7 +169,7 @@ def test_labels_of_other_data_are_mapped_and_unknown_ones_left_out(verb, classif
     path = tmp_path / "mapped.csv"
     path.write_text(lines, encoding="utf-8")
     words = ("evaluate", classifier, path, "--labels", "emotion")
-    with pytest.raises(DataError, match="does not know the label others"):
+    with pytest.raises(DataError, match=r"label others.*\(--map\), or .* knows \(--only-known\)"):
         verb(*words)
     plain = json.loads(verb("evaluate", classifier, posts, "--labels", "emotion", "--json"))
     mapped = json.loads(verb(*words, "--map", f"Others={LABELS[0].upper()}", "--json"))

@@ -162,7 +162,7 @@ def test_a_finished_run_is_shown_as_it_is_when_resumed(verb, runs):
     assert json.loads(shown) == metrics
 
 
-def test_a_fault_in_the_texts_or_the_folder_is_said_before_torch_is_loaded(tmp_path):
+def test_a_fault_in_the_texts_or_the_folder_is_said_before_torch_is_loaded(tmp_path, classifier):
     (tmp_path / "tweets.csv").write_text("text,emotion\nhi,joy\n")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.doc").touch()
@@ -175,6 +175,10 @@ def test_a_fault_in_the_texts_or_the_folder_is_said_before_torch_is_loaded(tmp_p
         (["train", recipe, "--set", "data.train=nowhere.csv"], "nowhere.csv"),
         (["train", recipe, "--out", tmp_path / "mine"], "holds other files"),
         (["demo", "--out", tmp_path / "mine"], "holds other files"),
+        (["search", "joy", tmp_path / "tweets.csv", "--text", "txt"], "has no column 'txt'"),
+        (["search", "joy", "nowhere.csv", "--model", classifier], "nowhere.csv"),
+        (["search", "", tmp_path / "tweets.csv", "--model", classifier], "nothing to look for"),
+        (["search", "joy", tmp_path / "tweets.csv", "--model", "./nowhere"], "no such folder"),
         (["compare", tmp_path, tmp_path, "-o", tmp_path / "page.html"], "holds no metrics.json"),
     ]
     program = (

@@ -36,6 +36,23 @@ def test_multi_label_ece_pools_all_entries_and_ece_macro_averages_the_labels():
     assert ours["brier"] == pytest.approx(np.mean((targets - probabilities) ** 2))
 
 
+def test_ece_macro_may_average_over_the_labels_that_some_row_holds():
+    targets, probabilities = data()
+    targets[:, 1] = 0.0
+
+    ours = calibration(targets, probabilities, bins=10, only_present=True)
+
+    macro = np.mean([expected_gap(probabilities[:, c], targets[:, c], 10) for c in (0, 2, 3)])
+    assert ours["ece_macro"] == pytest.approx(macro)
+    assert calibration(targets, probabilities, bins=10)["ece_macro"] != ours["ece_macro"]
+    nothing = np.zeros_like(targets)
+    averaged = calibration(nothing, probabilities, only_present=True)["ece_macro"]
+    assert averaged == calibration(nothing, probabilities)["ece_macro"]
+    one = np.eye(3)[[0, 0, 2]]
+    found = calibration(one, np.full((3, 3), 1 / 3), single_label=True, only_present=True)
+    assert found["ece_macro"] == pytest.approx((1 / 3 + 0) / 2)
+
+
 def test_single_label_ece_is_of_the_most_probable_label_and_brier_sums_over_labels():
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(3), 200)

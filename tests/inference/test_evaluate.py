@@ -285,7 +285,14 @@ def test_averages_are_of_the_labels_that_the_data_has() -> None:
         ["5 0 0", "0 5 0", "4 0 0", "1 0 9"],
         ["joy", "anger", "joy", "joy"],
     )  # the last looks like fear
-    found = evaluate_model(model(single()), Corpus.build(texts, true))["classification"]
+    judged = evaluate_model(model(single()), Corpus.build(texts, true))
+    probabilities = model(single()).probabilities(texts)
+    gaps = [
+        evaluation.calibration(np.array([[one == label] for one in true]), probabilities[:, [column]])["ece"]
+        for column, label in enumerate(["anger", "fear", "joy"])
+    ]
+    assert judged["calibration"]["ece_macro"] == pytest.approx((gaps[0] + gaps[2]) / 2)
+    found = judged["classification"]
     assert found["accuracy"]["value"] == 0.75
     assert found["recall_macro"]["value"] == pytest.approx((1 + 2 / 3) / 2)
     assert found["f1_macro"]["value"] == pytest.approx((1 + 0.8) / 2)

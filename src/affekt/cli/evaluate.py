@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Data, ModelName, Split, columns_as_options
+from affekt.cli.options import BadRows, Data, ModelName, Split, columns_as_options, spoken
 from affekt.data.columns import Columns
 
 _SECTIONS = {
@@ -50,7 +50,8 @@ def evaluate(
         corpus = corpus.map_labels(names, only_known=only, ignore_case=True)
     if len(corpus) < read:
         console.say(f"{read - len(corpus):,} of {read:,} texts have labels the model does not know: left out")
-    figures = evaluate_model(judged, corpus)
+    with spoken(_options):
+        figures = evaluate_model(judged, corpus)
     if not any(figures.get(section) for section in _SECTIONS):
         raise DataError(
             f"{data}: nothing can be judged, since the model has no classifier and fewer than three texts, "
@@ -62,6 +63,10 @@ def evaluate(
         console.result_json(figures)
     else:
         _show(figures)
+
+
+def _options(message: str) -> str:
+    return message.replace("Corpus.map_labels", "--map").replace("its only_known", "--only-known")
 
 
 def _say_absent(absent: Sequence[str], data: str) -> None:

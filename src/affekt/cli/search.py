@@ -31,14 +31,21 @@ def search(
 ) -> None:
     """Find the texts of a file that are nearest to some words, to a text, or that hold an emotion."""
     from affekt.data.read import SkippedRow
-    from affekt.encoders.pretrained import DEFAULT
-    from affekt.inference.model import load
+    from affekt.inference.model import Model, check, load
     from affekt.inference.search import search_file
+
+    if model is not None:
+        check(model)
+
+    def opened() -> Model:
+        from affekt.encoders.pretrained import DEFAULT  # its package imports torch
+
+        return load(DEFAULT if model is None else model)
 
     skipped: list[SkippedRow] = []
     notes: list[str] = []
     hits = search_file(
-        load(model or DEFAULT),
+        opened,
         words,
         posts,
         like=like or (),

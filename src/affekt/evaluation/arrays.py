@@ -69,6 +69,12 @@ def true_labels(targets: ArrayLike, *, single_label: bool) -> Bools:
     return one_hot_argmax(votes)
 
 
+def averaged(truth: Bools, *, only_present: bool) -> Bools:
+    """Return (k,) which labels count in averages over labels; all of them where no row holds any."""
+    present = np.asarray(truth.any(axis=0))
+    return present if only_present and present.any() else np.ones_like(present)
+
+
 def one_hot_argmax(scores: Floats) -> Bools:
     """Return (n, k) truth values with the largest score of each row set, the first among equals."""
     chosen = np.zeros(scores.shape, dtype=np.bool_)

@@ -19,6 +19,7 @@ def calibration(
     bins: int = 15,
     single_label: bool = False,
     scheme: str = "width",
+    only_present: bool = False,
 ) -> dict[str, Any]:
     """Return how far probabilities are from the frequencies they promise.
 
@@ -32,6 +33,7 @@ def calibration(
         single_label: One label per row.
         scheme: "width": bins of equal width over [0, 1], each with its upper edge (comparable with published
             figures); "mass": bins of equally many promises.
+        only_present: Average ece_macro over the labels that some row holds, as in `classification`.
 
     Returns:
         ece: mean gap between promise and frequency over bins, weighted by their size. mce: the largest gap.
@@ -52,9 +54,10 @@ def calibration(
     else:
         promised, came_true = scores.ravel(), truth.ravel()
     reliability = _reliability(promised, came_true, bins, scheme)
+    held = arrays.true_labels(truth, single_label=single_label) if only_present else truth > 0
     per_label = [
         _expected_gap(_reliability(scores[:, column], truth[:, column], bins, scheme))
-        for column in range(scores.shape[1])
+        for column in np.flatnonzero(arrays.averaged(held, only_present=only_present))
     ]
     squared = (scores - truth) ** 2
     return {

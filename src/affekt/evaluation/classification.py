@@ -57,7 +57,7 @@ def classification(
     scores = arrays.unit_matrix(probabilities, "probabilities")
     arrays.same_shape(truth, scores, "targets and probabilities")
     predicted = arrays.decide(scores, thresholds, single_label=single_label)
-    averaged = _averaged(truth, only_present)
+    averaged = arrays.averaged(truth, only_present=only_present)
     sums = counts.columns(truth, predicted).sum(axis=0)
     result: dict[str, Any] = {
         name: float(value)
@@ -69,12 +69,6 @@ def classification(
     result |= _ranking_figures(truth, scores)
     result["per_label"] = _per_label(sums, arrays.label_names(labels, truth.shape[1]))
     return result
-
-
-def _averaged(truth: Bools, only_present: bool) -> Bools:
-    """Return (k,) which labels count in averages over labels; all of them where no row holds any."""
-    present = np.asarray(truth.any(axis=0))
-    return present if only_present and present.any() else np.ones_like(present)
 
 
 def _per_label(sums: Floats, names: Sequence[str | int]) -> dict[str | int, dict[str, float]]:
@@ -130,7 +124,8 @@ def classification_intervals(
     truth = arrays.true_labels(targets, single_label=single_label)
     table = counts.columns(truth, arrays.decisions(predicted, truth))
     names = arrays.label_names(labels, truth.shape[1])
-    about: dict[str, Any] = {"single_label": single_label, "averaged": _averaged(truth, only_present)}
+    averaged = arrays.averaged(truth, only_present=only_present)
+    about: dict[str, Any] = {"single_label": single_label, "averaged": averaged}
     value = counts.figures(table.sum(axis=0), len(truth), **about)
     drawn: dict[str, list[Floats]] = {name: [] for name in (*value, "label_f1")}
     for weights in resampled_counts(len(truth), resamples, seed):

@@ -198,7 +198,8 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
         raise DataError(
             f"{corpus.name}: the model does not know the label{'s' if len(missing) > 1 else ''} "
             f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}. "
-            "Say which of its labels are which of the model's, or judge those alone that the model knows."
+            "Say which of its labels are which of the model's (Corpus.map_labels), or judge those alone that "
+            "the model knows (its only_known)."
         )
     order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
@@ -215,7 +216,9 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     ranking = Decisions.unfitted(len(model.labels), single_label=True) if aligned.single_label else decisions
     flat, per_label = _figures(aligned, logits, ranking, only_present=True)
     probabilities = decisions.probabilities(logits)
-    calibration = evaluation.calibration(aligned.targets, probabilities, single_label=aligned.single_label)
+    calibration = evaluation.calibration(
+        aligned.targets, probabilities, single_label=aligned.single_label, only_present=True
+    )
     figures |= space
     held = {label for label, row in per_label.items() if row["support"]}
     figures["absent_labels"] = [label for label in model.labels if label not in held]

@@ -1,8 +1,8 @@
 """Search for the texts nearest to some words or examples: exact, a window of texts in memory at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -73,13 +73,7 @@ def search(
         UsageError: When there is nothing to look for, or the model has no such label.
         ModelError: When an emotion is asked of an encoder without a classifier.
     """
-    examples = [*([query] if query and query.strip() else []), *([like] if isinstance(like, str) else like)]
-    if not examples and emotion is None:
-        raise UsageError(
-            "there is nothing to look for: give words, a text that others should be like, or an emotion."
-        )
-    if k < 1:
-        raise UsageError(f"k = {k!r}: ask for at least 1 text.")
+    examples = _examples(query, like, emotion, k)
     label = None
     if emotion is not None:
         model.deciding()
@@ -99,6 +93,18 @@ def search(
         best = sorted(best, key=lambda hit: (-hit.score, hit.row))[:k]
         first += len(window)
     return best
+
+
+def _examples(query: str | None, like: str | Sequence[str], emotion: str | None, k: int) -> list[str]:
+    """Return what is looked for by what it says, after refusing what asks for nothing."""
+    examples = [*([query] if query and query.strip() else []), *([like] if isinstance(like, str) else like)]
+    if not examples and emotion is None:
+        raise UsageError(
+            "there is nothing to look for: give words, a text that others should be like, or an emotion."
+        )
+    if k < 1:
+        raise UsageError(f"k = {k!r}: ask for at least 1 text.")
+    return examples
 
 
 def _scored(
@@ -129,7 +135,7 @@ def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def search_file(
-    model: Searchable,
+    model: Searchable | Callable[[], Searchable],
     query: str | None,
     path: str | Path,
     *,
@@ -144,7 +150,8 @@ def search_file(
     """Return the k best texts of a csv, tsv, jsonl or parquet file; `Hit.row` counts the rows that were read.
 
     Args:
-        model: As for `search`, as are query, like, emotion and k.
+        model: As for `search`, as are query, like, emotion and k; or what opens it, which is called once the
+            file can be read.
         query: Words to look for.
         path: The file.
         like: Texts that those looked for should be like.
@@ -158,5 +165,8 @@ def search_file(
     batches = stream(
         path, columns=columns, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=skipped, notes=notes
     )
-    texts = (row.text for batch in batches for row in batch)
-    return search(model, query, texts, like=like, emotion=emotion, k=k)
+    _examples(query, like, emotion, k)
+    first = list(islice(batches, 1))  # what cannot be read is said before a model is opened
+    texts = (row.text for batch in chain(first, batches) for row in batch)
+    opened = model() if callable(model) else model
+    return search(opened, query, texts, like=like, emotion=emotion, k=k)
