@@ -17,7 +17,6 @@ from affekt.networks.heads import ClassificationHead
 from affekt.networks.network import TASK, Network
 from affekt.recipe.objectives import Classify
 from affekt.recipe.sections import Recipe
-from affekt.training import loop as looping
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.loop import Loop
 from affekt.training.objectives import ClassifyObjective, LogitLoss, Objective, Terms
@@ -225,7 +224,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     assert not same(trained(0), trained(1))
 
 
-def gradients_of(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+def gradients_of(changes: dict[str, Any]) -> list[Tensor]:
     """The joined gradient of every step."""
     taken: list[Tensor] = []
 
@@ -234,24 +233,23 @@ def gradients_of(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> li
         taken.append(torch.cat([gradient.flatten() for gradient in dense]).clone())
         return 0.0
 
-    monkeypatch.setattr(looping, "clip_gradients", record)
-    Run(told(epochs=1, learning_rate=1e-12, **changes)).run()
+    run = Run(told(epochs=1, learning_rate=1e-12, **changes))
+    run.loop.clip = record
+    run.run()
     return taken
 
 
-def test_batches_put_together_step_as_one_batch_of_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    (whole,) = gradients_of({"batch_size": 12}, monkeypatch)
-    (together,) = gradients_of({"batch_size": 4, "accumulate": 3}, monkeypatch)
+def test_batches_put_together_step_as_one_batch_of_their_size() -> None:
+    (whole,) = gradients_of({"batch_size": 12})
+    (together,) = gradients_of({"batch_size": 4, "accumulate": 3})
     torch.testing.assert_close(together, whole)
 
 
-def test_a_last_step_of_fewer_batches_is_their_mean_and_not_a_smaller_step(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (whole,) = gradients_of({"batch_size": 12}, monkeypatch)
-    (fewer,) = gradients_of({"batch_size": 4, "accumulate": 7}, monkeypatch)
+def test_a_last_step_of_fewer_batches_is_their_mean_and_not_a_smaller_step() -> None:
+    (whole,) = gradients_of({"batch_size": 12})
+    (fewer,) = gradients_of({"batch_size": 4, "accumulate": 7})
     torch.testing.assert_close(fewer, whole)
-    first, last = gradients_of({"batch_size": 4, "accumulate": 2}, monkeypatch)
+    first, last = gradients_of({"batch_size": 4, "accumulate": 2})
     torch.testing.assert_close((2 * first + last) / 3, whole)
 
 

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
+from torch import nn
 
 from affekt.errors import UsageError
 from affekt.evaluation.figures import figure
@@ -33,6 +34,7 @@ class Loop:
         checkpoints: Where to keep the state; None keeps none.
         tell: Hears each finished epoch's entry of the history, in the leading process.
         tick: Hears (batches done, batches of the epoch) after each batch.
+        clip: Limits the joint norm of the gradients before a step.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class Loop:
     checkpoints: Checkpoints | None = None
     tell: Callable[[dict[str, Any]], None] = lambda entry: None
     tick: Callable[[int, int], None] = lambda done, of: None
+    clip: Callable[[Iterable[nn.Parameter], float], float] = clip_gradients
 
     def run(self, *, resume: bool = False) -> Progress:
         """Train to the end, when resuming from the last checkpoint, and put the kept epoch's weights in."""
@@ -131,7 +134,7 @@ class Loop:
     def _move_weights(self) -> None:
         spec, progress = self.recipe.training, self.progress
         set_rates(self.optimizers, rate_factor(progress.step, self.steps, spec))
-        clip_gradients(self.objective.parameters(), spec.clip)
+        self.clip(self.objective.parameters(), spec.clip)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
