@@ -191,3 +191,15 @@ def test_files_that_do_not_fit_each_other_are_a_model_error(tmp_path):
 def test_an_unknown_option_is_a_recipe_error():
     with pytest.raises(RecipeError, match="did you mean hidden"):
         build(hiddn=3)
+
+
+def test_a_size_that_torch_refuses_is_one_sentence_that_names_the_options(monkeypatch):
+    with pytest.raises(RecipeError, match=r"a bilstm with hidden = 16777215, .*lower its sizes\.$"):
+        build(hidden=2**24 - 1)
+
+    def refuse(*_):
+        raise RuntimeError("could not create a primitive descriptor")
+
+    monkeypatch.setattr(nn.LSTM, "forward", refuse)  # as oneDNN does, at the first batch alone
+    with pytest.raises(RecipeError, match=r"hidden = 5, .*\(could not create a primitive descriptor\)"):
+        build()

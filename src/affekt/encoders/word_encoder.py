@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -13,7 +14,7 @@ from affekt.encoders import Batch, Encoder, Order
 from affekt.encoders.saving import drawn_from, read_encoder, read_options, restore, write_encoder
 from affekt.encoders.vectors import WordVectors, read_vectors
 from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, spellings, starting_matrix
-from affekt.errors import not_whole
+from affekt.errors import RecipeError, first_line, not_whole
 
 
 class WordEncoder(nn.Module, Encoder):
@@ -42,6 +43,9 @@ class WordEncoder(nn.Module, Encoder):
             vectors: Word vectors; those of words that the texts hold are taken.
             seed: Decides all random numbers of the start.
             options: Fields of the class's `Options`.
+
+        Raises:
+            RecipeError: Where torch refuses an encoder of such a size.
         """
         chosen = read_options(cls.kind, cls.Options, options)
         if vectors is not None:
@@ -49,8 +53,16 @@ class WordEncoder(nn.Module, Encoder):
         vocabulary = WordVocabulary.build(
             texts, vectors, min_count=chosen.min_count, max_size=chosen.max_words
         )
-        with drawn_from(seed):
-            encoder = cls(vocabulary, chosen)
+        try:
+            with drawn_from(seed), torch.no_grad():
+                encoder = cls(vocabulary, chosen)
+                encoder(encoder.collate([np.zeros(1, np.int32)]))  # some sizes are refused only here
+        except RuntimeError as fault:
+            sizes = ", ".join(f"{name} = {value}" for name, value in options.items())
+            raise RecipeError(
+                f"encoder.options: a {cls.kind} with {sizes or 'these vectors'} can't be made here "
+                f"({first_line(fault)}); lower its sizes."
+            ) from fault
         start = starting_matrix(vocabulary, vectors, dimension=chosen.word_dimension, seed=seed)
         encoder.embedding.load_state_dict({"weight": start})
         return encoder
