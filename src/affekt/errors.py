@@ -49,6 +49,18 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {shown!r}: {hint}Known: {', '.join(names)}."
 
 
+def check_share(name: str, share: float) -> None:
+    """Refuse a share that is none."""
+    if not 0 <= share <= 1:
+        raise UsageError(f"{name} is {share}: it must lie between 0 and 1.")
+
+
+def check_several(name: str, values: object, kind: type[AffektError] = DataError) -> None:
+    """Refuse one string where there must be several values, such as texts: it would be taken apart."""
+    if isinstance(values, str | bytes):
+        raise kind(f"{name} must be a list, an array or a series, not one string; write [{name[:-1]}].")
+
+
 def first_line(fault: Exception) -> str:
     """Return the first line of what a fault says, or of what kind it is, to be part of a sentence."""
     said = str(fault).strip()

@@ -502,7 +502,7 @@ def test_build_without_labels_is_unlabelled_and_may_be_empty():
         ("one text", None, None, "not one string; write"),
         (["a", None], None, None, r"texts\[1\] is NoneType None, not a string"),
         (["a"], ["joy", "fear"], None, "there are 1 texts and 2 entries of labels"),
-        (["a"], "j", None, "labels must be a sequence"),
+        (["a"], "j", None, r"labels must be a list.*not one string; write \[label\]"),
         (["a", "b"], ["joy", ["fear"]], None, "both single labels and lists"),
         (["a"], ["joyy"], ["joy"], r"labels\[0\] holds an unknown label 'joyy': did you mean joy"),
         (["a"], [3], ["joy"], "unknown label '3'"),

@@ -351,7 +351,7 @@ def test_rows_that_sum_to_one_are_still_several_labels():
 
 
 @pytest.mark.parametrize(("texts", "message"), [
-    ("so happy", r"not one string; pass \[text\]"),
+    ("so happy", r"not one string; write \[text\]"),
     (["a", 1], "text 1 is int 1, not a string"),
     (["a", None], "text 1 is missing"),
     ([b"a"], "text 0 is bytes b'a'"),

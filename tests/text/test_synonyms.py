@@ -89,7 +89,7 @@ def test_all_members_of_a_group_are_drawn() -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
-    with pytest.raises(UsageError, match="share"):
+    with pytest.raises(UsageError, match=f"share is {share}: it must lie between 0 and 1"):
         replace_words(["happy"], seed=0, share=share)
 
 

@@ -19,6 +19,7 @@ from affekt.data.splits import DEFAULT_SHARES, split_files, split_of, stratified
 from affekt.data.targets import label_matrix, text_list
 from affekt.data.taxonomies import Taxonomy, renaming, taxonomy_named
 from affekt.errors import DataError
+from affekt.evaluation.arrays import all_shares
 
 __all__ = ["Columns", "Corpus", "SkippedRow", "StreamedRow", "read_splits", "stratified_split", "stream"]
 
@@ -54,7 +55,7 @@ class Corpus:
             )
         if len(set(self.labels)) < len(self.labels):
             raise DataError(f"the labels are not all different: {', '.join(self.labels)}")
-        if not ((targets >= 0) & (targets <= 1)).all():
+        if not all_shares(targets):
             raise DataError("targets must be numbers in [0, 1]")
         if self.single_label and not np.allclose(targets.sum(axis=1), 1, atol=1e-3):
             raise DataError("targets of a single-label corpus must sum to 1 in every row")

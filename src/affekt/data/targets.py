@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from affekt.errors import DataError, unknown_name
+from affekt.errors import DataError, check_several, unknown_name
 
 Targets = npt.NDArray[np.float32]
 
@@ -53,8 +53,7 @@ def multi_hot(rows: Sequence[tuple[str, ...]], names: Sequence[str]) -> Targets:
 
 def text_list(texts: Iterable[str]) -> list[str]:
     """Return texts as a list, after checking that each is one."""
-    if isinstance(texts, str | bytes):
-        raise DataError("texts must be a sequence of strings, not one string; write [text]")
+    check_several("texts", texts)
     rows = [str(text) if isinstance(text, str) else text for text in texts]  # numpy's strings become plain
     for position, text in enumerate(rows):
         if not isinstance(text, str):
@@ -100,8 +99,7 @@ def _column_names(table: Any) -> list[str] | None:
 
 def _plain(labels: Any) -> Any:
     """Return a 2-d numeric array or frame as an array, anything else as a list."""
-    if isinstance(labels, str | bytes):
-        raise DataError("labels must be a sequence with one entry per text, not one string")
+    check_several("labels", labels)
     if not hasattr(labels, "__array__") and not isinstance(labels, Sequence):
         labels = list(labels)
     if _is_table(labels):

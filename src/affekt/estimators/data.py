@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from affekt.data.corpus import Corpus
 from affekt.data.targets import is_blank
-from affekt.errors import DataError
+from affekt.errors import DataError, check_several
+from affekt.evaluation.arrays import all_shares
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -41,10 +42,7 @@ def read_texts(values: Any, *, some: bool = False) -> list[str]:
     Raises:
         InputError: Where they are something else; names the first entry that is no text.
     """
-    if isinstance(values, str | bytes):
-        raise InputError(
-            "texts must be a list, an array or a series of strings, not one string; pass [text]."
-        )
+    check_several("texts", values, InputError)
     shape = getattr(values, "shape", None)
     if shape is not None and len(shape) == 2:
         values = _single_column(values, shape)
@@ -158,7 +156,7 @@ def _matrix(values: npt.NDArray[Any], names: list[Any] | None) -> Labels:
         raise InputError(
             "a matrix of labels must hold 0 and 1 or shares; pass names as a list per text."
         ) from None
-    if not ((targets >= 0) & (targets <= 1)).all():
+    if not all_shares(targets):
         raise InputError("a matrix of labels must hold 0 and 1 or shares in [0, 1], one column per label.")
     classes = np.arange(targets.shape[1]) if names is None else np.array([str(name) for name in names])
     return Labels(targets, classes, single=False)

@@ -48,6 +48,11 @@ def unit_matrix(values: ArrayLike, name: str) -> Floats:
     return np.clip(array, 0.0, 1.0)
 
 
+def all_shares(array: NDArray[Any]) -> bool:
+    """Whether all numbers lie in [0, 1]; NaN does not."""
+    return bool(((array >= 0) & (array <= 1)).all())
+
+
 def same_shape(first: NDArray[Any], second: NDArray[Any], names: str) -> None:
     """Raise DataError unless two arrays have one shape; names says which two, as in "targets and scores"."""
     if first.shape != second.shape:
@@ -96,7 +101,7 @@ def decide(probabilities: Floats, thresholds: float | ArrayLike, *, single_label
             f"thresholds must be one number or one per label ({probabilities.shape[1]}), "
             f"but the shape is {limits.shape}."
         )
-    if not ((limits >= 0) & (limits <= 1)).all():
+    if not all_shares(limits):
         raise DataError(
             "thresholds must lie between 0 and 1: they are compared with probabilities, not logits."
         )

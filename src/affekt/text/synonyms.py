@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from affekt.errors import UsageError
+from affekt.errors import check_share
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)?")
 _GLUE = set("@#/_.&-")  # beside these a word is part of a name, a tag or an address
@@ -32,8 +32,7 @@ def replace_words(texts: Sequence[str], *, seed: int, share: float = 0.15) -> li
         seed: Decides which words and by what: a text at a place is always changed the same way.
         share: How many of a text's words are replaced, rounded, as far as the table knows them; at least one.
     """
-    if not 0 <= share <= 1:
-        raise UsageError(f"share is {share}: it must be from 0 to 1.")
+    check_share("share", share)
     return [_replaced(text, np.random.default_rng([seed, row]), share) for row, text in enumerate(texts)]
 
 

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from affekt.errors import UsageError
+from affekt.errors import check_share
 
 Option = TypeVar("Option")
 
@@ -61,8 +61,7 @@ def with_typos(text: str, share: float, *, seed: int) -> str:
     >>> with_typos("@ann this was absolutely wonderful", 1.0, seed=0).split()[0]
     '@ann'
     """
-    if not 0 <= share <= 1:
-        raise UsageError(f"the share of words with a typo is {share}; it must lie between 0 and 1.")
+    check_share("the share of words with a typo", share)
     key = f"{seed}:".encode() + text.encode("utf-8", "surrogatepass")
     draws = random.Random(hashlib.sha256(key).digest())
     done, at = [], 0
