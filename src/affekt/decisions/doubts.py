@@ -41,21 +41,20 @@ def usable_thresholds(
         jaccard: Whether mean Jaccard of rows, rather than macro-F1, says which thresholds are worse.
     """
 
+    def given_by(limits: ArrayLike) -> Bools:
+        return arrays.decide(probabilities, limits, single_label=False)
+
     def useless(limits: ArrayLike) -> Bools:
-        given = arrays.decide(probabilities, limits, single_label=False)
+        given = given_by(limits)
         wrong = given & ~truth
         return np.asarray((given.mean(axis=0) >= NEARLY_ALL) & (2 * wrong.sum(axis=0) > given.sum(axis=0)))
-
-    def figure(limits: ArrayLike) -> float:
-        given = arrays.decide(probabilities, limits, single_label=False)
-        return _jaccard(truth, given) if jaccard else _macro_f1(truth, given)
 
     bad = useless(fitted)
     if len(set(fitted.tolist())) == 1:  # one threshold for all stays one
         bad[:] = 2 * bad.sum() > len(bad)
     instead = np.where(useless(np.full(len(bad), shared)), FIXED, shared)
     chosen = np.where(bad, instead, fitted)
-    ours, plain = figure(chosen), figure(np.full(len(chosen), FIXED))
+    ours, plain = (dev_figure(truth, given_by(limits), jaccard=jaccard) for limits in (chosen, FIXED))
     if plain > ours:
         name = "Jaccard" if jaccard else "macro-F1"
         reason = (
@@ -85,14 +84,13 @@ def few_rows(truth: Bools, labels: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _macro_f1(truth: Bools, given: Bools) -> float:
+def dev_figure(truth: Bools, given: Bools, *, jaccard: bool) -> float:
+    """Return the mean Jaccard of rows (of two empty sets 1), or macro-F1."""
+    if jaccard:
+        both, either = (truth & given).sum(axis=1), (truth | given).sum(axis=1)
+        return float(np.where(either > 0, both / np.maximum(either, 1), 1.0).mean())
     hits, either = (truth & given).sum(axis=0), truth.sum(axis=0) + given.sum(axis=0)
     return float((2 * hits / np.maximum(either, 1)).mean())
-
-
-def _jaccard(truth: Bools, given: Bools) -> float:
-    both, either = (truth & given).sum(axis=1), (truth | given).sum(axis=1)
-    return float(np.where(either > 0, both / np.maximum(either, 1), 1.0).mean())
 
 
 def _named(labels: Sequence[str], which: Bools) -> str:

@@ -12,14 +12,14 @@ threshold here is drawn from two estimates, averaged in logits with the label's 
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from affekt.data.columns import split_named
-from affekt.decisions.doubts import few_rows, usable_thresholds
+from affekt.decisions.doubts import dev_figure, few_rows, usable_thresholds
 from affekt.decisions.rules import (
     FIXED,
     KINDS,
@@ -153,9 +153,10 @@ def fit_thresholds(
     count = int(values.shape[1])
     if method == "fixed" or isinstance(method, float):
         return (FIXED if method == "fixed" else float(method),) * count
-    scores = _logit(arrays.unit_matrix(values, "probabilities"))
-    truth = votes > 0.5
-    shared = _best_on_grid((_jaccard if method == "global-jaccard" else _macro_f1)(scores, truth))
+    kept = np.clip(arrays.unit_matrix(values, "probabilities"), EDGE, 1 - EDGE)
+    scores, truth = np.log(kept / (1 - kept)), votes > 0.5
+    jaccard = method == "global-jaccard"
+    shared = _best_on_grid([dev_figure(truth, scores > limit, jaccard=jaccard) for limit in GRID])
     chosen = np.full(count, shared)
     if method == "per-label":
         own = _per_label_thresholds(scores, truth, resamples, prior_positives, seed)
@@ -164,7 +165,8 @@ def fit_thresholds(
 
 
 def _dev_rows(values: ArrayLike, targets: ArrayLike, name: str, split: str) -> tuple[Floats, Floats]:
-    if _is_test(split):
+    named = re.split(r"[\W\d_]", PurePath(split.strip()).name)[0]  # "Test", "data/test.csv", "test[:90]"
+    if split_named(named) == "test":
         raise UsageError(
             "decisions are not fitted on the test split: fit them on dev, so that test stays unseen."
         )
@@ -175,22 +177,16 @@ def _dev_rows(values: ArrayLike, targets: ArrayLike, name: str, split: str) -> t
     return numbers, votes
 
 
-def _is_test(split: str) -> bool:
-    """Whether a split, or the file it is, is called test: "Test", "data/test.csv", "test[:90]"."""
-    return split_named(re.split(r"[\W\d_]", PurePath(split.strip()).name)[0]) == "test"
-
-
 def _temperature_slope(logits: Floats, votes: Floats, single_label: bool) -> float:
     from scipy.optimize import minimize_scalar
 
     def cost(log_slope: float) -> float:
         scaled = logits * np.exp(log_slope)
-        surprise = (
+        spread = (
             log_sum_exp(scaled) * votes.sum(axis=1) if single_label else np.logaddexp(0, scaled).sum(axis=1)
         )
-        return float(
-            (surprise - (votes * scaled).sum(axis=1)).sum() + log_slope**2 / 2
-        )  # the prior: one row's worth
+        prior = log_slope**2 / 2  # one row's worth
+        return float((spread - (votes * scaled).sum(axis=1)).sum() + prior)
 
     found = minimize_scalar(cost, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
@@ -203,9 +199,7 @@ def _platt_lines(logits: Floats, votes: Floats) -> Floats:
     slope = np.exp(pooled[0])
     expected = sigmoid(slope * (logits - centre) + pooled[1])
     weight = np.maximum(expected * (1 - expected), EDGE)
-    centres = (weight * logits).sum(axis=0) / weight.sum(
-        axis=0
-    )  # where a label's scores tell most of its line
+    centres = (weight * logits).sum(axis=0) / weight.sum(axis=0)  # where scores tell most of a label's line
     lines = np.empty((logits.shape[1], 2))
     for label, own in enumerate(centres):
         prior = np.array([pooled[0], slope * (own - centre) + pooled[1]])
@@ -230,37 +224,12 @@ def _fit_line(scores: Floats, votes: Floats, prior: Floats, spread: Floats) -> F
     return np.asarray(minimize(cost, prior, jac=True, method="L-BFGS-B").x)
 
 
-def _best_on_grid(figure: Floats) -> float:
+def _best_on_grid(figures: Sequence[float]) -> float:
     """Return the logit of GRID at which a figure, smoothed, is best; the nearest to 0 of several."""
     window = np.ones(SMOOTHING)
-    counted = np.convolve(np.ones(len(GRID)), window, "same")
-    smooth = np.convolve(figure, window, "same") / counted
+    smooth = np.convolve(figures, window, "same") / np.convolve(np.ones(len(GRID)), window, "same")
     best = np.flatnonzero(smooth >= smooth.max() - 1e-12)
     return float(GRID[best[np.abs(GRID[best]).argmin()]])
-
-
-def _macro_f1(scores: Floats, truth: Bools) -> Floats:
-    """Return macro-F1 with one threshold for all labels, at every logit of GRID."""
-    f1 = np.zeros((len(GRID), scores.shape[1]))
-    for label in range(scores.shape[1]):
-        every, true = np.sort(scores[:, label]), np.sort(scores[truth[:, label], label])
-        predicted = len(every) - np.searchsorted(every, GRID, side="right")
-        hits = len(true) - np.searchsorted(true, GRID, side="right")
-        f1[:, label] = 2 * hits / np.maximum(predicted + len(true), 1)
-    means: Floats = f1.mean(axis=1)
-    return means
-
-
-def _jaccard(scores: Floats, truth: Bools) -> Floats:
-    """Return the mean Jaccard of rows with one threshold for all labels, at every logit of GRID."""
-    true = truth.sum(axis=1)
-    means = np.zeros(len(GRID))
-    for place, limit in enumerate(GRID):
-        predicted = scores > limit
-        both = (predicted & truth).sum(axis=1)
-        either = predicted.sum(axis=1) + true - both
-        means[place] = np.where(either > 0, both / np.maximum(either, 1), 1.0).mean()  # two empty sets agree
-    return means
 
 
 def _per_label_thresholds(
@@ -268,30 +237,25 @@ def _per_label_thresholds(
 ) -> Floats:
     """Return (k,) logits; NaN for a label with no positive row or no two different scores."""
     votes = truth.astype(np.float64)
-    bagged = _best_cuts(scores, votes, lambda: _weights(len(scores), resamples, seed))
+    bagged = _best_cuts(scores, votes, resamples, seed)
     if not prior_positives:
         return bagged
     lines = _platt_lines(scores, votes)
     promised = sigmoid(scores * lines[:, 0] + lines[:, 1])
-    expected = _best_cuts(scores, promised, lambda: _weights(len(scores), 0, seed))
+    expected = _best_cuts(scores, promised, 0, seed)
     positives = votes.sum(axis=0)
     bagged = np.where(np.isfinite(bagged), bagged, expected)
     own = (positives * bagged + prior_positives * expected) / (positives + prior_positives)
     return np.where(positives > 0, own, np.nan)
 
 
-def _weights(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield the row weights of resamples, or of the rows as they are where there are none."""
-    return resampled_counts(rows, resamples, seed) if resamples else iter([np.ones((1, rows))])
-
-
-def _best_cuts(scores: Floats, outcomes: Floats, weights: Callable[[], Iterator[Floats]]) -> Floats:
-    """Return (k,) logits of best F1, averaged over the (chunk, n) row weights; NaN where there is none.
+def _best_cuts(scores: Floats, outcomes: Floats, resamples: int, seed: int) -> Floats:
+    """Return (k,) logits of best F1, averaged over resamples, or of the rows as they are; NaN where none is.
 
     Outcomes are true labels, or the probability of each row's being one. A cut lies midway between two
-    neighbouring scores. Weightings under which a label has no positive row are left out of its mean.
+    neighbouring scores. Resamples in which a label has no positive row are left out of its mean.
     """
-    cuts = np.full(scores.shape[1], np.nan)
+    cuts, rows = np.full(scores.shape[1], np.nan), len(scores)
     for label in range(scores.shape[1]):
         order = np.argsort(-scores[:, label], kind="stable")
         falling = scores[order, label]
@@ -299,8 +263,10 @@ def _best_cuts(scores: Floats, outcomes: Floats, weights: Callable[[], Iterator[
         if not len(ends) or not outcomes[:, label].any():
             continue
         middles = (falling[ends] + falling[ends + 1]) / 2
-        found = [_best_places(chunk[:, order], outcomes[order, label], ends) for chunk in weights()]
-        places = np.concatenate(found)
+        drawn = resampled_counts(rows, resamples, seed) if resamples else [np.ones((1, rows))]
+        places = np.concatenate(
+            [_best_places(chunk[:, order], outcomes[order, label], ends) for chunk in drawn]
+        )
         if len(places):  # with one positive row in dev, a few resamples may all miss it
             cuts[label] = middles[places].mean()
     return cuts
@@ -313,8 +279,3 @@ def _best_places(weights: Floats, outcomes: Floats, ends: NDArray[np.int64]) -> 
     positives = hits[:, -1]
     f1 = hits[:, ends] / np.maximum(predicted[:, ends] + positives[:, None], EDGE)
     return np.asarray(f1.argmax(axis=1)[positives > 0])
-
-
-def _logit(probabilities: Floats) -> Floats:
-    kept = np.clip(probabilities, EDGE, 1 - EDGE)
-    return np.asarray(np.log(kept / (1 - kept)))

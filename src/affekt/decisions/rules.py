@@ -1,5 +1,6 @@
 """Calibration and decisions as they are applied: a line, softmax or sigmoid, and thresholds."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -124,8 +125,9 @@ class Decisions:
         if np.ndim(logits) == 2 and not len(np.asarray(logits)):
             return np.zeros((0, len(self.calibration.slopes)), dtype=np.float32)
         calibrated = self.calibration(logits)
-        spread = softmax(calibrated) if self.rule == "argmax" else sigmoid(calibrated)
-        return spread.astype(np.float32)
+        argmax = self.rule == "argmax"
+        spread = np.exp(calibrated - log_sum_exp(calibrated)[:, None]) if argmax else sigmoid(calibrated)
+        return np.asarray(spread, dtype=np.float32)
 
     def decide(self, probabilities: ArrayLike) -> Bools:
         """Return (n, k) decisions: the largest of each row, or all strictly above their thresholds.
@@ -137,16 +139,8 @@ class Decisions:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, strings and numbers; warnings only where there are some."""
-        plain = asdict(self)
-        plain["warnings"] = list(self.warnings)
-        if not self.warnings:
-            del plain["warnings"]
-        plain["thresholds"] = list(self.thresholds)
-        plain["calibration"] |= {
-            "slopes": list(self.calibration.slopes),
-            "intercepts": list(self.calibration.intercepts),
-        }
-        return plain
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain if self.warnings else {key: held for key, held in plain.items() if key != "warnings"}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Decisions":
@@ -168,11 +162,6 @@ class Decisions:
 def sigmoid(logits: Floats | float) -> Floats:
     """Return the probability of each label by itself."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))))
-
-
-def softmax(logits: Floats) -> Floats:
-    """Return (n, k) probabilities of labels of which each row has one."""
-    return np.asarray(np.exp(logits - log_sum_exp(logits)[:, None]))
 
 
 def log_sum_exp(logits: Floats) -> Floats:
