@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,10 @@ def held_out(corpus: Corpus, share: float | None, recipe: Recipe, weights: Any =
 
 def trained(recipe: Recipe, splits: dict[str, Corpus], *, verbose: bool) -> tuple[Model, dict[str, Any]]:
     """Train, leaving torch's own random numbers as they were."""
-    listener = Listener(say=_to_stderr) if verbose else Listener()
+    listener = Listener(say=partial(print, file=sys.stderr)) if verbose else Listener()
     with alone(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         model, metrics = fit_model(recipe, splits, listener=listener)
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), metrics
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def _packed(model: Model) -> dict[str, bytes]:

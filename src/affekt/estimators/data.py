@@ -1,20 +1,24 @@
 """What scikit-learn hands to an estimator: texts and labels in all the forms they come in there."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets
 
 from affekt.data.corpus import Corpus
-from affekt.data.targets import is_blank
+from affekt.data.targets import is_blank, multi_hot
 from affekt.errors import DataError, check_several
 from affekt.evaluation.arrays import all_shares
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+_LISTS = (Sequence, set, frozenset, np.ndarray)
 
 
 class InputError(DataError, ValueError):
@@ -43,10 +47,15 @@ def read_texts(values: Any, *, some: bool = False) -> list[str]:
         InputError: Where they are something else; names the first entry that is no text.
     """
     check_several("texts", values, InputError)
-    shape = getattr(values, "shape", None)
-    if shape is not None and len(shape) == 2:
-        values = _single_column(values, shape)
-    elif shape is not None and len(shape) != 1:
+    shape: tuple[int, ...] = getattr(values, "shape", (0,))
+    if len(shape) == 2 and shape[1] == 1:
+        values = np.asarray(values)[:, 0]
+    elif len(shape) == 2:
+        which = f": {', '.join(map(str, values.columns))}" if hasattr(values, "columns") else ""
+        raise InputError(
+            f"texts must be one column, and there are {shape[1]}{which}; pass the one with the texts."
+        )
+    elif len(shape) != 1:
         raise InputError(f"texts must be one column of strings, not an array of shape {tuple(shape)}.")
     rows = _entries(values)
     for i, text in enumerate(rows):
@@ -56,16 +65,6 @@ def read_texts(values: Any, *, some: bool = False) -> list[str]:
     if some and not rows:
         raise InputError("there are no texts to learn from.")
     return [str(text) for text in rows]  # numpy's strings become plain ones
-
-
-def _single_column(values: Any, shape: Sequence[int]) -> Any:
-    if shape[1] != 1:
-        names = getattr(values, "columns", None)
-        which = f": {', '.join(map(str, names))}" if names is not None else ""
-        raise InputError(
-            f"texts must be one column, and there are {shape[1]}{which}; pass the one with the texts."
-        )
-    return np.asarray(values)[:, 0]
 
 
 def _entries(values: Any) -> list[Any]:
@@ -80,15 +79,8 @@ def _entries(values: Any) -> list[Any]:
 
 
 def _is_missing(value: Any) -> bool:
-    return (
-        value is None
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, float) and value != value)
-    )
-
-
-def _is_blank(label: Any) -> bool:
-    return isinstance(label, str) and is_blank(label)
+    nothing = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return nothing or (isinstance(value, float) and value != value)
 
 
 @dataclass(frozen=True)
@@ -109,9 +101,8 @@ class Labels:
         """Return a corpus of texts with these labels."""
         if len(texts) != len(self.targets):
             raise InputError(f"there are {len(texts)} texts and labels for {len(self.targets)}.")
-        names = tuple(str(name) for name in self.classes)
         ids = [str(row) for row in range(len(texts))]
-        return Corpus(texts, self.targets, names, self.single, ids, name="y")
+        return Corpus(texts, self.targets, tuple(map(str, self.classes)), self.single, ids, name="y")
 
 
 def read_labels(values: Any) -> Labels:
@@ -124,32 +115,20 @@ def read_labels(values: Any) -> Labels:
         raise InputError("this estimator requires y to be passed, but the target y is None.")
     if hasattr(values, "toarray"):  # a sparse matrix
         values = values.toarray()
-    shape = getattr(values, "shape", None)
-    if shape is not None and len(shape) == 2 and shape[1] != 1:
-        names = getattr(values, "columns", None)
-        return _matrix(np.asarray(values), None if names is None else list(names))
-    entries = _entries(_column(values) if shape is not None and len(shape) == 2 else values)
-    if any(
-        isinstance(entry, Sequence | set | frozenset | np.ndarray) and not isinstance(entry, str)
-        for entry in entries
-    ):
-        return _nested(entries)
-    return _one_each(entries)
+    shape: tuple[int, ...] = getattr(values, "shape", ())
+    if len(shape) == 2 and shape[1] != 1:
+        return _matrix(np.asarray(values), getattr(values, "columns", None))
+    if len(shape) == 2:
+        if not hasattr(values, "columns"):  # as scikit-learn does
+            said = "A column-vector y was passed when a 1d array was expected; each value is taken for one "
+            warnings.warn(said + "label.", DataConversionWarning, stacklevel=3)
+        values = np.asarray(values)[:, 0]
+    entries = _entries(values)
+    several = any(isinstance(entry, _LISTS) and not isinstance(entry, str) for entry in entries)
+    return _nested(entries) if several else _one_each(entries)
 
 
-def _column(values: Any) -> Any:
-    """Return the one column of a frame or array; like scikit-learn, warn of an array of such a shape."""
-    if not hasattr(values, "columns"):
-        import warnings
-
-        from sklearn.exceptions import DataConversionWarning
-
-        said = "A column-vector y was passed when a 1d array was expected; each value is taken for one label."
-        warnings.warn(said, DataConversionWarning, stacklevel=4)
-    return np.asarray(values)[:, 0]
-
-
-def _matrix(values: npt.NDArray[Any], names: list[Any] | None) -> Labels:
+def _matrix(values: npt.NDArray[Any], names: Iterable[Any] | None = None) -> Labels:
     try:
         targets = values.astype(np.float32)
     except (TypeError, ValueError):
@@ -164,39 +143,30 @@ def _matrix(values: npt.NDArray[Any], names: list[Any] | None) -> Labels:
 
 def _nested(entries: list[Any]) -> Labels:
     """Lists of names, or a matrix as nested lists of numbers."""
-    rows = [_members(entry, i) for i, entry in enumerate(entries)]
+    for i, entry in enumerate(entries):
+        if isinstance(entry, str) or not hasattr(entry, "__iter__"):
+            raise InputError(
+                f"labels[{i}] is {entry!r:.40} where other texts have a list; make every entry a list."
+            )
+    rows = [list(entry) for entry in entries]
     kinds = {isinstance(member, str) for row in rows for member in row}
     if len(kinds) > 1:
         raise InputError("lists of labels hold both strings and numbers; label names are strings.")
     if kinds == {False}:
         if len({len(row) for row in rows}) > 1:
             raise InputError("lists of numbers are rows of a matrix and must be of one length.")
-        return _matrix(np.array(rows), None)
-    blank = [i for i, row in enumerate(rows) if any(map(_is_blank, row))]
+        return _matrix(np.array(rows))
+    blank = [i for i, row in enumerate(rows) if any(map(is_blank, row))]
     if blank:
         raise InputError(f"labels[{blank[0]}] holds an empty name; leave it out: [] means no label.")
     classes = sorted({name for row in rows for name in row})
-    position = {name: column for column, name in enumerate(classes)}
-    targets = np.zeros((len(rows), len(classes)), dtype=np.float32)
-    for i, row in enumerate(rows):
-        targets[i, [position[name] for name in row]] = 1
-    return Labels(targets, np.array(classes, dtype=str), single=False)
-
-
-def _members(entry: Any, row: int) -> list[Any]:
-    if isinstance(entry, str) or not hasattr(entry, "__iter__"):
-        raise InputError(
-            f"labels[{row}] is {entry!r:.40} where other texts have a list; make every entry a list."
-        )
-    return list(entry)
+    return Labels(multi_hot(rows, classes), np.array(classes, dtype=str), single=False)
 
 
 def _one_each(entries: list[Any]) -> Labels:
-    from sklearn.utils.multiclass import check_classification_targets
-
-    missing = [row for row, entry in enumerate(entries) if _is_missing(entry) or _is_blank(entry)]
-    if missing:
-        raise InputError(f"labels[{missing[0]}] is missing; fill or drop such rows first.")
+    for row, entry in enumerate(entries):
+        if _is_missing(entry) or (isinstance(entry, str) and is_blank(entry)):
+            raise InputError(f"labels[{row}] is missing; fill or drop such rows first.")
     if len({isinstance(entry, str) for entry in entries}) > 1:
         raise InputError("labels are partly strings and partly numbers; make them all one or the other.")
     values = np.array(entries)
@@ -218,11 +188,8 @@ def label_rows(values: Any, classes: npt.NDArray[Any]) -> tuple[Bools, Bools]:
                 f"y has {held.shape[1]} columns, and the classifier knows {len(classes)} labels."
             )
         return held, np.ones(len(held), dtype=np.bool_)
-    position = {str(name): column for column, name in enumerate(labels.classes)}
-    known = [position.get(str(name), -1) for name in classes]
-    padded = np.hstack([held, np.zeros((len(held), 1), dtype=np.bool_)])
-    unknown = [column for name, column in position.items() if name not in set(map(str, classes))]
-    return padded[:, known], np.asarray(~held[:, unknown].any(axis=1))
+    same = labels.classes[:, None] == classes.astype(str)
+    return held @ same, np.asarray(~held[:, ~same.any(axis=1)].any(axis=1))
 
 
 def read_weights(values: Any, count: int) -> npt.NDArray[np.float64]:

@@ -56,19 +56,15 @@ def with_encoder(content: dict[str, Any], encoder: str | Path | Mapping[str, Any
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested dicts with changes; an encoder or objective of another kind replaces all of it."""
     content = dict(base)
+    plain = {"encoder": "transformer", "objective": Recipe.model_fields["objective"].default.kind}
     for key, value in changes.items():
         before = content.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping) and _same_kind(key, before, value):
-            content[key] = merged(before, value)
-        else:
-            content[key] = value
+        content[key] = value
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            was = before.get("kind", plain.get(key))
+            if key not in plain or value.get("kind", was) == was:
+                content[key] = merged(before, value)
     return content
-
-
-def _same_kind(key: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    plain = {"encoder": "transformer", "objective": Recipe.model_fields["objective"].default.kind}.get(key)
-    was = before.get("kind", plain)
-    return plain is None or value.get("kind", was) == was
 
 
 def said(changes: Mapping[str, Any]) -> dict[str, Any]:
