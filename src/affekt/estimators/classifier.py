@@ -139,11 +139,8 @@ class EmotionClassifier(ClassifierMixin, TextEstimator):  # type: ignore[misc]
                 "seed": self.seed,
             },
         }))  # fmt: skip
-        able = {
-            kind: how
-            for kind, section in OBJECTIVE_SECTIONS.items()
-            if (how := section.to_classify) is not None
-        }
+        sections = OBJECTIVE_SECTIONS.items()
+        able = {kind: one.to_classify for kind, one in sections if one.to_classify is not None}
         objective = content.get("objective")
         if isinstance(objective, Mapping) and objective.get("kind") in able:
             content["objective"] = {**able[objective["kind"]], **objective}

@@ -49,12 +49,8 @@ def pair(first: RunFolder, second: RunFolder, split: str) -> Pair | None:
     Rows are the same when id, text and true labels are.
     """
     left, right = first.predictions.get(split), second.predictions.get(split)
-    if (
-        left is None
-        or right is None
-        or first.labels != second.labels
-        or first.single_label != second.single_label
-    ):
+    alike = first.labels == second.labels and first.single_label == second.single_label
+    if left is None or right is None or not alike:
         return None
     places = {key: row for row, key in enumerate(_keys(right))}
     shared = [(row, places[key]) for row, key in enumerate(_keys(left)) if key in places]
@@ -65,9 +61,7 @@ def pair(first: RunFolder, second: RunFolder, split: str) -> Pair | None:
 
 
 def _keys(part: Predictions) -> list[tuple[str, str, bytes]]:
-    return [
-        (one, text, held.tobytes()) for one, text, held in zip(part.ids, part.texts, part.true, strict=True)
-    ]
+    return list(zip(part.ids, part.texts, (row.tobytes() for row in part.true), strict=True))
 
 
 def _rows(part: Predictions, rows: Any) -> Predictions:
@@ -101,13 +95,9 @@ def differences(of: Pair) -> dict[str, dict[str, float]]:
 def label_differences(of: Pair, seed: int = 0) -> list[LabelDifference]:
     """Return each label's F1 in both runs with the paired bootstrap interval of the difference."""
     left, right = (columns(of.first.true, part.predicted) for part in (of.first, of.second))
-    drawn = np.concatenate(
-        [
-            _f1(weights @ right) - _f1(weights @ left)
-            for weights in resampled_counts(len(left), RESAMPLES, seed)
-        ]
-    )
-    low, high = percentile_limits(drawn, 0.95)
+    draws = resampled_counts(len(left), RESAMPLES, seed)
+    drawn = [_f1(weights @ right) - _f1(weights @ left) for weights in draws]
+    low, high = percentile_limits(np.concatenate(drawn), 0.95)
     values = zip(of.labels, _f1(left.sum(axis=0)), _f1(right.sum(axis=0)), low, high, strict=True)
     return [LabelDifference(label, *(float(one) for one in numbers)) for label, *numbers in values]
 

@@ -172,7 +172,11 @@ class RunFolder:
             )
         model = self.path / _MODEL
         foreign = [self.path / name for name in _FILES if (self.path / name).is_dir()]
-        if model.exists() and not (model / CARD).exists() and not (model.is_dir() and _is_empty(model)):
+        if (
+            model.exists()
+            and not (model / CARD).exists()
+            and not (model.is_dir() and not any(model.iterdir()))
+        ):
             foreign.append(model)
         if foreign:
             raise UsageError(
@@ -242,10 +246,6 @@ def read_run(path: Path) -> RunFolder:
     for read in (run.metrics, run.recipe, run.history, run.predictions):
         del read  # what is damaged is said now
     return run
-
-
-def _is_empty(folder: Path) -> bool:
-    return not any(folder.iterdir())
 
 
 def _text(path: Path) -> str:

@@ -141,23 +141,19 @@ class _Epoch(_Part):
     learning_rate: _Number | None = None
 
 
-def check_metrics(metrics: Any, where: str) -> None:
+def check_epoch(entry: Any, where: str) -> None:
+    """Refuse an entry of history.jsonl as `check_metrics` does metrics.json."""
+    check_metrics(entry, where, _Epoch)
+
+
+def check_metrics(metrics: Any, where: str, form: type[_Part] = _Metrics) -> None:
     """Refuse what is not of the form of metrics.json, so that whoever reads it can rely on it.
 
     Raises:
         DataError: With the first key that is wrong; `where` names the file.
     """
-    _check(_Metrics, metrics, where)
-
-
-def check_epoch(entry: Any, where: str) -> None:
-    """The same for an entry of history.jsonl."""
-    _check(_Epoch, entry, where)
-
-
-def _check(form: type[_Part], held: Any, where: str) -> None:
     try:
-        form.model_validate(held)
+        form.model_validate(metrics)
     except ValidationError as fault:
         first = fault.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("_"))
