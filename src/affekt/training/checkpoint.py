@@ -118,13 +118,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             if records.testzip() is not None:
                 raise ValueError("its content has changed since it was written")
         state = torch.load(path, weights_only=True, map_location="cpu")
-        plain = {
-            "identity": json.loads(state["identity"]),
-            "progress": Progress(**json.loads(state["progress"])),
-        }
+        state["identity"] = json.loads(state["identity"])
+        state["progress"] = Progress(**json.loads(state["progress"]))
         if not all(isinstance(one, dict) for one in state["generators"]):
             raise TypeError("its random numbers are kept in another form")
-        return {**{name: state[name] for name in ("objective", "optimizers", "generators", "best")}, **plain}
+        kept = ("identity", "objective", "optimizers", "progress", "generators", "best")
+        return {name: state[name] for name in kept}
     except Exception as fault:  # a damaged file raises a dozen kinds of exception
         raise ModelError(_unusable(path, fault)) from fault
 

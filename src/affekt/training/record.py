@@ -46,26 +46,23 @@ def data_digest(splits: dict[str, Corpus]) -> str:
 
 
 def _describe_split(corpus: Corpus) -> dict[str, Any]:
-    counts = np.asarray(corpus.targets).sum(0)
+    counts = zip(corpus.labels, np.asarray(corpus.targets).sum(0), strict=True)
     return {
         "n": len(corpus),
-        "label_counts": {
-            label: round(float(count), 2) for label, count in zip(corpus.labels, counts, strict=True)
-        },
+        "label_counts": {label: round(float(count), 2) for label, count in counts},
         "mean_words": round(float(np.mean([len(text.split()) for text in corpus.texts])), 2),
     }
 
 
 def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
     """Kind, name and size of the encoder."""
-    parameters = sum(p.numel() for p in network.encoder.parameters())
     named = recipe.encoder.name if network.encoder.has_name else recipe.encoder.kind
     if recipe.encoder.vectors:
         named += f" on {Path(recipe.encoder.vectors).name}"
     return {
         "kind": recipe.encoder.kind,
         "name": named,
-        "parameters": parameters,
+        "parameters": sum(p.numel() for p in network.encoder.parameters()),
         "dimension": network.encoder.dimension,
     }
 
@@ -91,10 +88,9 @@ def space_shift(
         return None
     held_out = splits.get("test", splits["dev"])
     start = build_network(recipe, texts)
-    before = Model(TorchRuntime(start).to(model.runtime.device), style=model.style).embed(
-        held_out.texts, unit=False
-    )
-    return evaluation.space_shift(before, model.embed(held_out.texts, unit=False))
+    first = Model(TorchRuntime(start).to(model.runtime.device), style=model.style)
+    before, after = (one.embed(held_out.texts, unit=False) for one in (first, model))
+    return evaluation.space_shift(before, after)
 
 
 def example_predictions(model: Model, recipe: Recipe) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
 from affekt.runs.folder import CHECKPOINT, RunFolder
 from affekt.text.languages import languages_of
+from affekt.training import record
 from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_warnings
@@ -45,28 +46,14 @@ from affekt.training.data import load_splits, normalised, style_of, view_texts, 
 from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop
 from affekt.training.processes import alone, from_leader, join_processes, leads
-from affekt.training.record import (
-    brief,
-    data_digest,
-    describe_data,
-    describe_encoder,
-    describe_timing,
-    epoch_line,
-    example_predictions,
-    space_shift,
-)
 from affekt.training.rows import TrainingRows
-
-Tell = Callable[[str], None]
-
-_LEADER = "the leading process of this run tells why it cannot go on."
 
 
 @dataclass(frozen=True)
 class Listener:
     """Who hears how a run goes: lines for a log, and ticks for a progress bar (batches done, of all)."""
 
-    say: Tell = lambda line: None
+    say: Callable[[str], None] = lambda line: None
     tick: Callable[[int, int], None] = lambda done, of: None
 
 
@@ -128,10 +115,11 @@ def _claimed(folder: RunFolder, resume: bool) -> Iterator[None]:
     if not leads():
         try:
             if not from_leader(None):
-                raise FollowerError(_LEADER)
+                raise FollowerError
             yield
         except AffektError as fault:
-            raise FollowerError(_LEADER) from fault
+            said = "the leading process of this run tells why it cannot go on."
+            raise FollowerError(said) from fault
         return
     with ExitStack() as held:
         try:
@@ -164,7 +152,7 @@ def _train(
     if not leads():
         return
     model = _model(recipe, network, splits["train"])
-    results, model = evaluate_splits(model, splits, recipe)
+    figures, predictions, model = _evaluated(model, splits, recipe)
     metrics = {
         "format": 1,
         "affekt": __version__,
@@ -174,14 +162,14 @@ def _train(
         "seed": recipe.training.seed,
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": describe_data(splits),
-        "encoder": describe_encoder(recipe, network),
+        "data": record.describe_data(splits),
+        "encoder": record.describe_encoder(recipe, network),
         "objective": recipe.objective.model_dump(mode="json"),
         "hardware": hardware(chosen_precision(recipe.training.precision, recipe.training.device)),
-        "timing": describe_timing(progress, progress.earlier + time.monotonic() - began),
-        **results.pop("figures"),
-        "space_shift": space_shift(recipe, model, splits, texts),
-        "examples": example_predictions(model, recipe),
+        "timing": record.describe_timing(progress, progress.earlier + time.monotonic() - began),
+        **figures,
+        "space_shift": record.space_shift(recipe, model, splits, texts),
+        "examples": record.example_predictions(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
     }
     decisions = metrics.get("decisions") or {}
@@ -195,11 +183,11 @@ def _train(
         "recipe": recipe.digest,
         "data": metrics["data"]["digest"],
         "languages": list(languages_of(splits["train"].texts)),
-        "test": brief(metrics),
+        "test": record.brief(metrics),
     }
     model.save(folder.path / "model")
     heard.say(f"saved: model/ gives the same answers in {', '.join(model.runtime.opens_in)}")
-    folder.write_predictions(results["predictions"])
+    folder.write_predictions(predictions)
     folder.write_history(progress.history)
     folder.write_metrics(metrics)
 
@@ -259,27 +247,26 @@ def fit_model(
         texts, network = _prepared(recipe, splits)
         progress, network = _fit(recipe, splits, texts, network, heard=heard)
     model = _model(recipe, network, splits["train"])
-    model.about = {"name": recipe.name, "recipe": recipe.digest, "data": data_digest(splits)}
+    model.about = {"name": recipe.name, "recipe": recipe.digest, "data": record.data_digest(splits)}
     figures: dict[str, Any] = {"history": progress.history, "seconds": time.monotonic() - began}
     if "dev" not in splits or model.decisions is None:
         return model, figures
     dev, plain = splits["dev"], model.decisions
     logits = model.logits(dev.texts)
-    decided = fit_decisions(recipe, dev, logits)
+    decided = _fitted_decisions(recipe, dev, logits)
     ways = {"fixed": plain} if dev.single_label else {"fixed": plain, "fitted": decided}
     figures["decisions"] = decided.to_json()
-    figures["dev"] = {way: _plain_figures(dev, logits, decisions) for way, decisions in ways.items()}
+    figures["dev"] = {
+        way: evaluation.classification(
+            dev.targets,
+            decisions.probabilities(logits),
+            decisions.thresholds or 0.5,
+            labels=dev.labels,
+            single_label=dev.single_label,
+        )
+        for way, decisions in ways.items()
+    }
     return model.with_decisions(decided), figures
-
-
-def _plain_figures(corpus: Corpus, logits: np.ndarray, decisions: Decisions) -> dict[str, Any]:
-    return evaluation.classification(
-        corpus.targets,
-        decisions.probabilities(logits),
-        decisions.thresholds or 0.5,
-        labels=corpus.labels,
-        single_label=corpus.single_label,
-    )
 
 
 def _fit(
@@ -315,27 +302,20 @@ def _fit(
             ) from fault
 
     def tell(entry: dict[str, Any]) -> None:
-        heard.say(epoch_line(entry))
+        heard.say(record.epoch_line(entry))
         for warning in new_rank_warnings(loop.progress.history, len(texts.labels)):
             heard.say(f"warning: {warning}")
         if folder is not None:
             folder.write_history([*loop.progress.history])
 
-    checkpoints = None if folder is None else _checkpoints(folder, recipe, splits)
-    epochs = recipe.training.epochs
-
     def tick(done: int, of: int) -> None:
-        heard.tick(loop.progress.epoch * of + done, epochs * of)
+        heard.tick(loop.progress.epoch * of + done, recipe.training.epochs * of)
 
+    data = {f"data ({name})": corpus.digest for name, corpus in splits.items()}
+    checkpoints = None if folder is None else Checkpoints(folder.path, {"recipe": recipe.digest, **data})
     loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, tick)
     progress = loop.run(resume=resume)
     return progress, network.eval()
-
-
-def _checkpoints(folder: RunFolder, recipe: Recipe, splits: dict[str, Corpus]) -> Checkpoints:
-    """The checkpoint of this recipe on this data."""
-    digests = {f"data ({name})": corpus.digest for name, corpus in splits.items()}
-    return Checkpoints(folder.path, {"recipe": recipe.digest, **digests})
 
 
 def _fit_at_once(
@@ -349,9 +329,9 @@ def _fit_at_once(
     figures = {} if dev is None else dev_figures(_model(recipe, fitted, dev), dev)
     loss = figures.pop("loss", None)
     entry = {"epoch": 1, "step": 1, "train_loss": None, "terms": {}, "dev_loss": loss, "dev": figures}
-    history: list[dict[str, Any]] = [entry | {"seconds": seconds, "learning_rate": None}]
-    heard.say(epoch_line(history[0]))
-    return Progress(epoch=1, step=1, history=history), fitted
+    entry |= {"seconds": seconds, "learning_rate": None}
+    heard.say(record.epoch_line(entry))
+    return Progress(epoch=1, step=1, history=[entry]), fitted
 
 
 def _judge(
@@ -361,53 +341,48 @@ def _judge(
 
     Without a dev split there are none, and some training texts show whether the model still gives numbers.
     """
-    if dev is None:
-
-        def no_figures() -> dict[str, float]:
-            _model(recipe, network, train).embed(train.texts[:32])
-            return {}
-
-        return no_figures
-    watched = recipe.objective.is_contrastive
-    start = space_rank(_model(recipe, network, dev), dev) if watched else 0.0
+    start = None
+    if dev is not None and recipe.objective.is_contrastive:
+        start = space_rank(_model(recipe, network, dev), dev)
 
     def judge() -> dict[str, float]:
-        model = _model(recipe, network, dev)
-        ranks = {"effective_rank": space_rank(model, dev), "starting_rank": start} if watched else {}
+        model = _model(recipe, network, train if dev is None else dev)
+        if dev is None:
+            model.embed(train.texts[:32])
+            return {}
+        ranks = {} if start is None else {"effective_rank": space_rank(model, dev), "starting_rank": start}
         return {**dev_figures(model, dev), **ranks}
 
     return judge
 
 
 def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
-    labels = corpus.labels if network.head is not None else ()
+    labels, single = corpus.labels if network.head is not None else (), corpus.single_label
     plain = recipe.decisions.plain_threshold
-    rule = (
-        Decisions.unfitted(len(labels), single_label=corpus.single_label, threshold=plain) if labels else None
-    )
-    return Model(TorchRuntime(network), labels, corpus.single_label, rule, style_of(recipe))
+    rule = Decisions.unfitted(len(labels), single_label=single, threshold=plain) if labels else None
+    return Model(TorchRuntime(network), labels, single, rule, style_of(recipe))
 
 
-def evaluate_splits(model: Model, splits: dict[str, Corpus], recipe: Recipe) -> tuple[dict[str, Any], Model]:
+def _evaluated(
+    model: Model, splits: dict[str, Corpus], recipe: Recipe
+) -> tuple[dict[str, Any], dict[str, tuple[Corpus, np.ndarray, Decisions]], Model]:
     """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
     final = "test" if "test" in judged else "dev"
     if model.decisions is None:
         space = space_figures(model, judged[final], resamples=SPACE_RESAMPLES)
-        return {"figures": {part: space.get(part) for part in SPACE_PARTS}, "predictions": {}}, model
+        return {part: space.get(part) for part in SPACE_PARTS}, {}, model
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items() if name != final}
     logits[final], space = logits_and_space(model, judged[final], resamples=SPACE_RESAMPLES)
     figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
-    dev = judged["dev"]
-    decided = fit_decisions(recipe, dev, logits["dev"])
+    decided = _fitted_decisions(recipe, judged["dev"], logits["dev"])
     figures["decisions"] = decided.to_json()
     figures |= classifier_figures(judged, logits, model.decisions, decided)
     predictions = {name: (judged[name], logits[name], decided) for name in judged}
-    return {"figures": figures, "predictions": predictions}, model.with_decisions(decided)
+    return figures, predictions, model.with_decisions(decided)
 
 
-def fit_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
-    """Fit calibration and thresholds on dev as a recipe says."""
+def _fitted_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
     return deciding.fit(
         logits,
         dev.targets,
