@@ -148,7 +148,7 @@ def _nested(entries: list[Any]) -> Labels:
             raise InputError(
                 f"labels[{i}] is {entry!r:.40} where other texts have a list; make every entry a list."
             )
-    rows = [list(entry) for entry in entries]
+    rows = [tuple(entry) for entry in entries]
     kinds = {isinstance(member, str) for row in rows for member in row}
     if len(kinds) > 1:
         raise InputError("lists of labels hold both strings and numbers; label names are strings.")
