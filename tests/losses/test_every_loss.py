@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
+from affekt import losses
 from affekt.errors import UsageError
-from affekt.losses import CLASSIFICATION_LOSSES, LOSSES, classification_loss
+from affekt.losses import CLASSIFICATION_LOSSES, classification_loss
 
+LOSSES = {name: getattr(losses, name) for name in losses.__all__ if name.islower()}
 LABELS = 3
 GROUPS = torch.tensor([0, 0, 1])
 
@@ -124,10 +126,6 @@ def test_half_precision_is_lifted_and_autocast_left_out(name):
         inside = CALLS[name](rounded.float(), targets)
     assert inside.dtype == torch.float32
     torch.testing.assert_close(inside, exact)
-
-
-def test_names_in_the_table_are_the_functions_own():
-    assert all(name == function.__name__ for name, function in LOSSES.items())
 
 
 def test_usage_errors_pass_through_the_lifting():

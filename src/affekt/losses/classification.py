@@ -32,11 +32,7 @@ from affekt.losses.common import full_precision
 class Focus:
     """How far focal and asymmetric losses play down what is already right.
 
-    Attributes:
-        gamma: exponent of the focal loss.
-        gamma_negative: exponent of the asymmetric loss for absent labels.
-        gamma_positive: exponent of the asymmetric loss for present labels.
-        clip: probability below which an absent label costs nothing in the asymmetric loss.
+    The fields are γ of the focal loss, and γ₋, γ₊ and clip of the asymmetric one.
     """
 
     gamma: float = 2.0
@@ -69,7 +65,10 @@ def _focal(logits: Tensor, targets: Tensor, label_weights: Tensor, _: float, foc
     log_miss = torch.logaddexp(
         targets.log() + functional.logsigmoid(-logits), (1 - targets).log() + functional.logsigmoid(logits)
     )
-    return _mean((focus.gamma * log_miss).exp() * _binary_costs(logits, targets, label_weights))
+    costs = functional.binary_cross_entropy_with_logits(
+        logits, targets, pos_weight=label_weights, reduction="none"
+    )
+    return _mean((focus.gamma * log_miss).exp() * costs)
 
 
 def _asymmetric(logits: Tensor, targets: Tensor, label_weights: Tensor, _: float, focus: Focus) -> Tensor:
@@ -126,12 +125,6 @@ def classification_loss(
         raise UsageError(f"smoothing is {smoothing} but {kind} has none: use {' or '.join(SMOOTHED)}, or 0.")
     weights = torch.ones(logits.shape[1]) if label_weights is None else label_weights
     return CLASSIFICATION_LOSSES[kind](logits, targets.to(logits), weights.to(logits), smoothing, focus)
-
-
-def _binary_costs(logits: Tensor, targets: Tensor, label_weights: Tensor) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(
-        logits, targets, pos_weight=label_weights, reduction="none"
-    )
 
 
 def _mean(costs: Tensor) -> Tensor:

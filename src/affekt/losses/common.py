@@ -35,14 +35,12 @@ def full_precision(loss: Callable[Arguments, Tensor]) -> Callable[Arguments, Ten
 
 
 def _lift(value: object) -> object:
-    if isinstance(value, Tensor) and value.dtype == torch.bool:
-        return value.float()  # targets, of which 0 and 1 are exact
     return without_half(value) if isinstance(value, Tensor) else value
 
 
 def without_half(values: Tensor) -> Tensor:
-    """Return half-precision numbers as float32, all others as they are."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    """Return half-precision numbers and truth values as float32, all others as they are."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16, torch.bool) else values
 
 
 def require_temperature(temperature: float) -> None:
@@ -60,14 +58,7 @@ def unit_rows(embeddings: Tensor) -> Tensor:
 
 
 def shared_labels(targets: Tensor) -> Tensor:
-    """Say for each pair of rows whether some label is above zero in both; a row never pairs with itself.
-
-    Args:
-        targets: (n, k) in [0, 1].
-
-    Returns:
-        (n, n) bool, False on the diagonal and wherever a row has no label.
-    """
+    """Return (n, n) whether some of k labels is above zero in both rows; a row never pairs with itself."""
     return (targets @ targets.T > 0) & other_rows(targets)
 
 

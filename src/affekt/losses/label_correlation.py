@@ -16,9 +16,9 @@ means over the pairs it names; their code gives it raw logits, and averages over
 matrix too. The two `group` terms divide the pairs by a fixed grouping of the labels instead, such as a
 sentiment hierarchy: intra tells emotions of one family apart, inter the families.
 
-Shapes: logits and targets (n, k), groups (k,). A row without a pair (no label, all labels, or none in the
-group) contributes 0 and still counts in the mean. Soft targets weigh a pair by (1 − t_i) t_j, i ≠ j. Every
-value is attached to the graph, also when it is 0.
+Shapes: logits and targets (n, k), the latter in [0, 1]; groups (k,), each label's. A row without a pair (no
+label, all labels, or none in the group) contributes 0 and still counts in the mean. Soft targets weigh a pair
+by (1 − t_i) t_j, i ≠ j. Every value is attached to the graph, also when it is 0.
 """
 
 import torch
@@ -26,39 +26,24 @@ from torch import Tensor
 
 from affekt.losses.common import full_precision, other_rows
 
+Side = tuple[Tensor, Tensor]  # values and weights of one factor of a pair, (n, k) each
+
 
 @full_precision
 def label_correlation(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean over rows of the mean of exp(p_absent − p_present) over all pairs of labels.
-
-    Args:
-        logits: (n, k), before the sigmoid.
-        targets: (n, k) in [0, 1].
-    """
+    """Return the mean over rows of the mean of exp(p_absent − p_present) over all pairs of labels."""
     return _absent_over_present(logits, targets, other_rows(logits.T))
 
 
 @full_precision
 def intra_group_correlation(logits: Tensor, targets: Tensor, groups: Tensor) -> Tensor:
-    """Return the correlation term over pairs of labels of the same group.
-
-    Args:
-        logits: (n, k), before the sigmoid.
-        targets: (n, k) in [0, 1].
-        groups: (k,) group id of each label.
-    """
+    """Return the correlation term over pairs of labels of the same group."""
     return _absent_over_present(logits, targets, (groups[:, None] == groups) & other_rows(logits.T))
 
 
 @full_precision
 def inter_group_correlation(logits: Tensor, targets: Tensor, groups: Tensor) -> Tensor:
-    """Return the correlation term over pairs of labels of different groups.
-
-    Args:
-        logits: (n, k), before the sigmoid.
-        targets: (n, k) in [0, 1].
-        groups: (k,) group id of each label.
-    """
+    """Return the correlation term over pairs of labels of different groups."""
     return _absent_over_present(logits, targets, groups[:, None] != groups)
 
 
@@ -67,34 +52,25 @@ def same_side_correlation(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the term that lowers absent labels together and raises present labels together.
 
     Where a row has pairs on one side only, that side's mean stands alone.
-
-    Args:
-        logits: (n, k), before the sigmoid.
-        targets: (n, k) in [0, 1].
     """
-    probabilities = logits.sigmoid()
-    present = targets.to(logits.dtype)
-    pairs = other_rows(logits.T)
-    absent_mean, has_absent = _pair_mean(
-        probabilities.exp(), probabilities.exp(), 1 - present, 1 - present, pairs
-    )
-    falling = (-probabilities).exp()
-    present_mean, has_present = _pair_mean(falling, falling, present, present, pairs)
-    sides = has_absent.to(logits.dtype) + has_present.to(logits.dtype)
-    return _row_mean((absent_mean + present_mean) / sides.clamp(min=1))
+    absent, present, pairs = *_sides(logits, targets), other_rows(logits.T)
+    absent_mean, has_absent = _pair_mean(absent, absent, pairs)
+    present_mean, has_present = _pair_mean(present, present, pairs)
+    return _row_mean((absent_mean + present_mean) / (has_absent.int() + has_present).clamp(min=1))
 
 
 def _absent_over_present(logits: Tensor, targets: Tensor, pairs: Tensor) -> Tensor:
     """Average exp(p_i − p_j) over the absent i and present j that `pairs` (k, k) allows, then over rows."""
-    probabilities = logits.sigmoid()
-    present = targets.to(logits.dtype)
-    means, _ = _pair_mean(probabilities.exp(), (-probabilities).exp(), 1 - present, present, pairs)
-    return _row_mean(means)
+    return _row_mean(_pair_mean(*_sides(logits, targets), pairs)[0])
 
 
-def _pair_mean(
-    first: Tensor, second: Tensor, first_weight: Tensor, second_weight: Tensor, pairs: Tensor
-) -> tuple[Tensor, Tensor]:
+def _sides(logits: Tensor, targets: Tensor) -> tuple[Side, Side]:
+    """Return exp(p) with the weights of the absent labels, and exp(−p) with those of the present ones."""
+    probabilities, present = logits.sigmoid(), targets.to(logits.dtype)
+    return (probabilities.exp(), 1 - present), ((-probabilities).exp(), present)
+
+
+def _pair_mean(first: Side, second: Side, pairs: Tensor) -> tuple[Tensor, Tensor]:
     """Average first_i · second_j over allowed pairs, weighed, without forming (n, k, k).
 
     exp(a + b) = exp(a) exp(b), so the double sum is a matrix product with `pairs` between the factors.
@@ -102,9 +78,10 @@ def _pair_mean(
     Returns:
         (n,) means, 0 for a row without a pair, and (n,) bool saying which rows have one.
     """
-    allowed = pairs.to(first.dtype)
-    totals = ((first * first_weight) @ allowed * (second * second_weight)).sum(dim=1)
-    counts = (first_weight @ allowed * second_weight).sum(dim=1)
+    (left, left_weight), (right, right_weight) = first, second
+    allowed = pairs.to(left.dtype)
+    totals = ((left * left_weight) @ allowed * (right * right_weight)).sum(dim=1)
+    counts = (left_weight @ allowed * right_weight).sum(dim=1)
     has_pair = counts > 0
     return totals / torch.where(has_pair, counts, 1.0), has_pair
 

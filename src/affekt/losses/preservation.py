@@ -16,15 +16,7 @@ from affekt.losses.common import full_precision
 
 @full_precision
 def space_preservation(embeddings: Tensor, reference: Tensor) -> Tensor:
-    """Return the mean squared difference of two spaces of the same texts.
-
-    Args:
-        embeddings: (n, d) vectors of the encoder in training.
-        reference: (n, d) vectors of its frozen copy; a constant, no gradient flows into it.
-
-    Returns:
-        A scalar; 0 attached to the graph for an empty batch.
-    """
+    """Return the mean squared difference of two spaces of the same texts; the reference is constant."""
     if embeddings.shape != reference.shape:
         raise UsageError(
             f"embeddings have shape {tuple(embeddings.shape)} and reference {tuple(reference.shape)}: "

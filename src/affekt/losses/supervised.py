@@ -36,11 +36,6 @@ from affekt.losses.common import (
 )
 
 
-def _any(targets: Tensor) -> Tensor:
-    """Weigh every pair that shares a label 1."""
-    return shared_labels(targets).to(targets.dtype)
-
-
 def _jaccard(targets: Tensor) -> Tensor:
     """Weigh a pair by Σ min / Σ max of its targets, which for label sets is |A∩B| / |A∪B|."""
     sizes = targets.sum(dim=1)
@@ -50,7 +45,7 @@ def _jaccard(targets: Tensor) -> Tensor:
     return torch.where(shared, (together - apart) / torch.where(shared, together + apart, 1.0), 0.0)
 
 
-OVERLAPS = {"any": _any, "jaccard": _jaccard}
+OVERLAPS = {"any": shared_labels, "jaccard": _jaccard}
 
 
 @full_precision
@@ -72,7 +67,8 @@ def supervised_contrastive(
     require_temperature(temperature)
     if overlap not in OVERLAPS:
         raise UsageError(unknown_name("overlap", overlap, OVERLAPS))
-    weights = OVERLAPS[overlap](targets.to(embeddings.dtype))  # (n, n), zero on the diagonal
+    targets = targets.to(embeddings.dtype)
+    weights = OVERLAPS[overlap](targets).to(targets.dtype)  # (n, n), zero on the diagonal
     units = unit_rows(embeddings)
     similarity = units @ units.T / temperature
     log_share = similarity - masked_logsumexp(similarity, other_rows(units))[:, None]
@@ -95,10 +91,9 @@ def unsupervised_contrastive(left: Tensor, right: Tensor, *, temperature: float 
         A scalar; 0 attached to the graph for an empty batch or a single text, which has no negatives.
     """
     require_temperature(temperature)
-    count = len(left)
     units = unit_rows(torch.cat((left, right)))
-    if count == 0:
+    if not len(left):
         return units.sum()
     similarity = (units @ units.T / temperature).masked_fill(~other_rows(units), torch.finfo(units.dtype).min)
-    other_view = torch.arange(2 * count, device=units.device).roll(count)
+    other_view = torch.arange(len(units), device=units.device).roll(len(left))
     return functional.cross_entropy(similarity, other_view)

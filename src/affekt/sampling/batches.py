@@ -6,16 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.errors import UsageError
-from affekt.sampling.common import (
-    WINDOW,
-    Indices,
-    ceil_divide,
-    check_batch_size,
-    checked_lengths,
-    generator,
-    noisy,
-    shuffled,
-)
+from affekt.sampling.common import WINDOW, Indices, ceil_divide, check_count, checked_lengths, noisy, shuffled
 
 
 def bucketed(lengths: npt.ArrayLike, batch_size: int, *, seed: int, epoch: int) -> list[Indices]:
@@ -25,8 +16,8 @@ def bucketed(lengths: npt.ArrayLike, batch_size: int, *, seed: int, epoch: int) 
     noise.
     """
     sizes = checked_lengths(lengths)
-    check_batch_size(batch_size)
-    rng = generator(seed, epoch)
+    check_count("batch_size", batch_size)
+    rng = np.random.default_rng([seed, epoch])
     batches = ceil_divide(len(sizes), batch_size)
     windows = ceil_divide(batches, WINDOW)
     edges = np.linspace(0, batches, windows + 1).astype(np.int64)[1:-1] * batch_size

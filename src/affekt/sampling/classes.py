@@ -14,9 +14,8 @@ from affekt.sampling.common import (
     Floats,
     Indices,
     ceil_divide,
-    check_batch_size,
+    check_count,
     checked_lengths,
-    generator,
     noisy,
     present_labels,
     shuffled,
@@ -41,8 +40,8 @@ def stratified(
     labels fall as they may.
     """
     present = present_labels(targets)
-    check_batch_size(batch_size)
-    rng = generator(seed, epoch)
+    check_count("batch_size", batch_size)
+    rng = np.random.default_rng([seed, epoch])
     ties = _tie_breaks(lengths, len(present), rng)
     order, strata = _by_rarest_label(present, ties, by_set=lengths is None)
     count = ceil_divide(len(present), batch_size)
@@ -80,16 +79,17 @@ def m_per_class(
         UsageError: where two groups of m do not fit into a batch.
     """
     present = present_labels(targets)
-    check_batch_size(batch_size)
+    check_count("batch_size", batch_size)
     if m < 1 or 2 * m > batch_size:
         raise UsageError(
             f"m is {m} and batch_size {batch_size}: a batch must hold two groups of m rows, "
             "so choose m from 1 to half the batch size."
         )
-    rng = generator(seed, epoch)
+    rng = np.random.default_rng([seed, epoch])
     ties = _tie_breaks(lengths, len(present), rng)
     classes = _draw_class(present, rng)
-    by_class = [rows[np.argsort(ties[rows], kind="stable")] for rows in _split_by(classes)]
+    order = np.lexsort((ties, classes))
+    by_class = np.split(order, np.flatnonzero(np.diff(classes[order])) + 1)
     groups = [_groups(rows, m) for rows in by_class]  # each (groups of the class, m)
     batches = _add_groups(groups, batch_size // m, rng)
     strata = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
@@ -114,31 +114,20 @@ def _deal(strata: Indices, batches: int, rng: np.random.Generator) -> Indices:
     Within a stratum batches ascend, so strata whose items stand in order of length give the low batches
     their short items. Neighbouring places go to batches far apart (multiples of the golden section), so
     that also a stratum of few items covers the whole range of lengths.
-
-    Args:
-        strata: (n,) stratum of each item, items of a stratum standing together.
-        batches: how many batches there are.
-        rng: where the first card goes.
+    Items of a stratum must stand together.
     """
     spread = np.argsort(np.arange(batches) * ((5**0.5 - 1) / 2) % 1.0)
     seats = np.empty(batches, dtype=np.int64)
     seats[spread] = np.arange(batches)
     dealt = seats[(np.arange(len(strata)) + rng.integers(batches)) % batches]
     runs = np.cumsum(np.r_[0, np.diff(strata) != 0])
-    ascending: Indices = dealt[np.lexsort((dealt, runs))]
-    return ascending
+    return np.asarray(dealt[np.lexsort((dealt, runs))])
 
 
 def _collect(items: Indices, dealt: Indices, batches: int) -> list[Indices]:
     """Gather the items of each batch."""
     order = np.argsort(dealt, kind="stable")
     return np.split(items[order], np.cumsum(np.bincount(dealt, minlength=batches))[:-1])
-
-
-def _split_by(classes: Indices) -> list[Indices]:
-    """Return the rows of each class that occurs."""
-    order = np.argsort(classes, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(classes[order])) + 1)
 
 
 def _by_rarest_label(present: Flags, ties: Floats, *, by_set: bool) -> tuple[Indices, Indices]:
@@ -161,8 +150,7 @@ def _draw_class(present: Flags, rng: np.random.Generator) -> Indices:
     counts = np.maximum(present.sum(axis=0), 1)
     # The largest of log-weights with Gumbel noise is a draw in proportion to the weights.
     scores = np.where(present, rng.gumbel(size=present.shape) - np.log(counts), -np.inf)
-    classes: Indices = np.where(present.any(axis=1), scores.argmax(axis=1), present.shape[1])
-    return classes
+    return np.asarray(np.where(present.any(axis=1), scores.argmax(axis=1), present.shape[1]))
 
 
 def _groups(rows: Indices, m: int) -> Indices:
@@ -170,8 +158,7 @@ def _groups(rows: Indices, m: int) -> Indices:
     if len(rows) < m:
         return np.resize(rows, (1, m))
     starts = np.minimum(np.arange(0, len(rows), m), len(rows) - m)
-    groups: Indices = rows[starts[:, None] + np.arange(m)]
-    return groups
+    return np.asarray(rows[starts[:, None] + np.arange(m)])
 
 
 def _add_groups(groups: list[Indices], per_batch: int, rng: np.random.Generator) -> int:

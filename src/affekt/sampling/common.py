@@ -1,4 +1,4 @@
-"""What all samplers share: types, the checks of their arguments, random numbers of an epoch, cutting."""
+"""What all samplers share: types, the checks of their arguments, cutting."""
 
 from collections.abc import Sequence
 
@@ -15,20 +15,10 @@ WINDOW = 50  # batches that are shuffled apart, then sorted by length together
 JITTER = 0.1  # relative spread of the noise on lengths, so that rows meet other rows in other epochs
 
 
-def generator(seed: int, epoch: int) -> np.random.Generator:
-    """Return the random numbers of one epoch of one seed."""
-    return np.random.default_rng([seed, epoch])
-
-
 def check_count(name: str, value: int) -> None:
     """Refuse a count below one."""
     if value < 1:
         raise UsageError(f"{name} is {value}: it must be at least 1.")
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Refuse a batch of no rows."""
-    check_count("batch_size", batch_size)
 
 
 def checked_lengths(lengths: npt.ArrayLike) -> Floats:

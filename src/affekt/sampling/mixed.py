@@ -29,7 +29,6 @@ def mixed(
     names, taken = list(batches), [0] * len(sizes)
     found = []
     for which in order:
-        own = batches[names[which]]
-        found.append((names[which], own[taken[which] % len(own)]))
+        found.append((names[which], batches[names[which]][taken[which] % sizes[which]]))
         taken[which] += 1
     return found

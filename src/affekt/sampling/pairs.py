@@ -9,10 +9,8 @@ from affekt.sampling.common import (
     Flags,
     Indices,
     ceil_divide,
-    check_batch_size,
     check_count,
     checked_lengths,
-    generator,
     noisy,
     present_labels,
     shuffled,
@@ -46,9 +44,10 @@ def balanced_pairs(
         raise UsageError(
             f"{len(labelled)} of {len(present)} rows have a label: a pair needs two, so give more of them."
         )
-    rng = generator(seed, epoch)
+    rng = np.random.default_rng([seed, epoch])
     present = present[labelled]
-    anchors = _take_turns(len(labelled), pairs, rng)
+    decks = np.tile(np.arange(len(labelled)), (ceil_divide(pairs, len(labelled)), 1))
+    anchors = rng.permuted(decks, axis=1).ravel()[:pairs]  # all take turns
     can_be_alike: Flags = np.any(present & (present.sum(axis=0) > 1), axis=1)
     unlike = _draw_unlike(present, np.arange(len(labelled)), rng)
     can_differ: Flags = unlike >= 0
@@ -73,7 +72,7 @@ def pair_batches(
         Batches of `batch_size` pairs: their left rows, then their right rows in the same order.
     """
     sizes = checked_lengths(lengths)
-    check_batch_size(batch_size)
+    check_count("batch_size", batch_size)
     left, right, same = balanced_pairs(targets, len(sizes), seed=seed, epoch=epoch)
     rng = np.random.default_rng([seed, epoch, 1])  # other numbers than the pairs are drawn with
     longer = noisy(np.maximum(sizes[left], sizes[right]), rng)
@@ -85,12 +84,6 @@ def pair_batches(
     batches = shuffled(np.split(order, range(batch_size, len(order), batch_size)), rng)
     batches.sort(key=lambda batch: len(batch) < batch_size)
     return [np.concatenate([left[batch], right[batch]]) for batch in batches]
-
-
-def _take_turns(rows: int, pairs: int, rng: np.random.Generator) -> Indices:
-    """Return `pairs` anchors, shuffled decks of all rows one after the other."""
-    decks = ceil_divide(pairs, rows)
-    return rng.permuted(np.tile(np.arange(rows), (decks, 1)), axis=1).ravel()[:pairs]
 
 
 def _choose_alike(can_be_alike: Flags, can_differ: Flags, rng: np.random.Generator) -> Flags:
@@ -122,8 +115,7 @@ def _draw_alike(present: Flags, anchors: Indices, rng: np.random.Generator) -> I
     first = np.cumsum(counts) - counts
     places = np.cumsum(shared, axis=0, dtype=np.int32) - 1  # of a row among the rows of a label
     drawn = rng.integers(counts[labels] - 1)
-    partners: Indices = members[first[labels] + drawn + (drawn >= places[anchors, labels])]
-    return partners
+    return np.asarray(members[first[labels] + drawn + (drawn >= places[anchors, labels])])
 
 
 def _draw_unlike(present: Flags, anchors: Indices, rng: np.random.Generator) -> Indices:
