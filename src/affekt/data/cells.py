@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.data.columns import Layout, split_named
-from affekt.data.tables import Batch, Row, row_at
+from affekt.data.tables import Batch
 from affekt.data.targets import is_blank
 from affekt.errors import unknown_name
 from affekt.text.surrogates import fault_of, is_sound
@@ -75,36 +75,24 @@ class Reader:
         self.known: dict[type, dict[Any, tuple[str, ...]]] = defaultdict(dict)  # labels of cells met, by kind
 
     def read(self, batch: Batch) -> Examples:
-        """Return what a batch holds."""
+        """Return what a batch holds; of a row's faults the first read stands."""
         layout, columns = self.layout, self.layout.columns
-        doubtful = set(batch.faults)
-        texts = _texts(batch, columns.text, doubtful)
-        ids = self._words(batch, layout.id, doubtful) if layout.id else list(map(str, batch.numbers))
-        raters = self._words(batch, columns.rater, doubtful)
-        splits = self._words(batch, columns.split_column, doubtful)
+        faults = dict(batch.faults)
+        ids = self._words(batch, layout.id, faults) if layout.id else list(map(str, batch.numbers))
+        texts = _texts(batch, columns.text, faults)
+        labels = self._labels(batch, columns.label_column, faults)
+        shares = self._shares(batch, faults)
+        raters = self._words(batch, columns.rater, faults)
+        splits = self._words(batch, columns.split_column, faults)
         usual = {name: split_named(name) for name in set(splits)}
-        read = Examples(
-            numbers=batch.numbers,
-            ids=ids,
-            texts=texts,
-            labels=self._labels(batch, columns.label_column, doubtful),
-            shares=self._shares(batch, doubtful),
-            raters=raters,
-            splits=[usual[name] for name in splits],
-            faults={},
-            unclear=0,
-        )
+        splits = [usual[name] for name in splits]
+        read = Examples(batch.numbers, ids, texts, labels, shares, raters, splits, faults={}, unclear=0)
         marks = batch.column(layout.unclear) if layout.unclear else ()
         unclear = {position for position, mark in enumerate(marks) if is_marked(mark)}
-        faults: dict[int, str] = {}
-        for position in sorted(doubtful - unclear):
-            try:
-                _check(row_at(batch, position), layout)
-            except RowFault as fault:
-                faults[position] = str(fault)
+        faults = {position: faults[position] for position in sorted(faults) if position not in unclear}
         return read.without(faults, unclear) if faults or unclear else read
 
-    def _words(self, batch: Batch, column: str | None, doubtful: set[int]) -> list[str]:
+    def _words(self, batch: Batch, column: str | None, faults: dict[int, str]) -> list[str]:
         """Return the names in a column (ids, raters, splits)."""
         if not column:
             return []
@@ -114,16 +102,16 @@ class Reader:
             words = list(map(str.strip, cells if kinds == {str} else map(str, cells)))
             if all(words) and (batch.sound or is_sound("".join(words))):
                 return words
-        return _one_by_one(partial(_word, column=column), cells, "", doubtful)
+        return _one_by_one(partial(_word, column=column), cells, "", faults)
 
-    def _labels(self, batch: Batch, column: str | None, doubtful: set[int]) -> list[tuple[str, ...]]:
+    def _labels(self, batch: Batch, column: str | None, faults: dict[int, str]) -> list[tuple[str, ...]]:
         if column is None:
             return []
         cells = batch.column(column)
         read = partial(_labels, column=column, layout=self.layout)
         kind, *others = {str} if batch.sound else {*map(type, cells)} or {str}
         if others or kind not in (str, int, float, bool):
-            return _one_by_one(read, cells, (), doubtful)
+            return _one_by_one(read, cells, (), faults)
         known = self.known[kind]
         for cell in set(cells) - known.keys():
             with suppress(RowFault):
@@ -131,41 +119,28 @@ class Reader:
         try:
             return list(map(known.__getitem__, cells))
         except KeyError:
-            return _one_by_one(read, cells, (), doubtful)
+            return _one_by_one(read, cells, (), faults)
 
-    def _shares(self, batch: Batch, doubtful: set[int]) -> npt.NDArray[np.float64]:
+    def _shares(self, batch: Batch, faults: dict[int, str]) -> npt.NDArray[np.float64]:
         columns = self.layout.columns.share_columns
         shares = np.empty((len(batch.numbers), len(columns)))
         for place, column in enumerate(columns):
             cells = batch.column(column)
             try:
                 shares[:, place] = list(map(float, cells))
+                right = bool(((shares[:, place] >= 0) & (shares[:, place] <= 1)).all())
             except (TypeError, ValueError, OverflowError):
-                read = partial(_share, column=column)
-                shares[:, place] = _one_by_one(read, cells, np.nan, doubtful)
-        right = ((shares >= 0) & (shares <= 1)).all(axis=1)
+                right = False
+            if not right:
+                shares[:, place] = _one_by_one(partial(_share, column=column), cells, np.nan, faults)
         if columns and self.layout.single_label:
             total = np.add.accumulate(shares, axis=1)[:, -1]
-            right &= np.abs(total - 1) <= _SUM_TOLERANCE
-            np.divide(shares, total[:, None], out=shares, where=right[:, None])
-        doubtful.update(np.flatnonzero(~right).tolist())
+            whole = np.abs(total - 1) <= _SUM_TOLERANCE
+            for row in np.flatnonzero(~whole).tolist():
+                said = f"columns {columns[0]!r} to {columns[-1]!r} sum to {total[row]:g}"
+                faults.setdefault(row, f"{said} where one label makes 1")
+            np.divide(shares, total[:, None], out=shares, where=whole[:, None])
         return shares
-
-
-def _check(row: Row, layout: Layout) -> None:
-    """Raise RowFault if a row can't be used."""
-    if row.fault:
-        raise RowFault(row.fault)
-    columns, cell = layout.columns, row.values.get
-    if layout.id:
-        _word(cell(layout.id), layout.id)
-    _text(cell(columns.text), columns.text)
-    if columns.label_column is not None:
-        _labels(cell(columns.label_column), columns.label_column, layout)
-    _check_shares([_share(cell(column), column) for column in columns.share_columns], layout)
-    for column in (columns.rater, columns.split_column):
-        if column:
-            _word(cell(column), column)
 
 
 def is_marked(value: Any) -> bool:
@@ -174,27 +149,27 @@ def is_marked(value: Any) -> bool:
 
 
 def _one_by_one(
-    read: Callable[[Any], _Cell], cells: Sequence[Any], gap: _Cell, doubtful: set[int]
+    read: Callable[[Any], _Cell], cells: Sequence[Any], gap: _Cell, faults: dict[int, str]
 ) -> list[_Cell]:
-    """Return what each cell holds; where it can't be read a gap, and the row is doubtful."""
+    """Return what each cell holds; where it can't be read a gap, and the row's fault unless it has one."""
     found = []
     for position, cell in enumerate(cells):
         try:
             found.append(read(cell))
-        except RowFault:
+        except RowFault as fault:
             found.append(gap)
-            doubtful.add(position)
+            faults.setdefault(position, str(fault))
     return found
 
 
-def _texts(batch: Batch, column: str, doubtful: set[int]) -> list[str]:
+def _texts(batch: Batch, column: str, faults: dict[int, str]) -> list[str]:
     """Return a column of texts: a look at first letters and one encoding tell whether all can be used."""
     cells = batch.column(column)
     if batch.sound or set(map(type, cells)) == {str}:
         blank = set(filter(is_blank, {text[:1] for text in cells}))
         if not blank and (batch.sound or is_sound("".join(cells))):
             return list(cells)
-    return _one_by_one(partial(_text, column=column), cells, "", doubtful)
+    return _one_by_one(partial(_text, column=column), cells, "", faults)
 
 
 # --- cells
@@ -206,8 +181,7 @@ def _missing(value: Any) -> bool:
 
 def _word(value: Any, column: str) -> str:
     """Return a short cell (an id, a rater, a split) as text."""
-    word = "" if _missing(value) else _as_name(value, column)
-    if not word:
+    if _missing(value) or not (word := _as_name(value, column)):
         raise RowFault("is empty", column)
     return word
 
@@ -226,7 +200,12 @@ def _text(value: Any, column: str) -> str:
 
 def _labels(value: Any, column: str, layout: Layout) -> tuple[str, ...]:
     names = _label_names(value, column, layout)
-    found = tuple(dict.fromkeys(_known(name, column, layout) for name in names))
+    if layout.names is not None:
+        for name in names:
+            if name not in layout.positions:
+                raise RowFault(f"holds an {unknown_name('label', name, layout.names).rstrip('.')}", column)
+        names = [layout.names[layout.positions[name]] for name in names]
+    found = tuple(dict.fromkeys(names))
     if layout.single_label and len(found) != 1:
         said = "no label" if not found else f"{len(found)} labels ({', '.join(found)})"
         raise RowFault(f"holds {said} where exactly one is wanted", column)
@@ -260,21 +239,6 @@ def _as_name(value: Any, column: str) -> str:
     if broken := fault_of(name):
         raise RowFault(broken, column)
     return name
-
-
-def _known(name: str, column: str, layout: Layout) -> str:
-    if layout.names is None:
-        return name
-    if name not in layout.positions:
-        raise RowFault(f"holds an {unknown_name('label', name, layout.names).rstrip('.')}", column)
-    return layout.names[layout.positions[name]]
-
-
-def _check_shares(shares: Sequence[float], layout: Layout) -> None:
-    total = sum(shares)
-    if shares and layout.single_label and abs(total - 1) > _SUM_TOLERANCE:
-        columns = layout.columns.share_columns
-        raise RowFault(f"columns {columns[0]!r} to {columns[-1]!r} sum to {total:g} where one label makes 1")
 
 
 def _share(value: Any, column: str) -> float:
