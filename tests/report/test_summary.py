@@ -49,6 +49,29 @@ def test_several_labels_a_text_are_told_by_what_holds_of_what_is_given(multi_run
     assert "A label it gives holds" in sentence(run, run_facts(run))
 
 
+def test_baselines_stand_beside_what_the_run_reaches(single_run, multi_run):
+    def change(metrics):
+        metrics["baselines"] = {
+            "majority": {"accuracy": 0.3, "f1_macro": 0.08, "jaccard": 0.2},
+            "tfidf": {"accuracy": 0.61, "f1_macro": 0.444, "jaccard": 0.5},
+        }
+
+    for folder in (single_run, multi_run):
+        before = read_run(folder)
+        facts = run_facts(before)
+        old = " ".join([sentence(before, facts), *can_tell(before, facts)])
+        assert "counting words" not in old  # of a run trained before there were any
+        assert "commonest label has" not in old
+        change_metrics(folder, change)
+        run = read_run(folder)
+        counted = ", and counting words (TF-IDF with logistic regression) 6 times in 10"
+        assert counted in sentence(run, facts)
+        assert sentence(run, facts).replace(counted, "") == sentence(before, facts)
+        can = " ".join(can_tell(run, facts))
+        assert "counting words has .444 and always giving the commonest label has .080." in can
+        assert ("Its Jaccard is " in can) is not run.single_label
+
+
 @pytest.mark.parametrize("first", ["fixed", "fitted"])
 def test_the_sentence_is_of_the_decisions_whose_figures_stand_first(multi_run, first):
     def change(metrics):

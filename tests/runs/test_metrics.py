@@ -42,6 +42,7 @@ def test_all_metrics_kept_with_the_tables_are_of_the_form():
         ({"data": {"labels": ["joy", 1]}}, r"m: data\.labels\.1 is not"),
         ({"test": {"fixed": {"f1_macro": 0.5}}}, r"m: test\.fixed\.f1_macro"),
         ({"test": {"fixed": {"f1_macro": {"value": float("nan")}}}}, r"m: test\.fixed\.f1_macro\.value"),
+        ({"baselines": {"tfidf": {"accuracy": "much"}}}, r"m: baselines\.tfidf\.accuracy"),
         ({"timing": {"epochs": -1}}, r"m: timing\.epochs"),
         ({"seed": True}, "m: seed is not"),
         ([], "m: the whole is not"),

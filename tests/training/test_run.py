@@ -47,7 +47,7 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     told = {"format", "affekt", "name", "row", "status", "seed", "command", "created", "data", "encoder"}
     told |= {"objective", "hardware", "timing", "decisions", "test", "dev", "per_label", "calibration"}
     told |= {"clustering", "retrieval", "overlap_retrieval", "space_intervals", "space_shift"}
-    told |= {"warnings", "published", "examples"}
+    told |= {"baselines", "warnings", "published", "examples"}
     assert set(metrics) == told
     assert (metrics["status"], metrics["row"], metrics["command"]) == ("complete", "D", "affekt train x")
     assert metrics["data"]["splits"]["train"]["n"] == 42
@@ -56,6 +56,7 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     for figures in metrics["test"].values():
         assert figures["f1_macro"]["low"] <= figures["f1_macro"]["value"] <= figures["f1_macro"]["high"]
     assert metrics["space_intervals"] == {}  # of fewer than 100 rows there are none
+    assert set(metrics["baselines"]) == {"majority", "tfidf"}
     assert metrics["decisions"]["fitted_on"]["split"] == "dev"
     assert metrics["decisions"]["fitted_on"]["n"] == 24
     assert metrics["published"][0]["value"] == 0.5

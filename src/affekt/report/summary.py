@@ -1,5 +1,6 @@
 """A run in plain words: how often it is right, against what, and where it fails."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ from affekt.decisions.rules import plain_threshold
 from affekt.evaluation.arrays import Bools, Floats, decide
 from affekt.evaluation.classification import FEWEST_OF_LABEL
 from affekt.evaluation.counts import columns, label_figures
-from affekt.report.numbers import as_interval, as_number, count_text, times_text
+from affekt.evaluation.figures import figure
+from affekt.report.numbers import as_interval, as_number, count_text, figure_text, times_text
 from affekt.report.pictures import figures_of
 from affekt.report.statistics import raw_probabilities, shares
 from affekt.runs.folder import RunFolder
@@ -98,6 +100,9 @@ def sentence(run: RunFolder, facts: Facts) -> str:
     guess = (
         f"always saying {facts.commonest}, the commonest label, would be right {times_text(facts.guessing)}"
     )
+    counted = _baseline(run, "tfidf", "accuracy")
+    if counted is not None:
+        guess += f", and counting words (TF-IDF with logistic regression) {times_text(counted)}"
     if run.single_label:
         said = f"Right {times_text(facts.right)} on {texts}; {guess}."
     else:
@@ -118,8 +123,9 @@ def can_tell(run: RunFolder, facts: Facts) -> list[str]:
     upper = [label for label, f1 in facts.f1.items() if f1 >= 0.5][: max(1, len(facts.f1) // 3)]
     best = ", ".join(f"{label} (found {times_text(facts.found[label])})" for label in upper)
     said = [f"It tells best: {best}."] if upper else []
-    choices = figures_of(run)[1]
-    known = as_interval(choices[headline(run.metrics)].get("accuracy")) if choices else None
+    choice = figures_of(run)[1].get(headline(run.metrics)) or {}
+    said += _beside_baselines(run, choice)
+    known = as_interval(choice.get("accuracy"))
     if known and known[1] != known[2]:
         low, high = (f"{100 * end:.0f}" for end in known[1:])
         every = "" if run.single_label else "with every label "
@@ -128,6 +134,25 @@ def can_tell(run: RunFolder, facts: Facts) -> list[str]:
     if ece is not None:
         trust = "can be taken at their word" if ece < 0.05 else "are to be taken with care"
         said.append(f"Its probabilities {trust}: on average they are {100 * ece:.0f} points of 100 off.")
+    return said
+
+
+def _baseline(run: RunFolder, name: str, key: str) -> float | None:
+    """Return a figure that a baseline reaches on the run's texts, where training recorded it."""
+    return as_number(((run.metrics.get("baselines") or {}).get(name) or {}).get(key))
+
+
+def _beside_baselines(run: RunFolder, choice: Mapping[str, Any]) -> list[str]:
+    """Return the run's macro-F1 and, of several labels, Jaccard beside what simple guesses reach."""
+    names = {"tfidf": "counting words", "majority": "always giving the commonest label"}
+    said = []
+    for key in ("f1_macro",) if run.single_label else ("f1_macro", "jaccard"):
+        own, others = as_interval(choice.get(key)), {name: _baseline(run, name, key) for name in names}
+        beside = [
+            f"{names[name]} has {figure_text(value)}" for name, value in others.items() if value is not None
+        ]
+        if own and beside:
+            said.append(f"Its {figure(key).title} is {figure_text(own[0])}; {' and '.join(beside)}.")
     return said
 
 

@@ -123,6 +123,7 @@ class _Metrics(_Part):
     overlap_retrieval: _Figures | None = None
     space_shift: _Figures | None = None
     space_intervals: dict[str, _Numbers] | None = None
+    baselines: dict[str, _Numbers] | None = None
     warnings: list[str] | None = None
     published: list[_Published] | None = None
     examples: list[_Example] | None = None

@@ -39,6 +39,7 @@ from affekt.recipe.sections import Recipe
 from affekt.runs.folder import CHECKPOINT, RunFolder
 from affekt.text.languages import languages_of
 from affekt.training import record
+from affekt.training.baselines import baselines
 from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_warnings
@@ -169,6 +170,7 @@ def _train(
         "timing": record.describe_timing(progress, progress.earlier + time.monotonic() - began),
         **figures,
         "space_shift": record.space_shift(recipe, model, splits, texts),
+        "baselines": baselines(recipe, texts, splits.get("test", splits["dev"])) if model.decisions else None,
         "examples": record.example_predictions(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
     }
