@@ -285,11 +285,19 @@ def test_a_header_of_commas_alone_is_answered_at_once(write):
         Corpus.read(write("," * 1_000_000 + "\n"))
 
 
-def test_a_missing_column_of_a_file_parted_by_semicolons_hints_at_the_delimiter(write):
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_what_parts_the_columns_is_seen_in_a_header_without_commas(write, mark):
+    corpus = Corpus.read(write(f"text{mark}labels\na, b{mark}joy\n"))
+    assert (corpus.texts, corpus.labels) == (["a, b"], ("joy",))
+    assert corpus.notes == (f"tweets.csv: its columns are parted by {mark!r}, unless you name another",)
+    assert Corpus.read(write("text,labels\na;b,joy\n")).notes == ()
+
+
+def test_a_missing_column_of_a_file_whose_header_is_one_column_hints_at_the_delimiter(write):
     with pytest.raises(
         DataError, match="its columns are 'text;labels'; if that is a whole row, read it with delimiter=';'"
     ):
-        Corpus.read(write("text;labels\na;joy\n"))
+        Corpus.read(write("text;labels\na;joy\n"), delimiter=",")
 
 
 def test_files_without_rows_are_refused(write):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from affekt.data.columns import as_options
 from affekt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,9 +64,14 @@ def say_left_out(
     for note in notes:
         say(note)
     for row in rows[:3]:
-        say(f"{what} {row.where}: {row.reason}")
+        say(f"{what} {row.where}: {as_options(row.reason)}")
     if count:
         say(f"{count:,} row{' was' if count == 1 else 's were'} {what}")
+
+
+def counted(number: int, what: str) -> str:
+    """Return "1 text", "2,000 texts"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def result(line: str = "") -> None:

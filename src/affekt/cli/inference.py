@@ -207,13 +207,17 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
     if "predicted" in summary:
         counted = sorted(summary["predicted"].items(), key=lambda item: -item[1])
         shown = [[label or "(none)", f"{n:,}", f"{n / rows:.1%}"] for label, n in counted if n]
-        console.table(f"{rows:,} texts", ["predicted", "texts", "share"], shown)
+        console.table(console.counted(rows, "text"), ["predicted", "texts", "share"], shown)
     from affekt.data.read import SkippedRow
 
     listed = [SkippedRow(**row) for row in summary["skipped_rows"]]
     kept = "left unscored" if "predicted" in summary else "left out"
     console.say_left_out(listed, summary["skipped"], summary["notes"], what=kept)
-    what = f"{rows:,} vectors of {summary['dimension']}" if "dimension" in summary else f"{rows:,} rows"
+    what = (
+        f"{console.counted(rows, 'vector')} of {summary['dimension']}"
+        if "dimension" in summary
+        else console.counted(rows, "row")
+    )
     console.say(f"{what} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f}/s): {summary['out']}")
 
 

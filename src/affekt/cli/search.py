@@ -61,4 +61,4 @@ def search(
         console.result_json([{"row": hit.row, "score": hit.score, "text": hit.text} for hit in hits])
         return
     rows = [[hit.text, f"{hit.score:.2f}", str(hit.row)] for hit in hits]
-    console.table(f"{len(hits)} texts", ["text", "score", "row"], rows)
+    console.table(console.counted(len(hits), "text"), ["text", "score", "row"], rows)

@@ -71,7 +71,8 @@ def open_table(
 
     Args:
         path: The file.
-        delimiter: What parts the columns of a csv or tsv file, where it is not "," or a tab.
+        delimiter: What parts the columns of a csv or tsv file, where it is not a tab and the
+            header does not show it.
         quoted: Whether quotes enclose fields in csv and tsv; if not, they are ordinary characters.
         encoding: Of a text format. Unless said UTF-8, or cp1252 where most of what is not ASCII shows that,
             which the table's notes then say.
@@ -87,7 +88,7 @@ def open_table(
         return open_spreadsheet(path, size)
     if suffix in _OPENED:
         return _OPENED[suffix](path, encoding, size)
-    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else ","), quoted, encoding, size)
+    return _open_delimited(path, delimiter or ("\t" if suffix == ".tsv" else None), quoted, encoding, size)
 
 
 def _format_of(path: Path) -> str:
@@ -196,21 +197,33 @@ class _Records:
         return dict(zip(self.places, self.records[position], strict=True))
 
 
+def _parting(header: str) -> str:
+    """Return what parts the columns of a header: a comma, or what spreadsheets of other countries write."""
+    other = max(";\t|", key=header.count)
+    return other if "," not in header and other in header else ","
+
+
 @contextmanager
 def _open_delimited(
-    path: Path, delimiter: str, quoted: bool, encoding: str | None, size: int
+    path: Path, delimiter: str | None, quoted: bool, encoding: str | None, size: int
 ) -> Iterator[Table]:
     with _open_text(path, "", encoding) as (lines, notes):
+        before = _escape.met
+        with _whole(path):
+            first = lines.readline()
+        if delimiter is None:
+            delimiter = _parting(first)
+            if delimiter != ",":
+                notes += (f"{path.name}: its columns are parted by {delimiter!r}, unless you name another",)
         try:
             reader = csv.reader(
-                lines,
+                chain([first] if first else [], lines),
                 delimiter=delimiter,
                 quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
                 strict=True,
             )
         except (TypeError, ValueError) as fault:
             raise DataError(f"{delimiter!r} can't part columns: {fault}") from fault
-        before = _escape.met
         number, header = 1, _records(reader, 1, path)
         while header == ([[]], {}):
             number, header = number + 1, _records(reader, 1, path)

@@ -33,7 +33,10 @@ def with_text(table: Table, columns: Columns) -> tuple[Table, Columns]:
         return table, columns
     if len(alike) > 1:
         names = ", ".join(f"{name!r:.60}" for name in alike[:9])
-        raise DataError(f"{table.name} has no column {_UNSAID!r}, and texts may stand in {names}; name one")
+        raise DataError(
+            f"{table.name} has no column {_UNSAID!r}, and texts may stand in {names}; "
+            f"name one, as text={alike[0]!r:.60}"
+        )
     note = f"{table.name} has no column {_UNSAID!r}: texts are taken from {alike[0]!r}"
     return replace(table, notes=(*table.notes, note)), replace(columns, text=alike[0])
 
