@@ -67,6 +67,11 @@ def verdict(one: Mapping[str, float], first: str, other: str) -> str:
     return f"{first} is better" if one["high"] < 0 else "no clear difference"
 
 
+def winner(one: LabelDifference, first: str, other: str) -> str | None:
+    """Return the run with the higher F1 of a label; None where they are alike."""
+    return None if one.first == one.second else first if one.first > one.second else other
+
+
 def verdicts(compared: Comparison) -> Verdicts:
     """Return what is said of each figure, and who is better: the first must be better than all others."""
     names = list(compared.runs)
@@ -140,7 +145,7 @@ def _paired_figures(found: Difference, first: str, other: str) -> dict[str, Any]
             "low": one.low,
             "high": one.high,
             "clear": one.is_clear,
-            "winner": None if one.first == one.second else first if one.first > one.second else other,
+            "winner": winner(one, first, other),
         }
         for one in found.labels
     }

@@ -7,11 +7,11 @@ from typing import Any
 
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.report import page, plots
-from affekt.report.compared import OTHER_TEXTS, Comparison, Difference, verdict, verdicts
+from affekt.report.compared import OTHER_TEXTS, Comparison, Difference, verdict, verdicts, winner
 from affekt.report.numbers import figure_rows, held_labels
 from affekt.report.pictures import choice_name, figures_of
 from affekt.report.style import styles
-from affekt.runs.compare import LabelDifference, Pair, disagreements, pair
+from affekt.runs.compare import Pair, disagreements, pair
 from affekt.runs.folder import RunFolder
 from affekt.runs.metrics import headline, judged_split, space_figures
 
@@ -24,13 +24,9 @@ def write_comparison(compared: Comparison, out: Path) -> None:
     The first run is the one the others are compared with: by paired bootstrap over the rows they share, label
     by label, and by the texts on which they differ most.
     """
-    page.write(out, _render(compared))
-
-
-def _render(compared: Comparison) -> str:
     named, first = compared.runs, compared.first
     splits = {split for split, held in map(figures_of, named.values()) if held}
-    return page.render(
+    shown = page.render(
         "comparison.html",
         title="Runs compared – affekt",
         scripts=[page.asset("sort.js")],
@@ -44,6 +40,7 @@ def _render(compared: Comparison) -> str:
         figures=_figures(compared),
         space=_space(named),
     )
+    page.write(out, shown)
 
 
 def _warnings(compared: Comparison) -> list[str]:
@@ -89,17 +86,13 @@ def _paired(compared: Comparison, other: str) -> dict[str, Any]:
         "other": other,
         "found": found,
         "verdicts": {key: verdict(one, first, other) for key, one in found.figures.items()},
-        "labels": [(one, _winner(one, first, other)) for one in labels],
+        "labels": [(one, winner(one, first, other)) for one in labels],
         "won": {
-            name: [one for one in labels if _winner(one, first, other) == name] for name in (first, other)
+            name: [one for one in labels if winner(one, first, other) == name] for name in (first, other)
         },
         "split": seen.split,
         "rows": [_disputed(seen, row, label) for row, label in disagreements(seen)],
     }
-
-
-def _winner(one: LabelDifference, first: str, other: str) -> str:
-    return "" if one.first == one.second else first if one.first > one.second else other
 
 
 def _disputed(of: Pair, row: int, label: int) -> dict[str, Any]:

@@ -40,11 +40,8 @@ def as_interval(entry: Any) -> Interval | None:
     >>> as_interval({"value": 0.5, "low": 0.4, "high": 0.6}), as_interval(0.5)
     ((0.5, 0.4, 0.6), (0.5, 0.5, 0.5))
     """
-    if not isinstance(entry, dict):
-        value = as_number(entry)
-        return None if value is None else (value, value, value)
-    value = as_number(entry.get("value"))
-    low, high = as_number(entry.get("low")), as_number(entry.get("high"))
+    held = entry if isinstance(entry, dict) else {"value": entry}
+    value, low, high = (as_number(held.get(name)) for name in ("value", "low", "high"))
     if value is None:
         return None
     return (value, value if low is None else low, value if high is None else high)
@@ -68,10 +65,9 @@ def value_text(value: Any, key: str = "") -> str:
     >>> value_text(182.0, "n"), value_text(0.00612, "mean_squared_difference"), value_text(0.5, "accuracy")
     ('182', '.0061', '.500')
     """
-    form = figure(key).form
+    form, number = figure(key).form, as_number(value)
     if form == "count":
         return count_text(value)
-    number = as_number(value)
     return (
         f"{number:.4f}".removeprefix("0") if form == "small" and number is not None else figure_text(number)
     )

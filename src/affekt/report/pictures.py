@@ -1,5 +1,7 @@
 """Draws every picture that a run has the numbers for."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ from affekt.report import plots
 from affekt.report.numbers import as_interval, ordered
 from affekt.report.statistics import raw_probabilities, shares
 from affekt.runs.folder import RunFolder
+from affekt.runs.predictions import Predictions
 
 BINS = 15
+
+Draw = Callable[[Path], None]
 
 
 def draw_all(run: RunFolder) -> dict[str, Path]:
@@ -20,13 +25,38 @@ def draw_all(run: RunFolder) -> dict[str, Path]:
     A picture of an earlier report that there is nothing to draw for any more is removed.
     """
     drawn = {}
-    for name, draw in _PICTURES.items():
+    for name, draw in _pictures(run).items():
         path = run.path / f"{name}.png"
-        if draw(run, path):
+        if draw:
+            draw(path)
             drawn[name] = path
         else:
             path.unlink(missing_ok=True)
     return drawn
+
+
+def _pictures(run: RunFolder) -> dict[str, Draw | None]:
+    """Return how each picture is drawn into a path; None where there is nothing to draw."""
+    counts, limits, final = label_counts(run), fitted_thresholds(run), run.final
+    examples = [one for one in run.metrics.get("examples") or [] if one.get("scores")]
+    matrix = None
+    if final is not None:
+        draw = plots.confusion if run.single_label else plots.cooccurrence
+        matrix = partial(draw, shares(final.true, final.predicted), run.labels)
+    example = None
+    if examples:
+        text, scores = str(examples[0].get("text", "")), examples[0]["scores"]
+        example = partial(plots.example_bars, text, list(scores), list(scores.values()))
+    return {
+        "figures": _figures(run),
+        "class_distribution": partial(plots.class_distribution, counts) if counts else None,
+        "learning_curves": partial(plots.learning_curves, run.history) if run.history else None,
+        "confusion": matrix if run.single_label else None,
+        "cooccurrence": None if run.single_label else matrix,
+        "reliability": _reliability(run, final) if final is not None else None,
+        "thresholds": partial(plots.thresholds, list(limits), list(limits.values())) if limits else None,
+        "example": example,
+    }
 
 
 def label_counts(run: RunFolder) -> dict[str, dict[str, int]]:
@@ -51,79 +81,36 @@ def choice_name(choice: str, run: RunFolder) -> str:
     return way_name(choice, run.metrics.get("decisions"))
 
 
-def _class_distribution(run: RunFolder, path: Path) -> bool:
-    counts = label_counts(run)
-    if counts:
-        plots.class_distribution(counts, path)
-    return bool(counts)
-
-
-def _figures(run: RunFolder, path: Path) -> bool:
+def _figures(run: RunFolder) -> Draw | None:
     _, choices = figures_of(run)
     published = [entry for entry in run.metrics.get("published") or [] if as_interval(entry.get("value"))]
-    known = list(dict.fromkeys(key for choice in choices.values() for key in choice))
+    known = dict.fromkeys(key for choice in choices.values() for key in choice)
     told = ordered(known, single_label=run.single_label)
     asked = {entry["metric"] for entry in published} | set(told[:5])
-    keys = [key for key in told if key in asked]
     measured = {}
-    for key in keys:
+    for key in (key for key in told if key in asked):
         values = {choice_name(name, run): as_interval(choice.get(key)) for name, choice in choices.items()}
-        measured[figure(key).title] = {name: value for name, value in values.items() if value is not None}
-    measured = {name: row for name, row in measured.items() if row}
+        if row := {name: value for name, value in values.items() if value is not None}:
+            measured[figure(key).title] = row
     theirs: dict[str, dict[str, float]] = {}
     for entry in published:
         whose = str(entry.get("encoder") or "")
         if entry.get("thresholds") and not run.single_label:
             whose = f"{whose}, {entry['thresholds']}"
         theirs.setdefault(figure(entry["metric"]).title, {})[whose] = entry["value"]
-    if measured:
-        plots.intervals(measured, path, theirs)
-    return bool(measured)
+    return partial(plots.intervals, measured, published=theirs) if measured else None
 
 
-def _learning_curves(run: RunFolder, path: Path) -> bool:
-    if run.history:
-        plots.learning_curves(run.history, path)
-    return bool(run.history)
-
-
-def _confusion(run: RunFolder, path: Path) -> bool:
-    if run.final is None or not run.single_label:
-        return False
-    plots.confusion(shares(run.final.true, run.final.predicted), run.labels, path)
-    return True
-
-
-def _cooccurrence(run: RunFolder, path: Path) -> bool:
-    if run.final is None or run.single_label:
-        return False
-    plots.cooccurrence(shares(run.final.true, run.final.predicted), run.labels, path)
-    return True
-
-
-def _reliability(run: RunFolder, path: Path) -> bool:
-    final = run.final
-    if final is None:
-        return False
-
+def _reliability(run: RunFolder, final: Predictions) -> Draw:
     def bins(probabilities: Any) -> Any:
-        return calibration(final.targets, probabilities, bins=BINS, single_label=run.single_label)[
-            "reliability"
-        ]
+        judged = calibration(final.targets, probabilities, bins=BINS, single_label=run.single_label)
+        return judged["reliability"]
 
     kind = ((run.metrics.get("decisions") or {}).get("calibration") or {}).get("kind", "none")
     before = None
     if kind != "none" and final.logits is not None:
         before = bins(raw_probabilities(final.logits, single_label=run.single_label))
-    plots.reliability(before, bins(final.probabilities), path)
-    return True
-
-
-def _thresholds(run: RunFolder, path: Path) -> bool:
-    values = fitted_thresholds(run)
-    if values:
-        plots.thresholds(run.labels, list(values.values()), path)
-    return bool(values)
+    return partial(plots.reliability, before, bins(final.probabilities))
 
 
 def fitted_thresholds(run: RunFolder) -> dict[str, float]:
@@ -133,23 +120,3 @@ def fitted_thresholds(run: RunFolder) -> dict[str, float]:
     if decisions.get("rule") != "threshold" or len(values) != len(run.labels) or len(set(values)) < 2:
         return {}
     return dict(zip(run.labels, values, strict=True))
-
-
-def _example(run: RunFolder, path: Path) -> bool:
-    examples = [one for one in run.metrics.get("examples") or [] if one.get("scores")]
-    if examples:
-        scores = examples[0]["scores"]
-        plots.example_bars(str(examples[0].get("text", "")), list(scores), list(scores.values()), path)
-    return bool(examples)
-
-
-_PICTURES = {
-    "figures": _figures,
-    "class_distribution": _class_distribution,
-    "learning_curves": _learning_curves,
-    "confusion": _confusion,
-    "cooccurrence": _cooccurrence,
-    "reliability": _reliability,
-    "thresholds": _thresholds,
-    "example": _example,
-}

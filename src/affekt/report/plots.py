@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.ticker import MaxNLocator
 
-from affekt.evaluation import figures as known
 from affekt.evaluation.arrays import Floats
+from affekt.evaluation.figures import figure as known
+from affekt.report.numbers import Interval, as_number, ordered
 from affekt.report.style import (
     BLUE,
     CATEGORICAL,
@@ -20,6 +21,7 @@ from affekt.report.style import (
     GREY,
     GRID,
     INK,
+    KEY,
     LABEL_SIZE,
     LONGEST_LABEL,
     MARKERS,
@@ -36,18 +38,12 @@ from affekt.report.style import (
     title,
 )
 
-Bins = Sequence[Mapping[str, float]]  # low, high, confidence, frequency, n of each bin
-Interval = tuple[float, float, float]  # value, low, high
+Bins = Sequence[Mapping[str, float]]  # the "reliability" of `affekt.evaluation.calibration`
 _LINES = ("-", "--", "-.", ":")
 
 
 def class_distribution(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
-    """Draw how many rows of each split hold each label: one panel a split, commonest label first.
-
-    Args:
-        counts: Split name → label → number of rows.
-        path: The PNG to write.
-    """
+    """Draw how many rows of each split hold each label: one panel a split, commonest label first."""
     first = next(iter(counts.values()))
     known = list(dict.fromkeys(label for split in counts.values() for label in split))
     labels = sorted(known, key=lambda label: -first.get(label, 0))
@@ -69,20 +65,22 @@ def _bars(
     ax: Axes, labels: Sequence[str], lengths: Sequence[float], notes: Sequence[str], colours: Sequence[str]
 ) -> None:
     """Draw horizontal bars from the top down, each in its label's colour and with a note at its end."""
-    at = np.arange(len(labels))
-    ax.barh(at, lengths, height=0.68, color=colours)
-    ax.set_yticks(at, [plain(label, LONGEST_LABEL) for label in labels])
-    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.barh(range(len(labels)), lengths, height=0.68, color=colours)
+    _listed(ax, labels)
     for place, (length, note) in enumerate(zip(lengths, notes, strict=True)):
-        ax.annotate(
-            note,
-            (length, place),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=NOTE_SIZE,
-            color=FAINT,
-        )
+        _note(ax, note, (length, place), 4)
+
+
+def _listed(ax: Axes, names: Sequence[str]) -> None:
+    """Set names along y, from the top down."""
+    ax.set_yticks(range(len(names)), [plain(name, LONGEST_LABEL) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _note(ax: Axes, words: str, place: tuple[float, float], right: int) -> None:
+    """Write words so many points to the right of a place, or else to its left."""
+    about: dict[str, Any] = {"va": "center", "ha": "left" if right > 0 else "right", "color": FAINT}
+    ax.annotate(words, place, (right, 0), textcoords="offset points", fontsize=NOTE_SIZE, **about)
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -94,15 +92,12 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     terms = _series([row.get("terms") or {} for row in history])
     train, dev = (_series([{part: row.get(f"{part}_loss")} for row in history]) for part in ("train", "dev"))
     losses = {"Loss": train | dev} if len(terms) < 2 else {"Train loss": train | terms, "Dev loss": dev}
-    panels = {
-        **losses,
-        "Dev metrics": _main(_series([row.get("dev") or {} for row in history])),
-    }
+    metrics = _series([row.get("dev") or {} for row in history])
+    panels = {**losses, "Dev metrics": {name: metrics[name] for name in ordered(metrics)[:6]}}
     drawn = {name: series for name, series in panels.items() if series} or {"Loss": {}}
     with picture(path, 0.6 + 3.0 * len(drawn), 3.6) as figure:
-        for ax, (name, series) in zip(
-            figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True
-        ):
+        axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+        for ax, (name, series) in zip(axes, drawn.items(), strict=True):
             _lines(quiet(ax, grid="y"), epochs, series)
             title(ax, name)
             axis_labels(ax, "epoch")
@@ -114,19 +109,9 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
 def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     """Return each name's values over the rows, NaN where absent; names without any number are left out."""
     names = dict.fromkeys(name for row in rows for name in row)
-    series = {name: [_number(row.get(name)) for row in rows] for name in names}
-    return {name: values for name, values in series.items() if np.isfinite(values).any()}
-
-
-def _main(metrics: Mapping[str, list[float]], most: int = 6) -> Mapping[str, list[float]]:
-    """Return the metrics worth a line where there are more than can be told apart."""
-    first = [name for name in known.MAIN if name in metrics]
-    rest = [name for name in metrics if name not in known.MAIN]
-    return {name: metrics[name] for name in (first + rest)[:most]}
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    numbers = {name: [as_number(row.get(name)) for row in rows] for name in names}
+    series = {name: [np.nan if one is None else one for one in found] for name, found in numbers.items()}
+    return {name: values for name, values in series.items() if not np.isnan(values).all()}
 
 
 def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) -> None:
@@ -134,7 +119,7 @@ def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) 
         ax.plot(
             x,
             values,
-            label=plain(known.figure(name).title, LONGEST_LABEL),
+            label=plain(known(name).title, LONGEST_LABEL),
             color=CATEGORICAL[i % len(CATEGORICAL)],
             marker=MARKERS[i % len(MARKERS)],
             linestyle=_LINES[i // 2 % len(_LINES)],
@@ -143,15 +128,7 @@ def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) 
         )
     if series:
         columns = 2 if len(series) > 3 else len(series)
-        ax.legend(
-            fontsize=LABEL_SIZE - 0.5,
-            frameon=False,
-            ncols=columns,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.18),
-            labelcolor=INK,
-            handlelength=2.6,
-        )
+        ax.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.18), handlelength=2.6, **KEY)
 
 
 def confusion(matrix: Floats, labels: Sequence[str], path: Path) -> None:
@@ -187,12 +164,10 @@ def _heat_map(matrix: Floats, labels: Sequence[str], path: Path, across: str) ->
             ax.scatter(x, y, s=26, c=colours, marker="s", linewidths=0, clip_on=False)
         ax.set_xlim(-0.5, k - 0.5)
         ax.set_ylim(k - 0.5, -0.5)
-        ax.set_xticks(np.arange(k + 1) - 0.5, minor=True)
-        ax.set_yticks(np.arange(k + 1) - 0.5, minor=True)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_ticks(np.arange(k + 1) - 0.5, minor=True)
         ax.grid(which="minor", color="white", linewidth=1.2)
-        ax.tick_params(which="minor", length=0)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
+        ax.spines[:].set_visible(False)
         axis_labels(ax, across, "true label")
         bar = figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, aspect=30)
         bar.outline.set_visible(False)
@@ -219,24 +194,12 @@ def _cell(share: float, *, small: bool) -> str:
 
 
 def reliability(before: Bins | None, after: Bins, path: Path) -> None:
-    """Draw how often predictions hold against how sure they were, before and after calibration.
-
-    Args:
-        before: Bins of `affekt.evaluation.calibration` ("reliability") before calibration; None when nothing
-            was calibrated.
-        after: The same bins for the probabilities that the model gives.
-        path: The PNG to write.
-    """
+    """Draw how often predictions hold against how sure they were; `before` calibration, if there was any."""
     with picture(path, 4.4, 5.6) as figure:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
         quiet(top, grid="both").plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-        if before is None:
-            curves = [("as predicted", after, BLUE, "o", "-")]
-        else:
-            curves = [
-                ("before calibration", before, VERMILLION, "s", "--"),
-                ("after calibration", after, BLUE, "o", "-"),
-            ]
+        curves = [("before calibration", before, VERMILLION, "s", "--")] if before is not None else []
+        curves.append(("after calibration" if curves else "as predicted", after, BLUE, "o", "-"))
         for i, (name, bins, colour, marker, line) in enumerate(curves):
             top.plot(
                 [one["confidence"] for one in bins],
@@ -253,7 +216,7 @@ def reliability(before: Bins | None, after: Bins, path: Path) -> None:
             quiet(bottom, grid="y").bar(lefts, [one["n"] for one in bins], widths, align="edge", color=colour)
         top.set_xlim(-0.02, 1.02)
         top.set_ylim(-0.02, 1.02)
-        top.legend(fontsize=LABEL_SIZE, frameon=False, loc="upper left", labelcolor=INK)
+        top.legend(loc="upper left", **KEY | {"fontsize": LABEL_SIZE})
         axis_labels(top, "", "how often it was right")
         bottom.set_yscale("log")
         bottom.set_ylim(0.7, None)
@@ -269,20 +232,9 @@ def thresholds(labels: Sequence[str], values: Sequence[float], path: Path) -> No
         ax.hlines(at, 0.5, values, color=colours, linewidth=1.6, alpha=0.55)
         ax.scatter(values, at, c=colours, s=36, zorder=3)
         ax.axvline(0.5, color=FAINT, linewidth=1)
-        for place, value in zip(at, values, strict=True):
-            side = 1 if value >= 0.5 else -1
-            ax.annotate(
-                f"{value:.2f}",
-                (value, place),
-                (7 * side, 0),
-                textcoords="offset points",
-                va="center",
-                ha="left" if side > 0 else "right",
-                fontsize=NOTE_SIZE,
-                color=FAINT,
-            )
-        ax.set_yticks(at, [plain(label, LONGEST_LABEL) for label in labels])
-        ax.set_ylim(len(labels) - 0.4, -0.6)
+        for place, value in enumerate(values):
+            _note(ax, f"{value:.2f}", (value, place), 7 if value >= 0.5 else -7)
+        _listed(ax, labels)
         ax.set_xlim(-0.06, 1.06)
         axis_labels(ax, "probability above which the label is given (line at .5)")
 
@@ -323,39 +275,29 @@ def intervals(
         ax = quiet(figure.subplots(), grid="x")
         for i, name in enumerate(series):
             offset = (i - (len(series) - 1) / 2) * step
-            held = [(at + offset, row[name]) for at, row in enumerate(measured.values()) if name in row]
-            _points(ax, held, name, i)
+            held = [(at + offset, *row[name]) for at, row in enumerate(measured.values()) if name in row]
+            at, value, low, high = np.asarray(held).T
+            colour = CATEGORICAL[i % len(CATEGORICAL)]
+            ax.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.6)
+            mark = MARKERS[i % len(MARKERS)]
+            ax.plot(value, at, mark, color=colour, markersize=5.5, label=plain(name, 44))
         for i, name in enumerate(sources):
-            marks = [
-                (at, theirs[row][name]) for at, row in enumerate(measured) if name in theirs.get(row, {})
-            ]
+            own = [row for row in theirs if name in theirs[row]]
             ax.plot(
-                [value for _, value in marks],
-                [at for at, _ in marks],
+                [theirs[row][name] for row in own],
+                [list(measured).index(row) for row in own],
                 MARKERS[(i + 1) % len(MARKERS)],
                 markerfacecolor="white",
                 markeredgecolor=INK,
                 markersize=6.5,
                 label=plain(f"published: {name}", 44),
             )
-        ax.set_yticks(range(len(measured)), [plain(row, LONGEST_LABEL) for row in measured])
-        ax.set_ylim(len(measured) - 0.4, -0.6)
+        _listed(ax, list(measured))
         ax.margins(x=0.06)
         for at in range(len(measured) - 1):
             ax.axhline(at + 0.5, color=GRID, linewidth=0.6)
         if len(series) + len(sources) > 1:
-            figure.legend(
-                fontsize=LABEL_SIZE - 0.5, frameon=False, loc="outside lower center", labelcolor=INK
-            )
-
-
-def _points(ax: Axes, held: Sequence[tuple[float, Interval]], name: str, i: int) -> None:
-    """Draw one series of points with intervals, each at its height."""
-    at = [place for place, _ in held]
-    value, low, high = (np.asarray(column) for column in zip(*(one for _, one in held), strict=True))
-    colour = CATEGORICAL[i % len(CATEGORICAL)]
-    ax.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.6)
-    ax.plot(value, at, MARKERS[i % len(MARKERS)], color=colour, markersize=5.5, label=plain(name, 44))
+            figure.legend(loc="outside lower center", **KEY)
 
 
 def scatter(
@@ -384,16 +326,14 @@ def scatter(
             colour, symbol = looks[name]
             at = points[held == name]
             label = plain(f"{name or 'none'} ({len(at):,})", LONGEST_LABEL + 8)
-            ax.scatter(
-                at[:, 0],
-                at[:, 1],
-                s=size,
-                c=colour,
-                marker=MARKERS[symbol],
-                linewidths=0,
-                alpha=0.75,
-                label=label,
-            )
+            look: dict[str, Any] = {
+                "s": size,
+                "c": colour,
+                "marker": MARKERS[symbol],
+                "linewidths": 0,
+                "alpha": 0.75,
+            }
+            ax.scatter(at[:, 0], at[:, 1], label=label, **look)
         for name, place in (names or {}).items():
             ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "boxstyle": "round,pad=0.2"}
             words = plain(name, LONGEST_LABEL + 8)
@@ -401,18 +341,12 @@ def scatter(
         ax.set_xticks([])
         ax.set_yticks([])
         ax.set_aspect("equal", adjustable="datalim")
-        for spine in ax.spines.values():
-            spine.set_visible(False)
+        ax.spines[:].set_visible(False)
         if heading:
             title(ax, heading)
-        key = ax.legend(
-            fontsize=LABEL_SIZE - 0.5 if len(order) <= 20 else NOTE_SIZE,
-            frameon=False,
-            loc="center left",
-            bbox_to_anchor=(1.0, 0.5),
-            labelcolor=INK,
-            ncols=1 if len(order) <= 30 else 2,
-        )
+        shown = KEY if len(order) <= 20 else KEY | {"fontsize": NOTE_SIZE}
+        columns = 1 if len(order) <= 30 else 2
+        key = ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=columns, **shown)
         for handle in key.legend_handles:
             if isinstance(handle, PathCollection):
                 handle.set_sizes([36])

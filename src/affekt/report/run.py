@@ -1,13 +1,14 @@
 """Run folder → one page that holds everything, works offline and fetches nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from affekt.evaluation.figures import HEADLINES
 from affekt.report import page
 from affekt.report.numbers import (
-    Interval,
     as_interval,
     as_number,
     count_text,
@@ -55,7 +56,9 @@ def write_report(run: Path) -> Path:
 def render(run: RunFolder, pictures: Mapping[str, Path]) -> str:
     """Return the page."""
     split, choices = figures_of(run)
-    facts = run_facts(run)
+    facts, way = run_facts(run), partial(choice_name, run=run)
+    seconds = map(as_number, (run.metrics.get("timing") or {}).get("seconds_per_epoch") or [])
+    known = [value for value in seconds if value is not None]
     return page.render(
         "run.html",
         title=f"{run.name} – affekt report",
@@ -72,8 +75,8 @@ def render(run: RunFolder, pictures: Mapping[str, Path]) -> str:
         cannot=cannot_tell(run, facts) if facts else [],
         split=split,
         tiles=_tiles(run, choices),
-        figures=_figures(run, choices),
-        dev_figures=_figures(run, run.metrics.get("dev") or {}) if split == "test" else None,
+        figures=_figures(run, choices, way),
+        dev_figures=_figures(run, run.metrics.get("dev") or {}, way) if split == "test" else None,
         labels=_labels(run),
         decided=_decided(run),
         bins=BINS,
@@ -84,7 +87,7 @@ def render(run: RunFolder, pictures: Mapping[str, Path]) -> str:
         counted=next(iter(label_counts(run).items()), None),
         most_skipped=MOST_SKIPPED,
         epochs=_epochs(run),
-        mean_seconds=_mean((run.metrics.get("timing") or {}).get("seconds_per_epoch") or []),
+        mean_seconds=fmean(known) if known else None,
     )
 
 
@@ -100,10 +103,13 @@ def _warnings(run: RunFolder) -> list[str]:
 # --- figures
 
 
-def _figures(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    rows = figure_rows(list(choices.values()), single_label=run.single_label)
-    sides = [choice_name(choice, run) for choice in choices]
-    return {"sides": sides, "rows": rows, "published": _published(run, rows)} if rows else None
+def _figures(
+    run: RunFolder, sides: Mapping[str, Mapping[str, Any]], named: Callable[[str], str] = str
+) -> dict[str, Any] | None:
+    """Return figures side by side, and what was published of them."""
+    rows = figure_rows(list(sides.values()), single_label=run.single_label)
+    names = [named(side) for side in sides]
+    return {"sides": names, "rows": rows, "published": _published(run, rows)} if rows else None
 
 
 def _space(run: RunFolder, part: str) -> dict[str, Any] | None:
@@ -111,9 +117,7 @@ def _space(run: RunFolder, part: str) -> dict[str, Any] | None:
     found = space_part(run.metrics, part)
     nested = {key: value for key, value in found.items() if isinstance(value, dict) and "value" not in value}
     flat = {key: value for key, value in found.items() if key not in nested}
-    sides = ({"value": flat} if flat else {}) | nested
-    rows = figure_rows(list(sides.values()), dict.fromkeys(key for side in sides.values() for key in side))
-    return {"sides": list(sides), "rows": rows, "published": _published(run, rows)} if rows else None
+    return _figures(run, ({"value": flat} if flat else {}) | nested)
 
 
 def _published(run: RunFolder, rows: Sequence[tuple[str, Any]]) -> dict[str, list[str]]:
@@ -142,21 +146,15 @@ def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> list[dic
     choice = headline(run.metrics)
     tiles = []
     for key in HEADLINES[run.single_label]:
-        value: Interval | None = as_interval(choices[choice].get(key))
+        value = as_interval(choices[choice].get(key))
         same = [
             (theirs, str(entry.get("encoder") or "its own encoder"))
             for theirs, entry in _entries(run, key)
             if run.single_label or entry.get("thresholds") in (None, choice)
         ]
         if value is not None:
-            tiles.append(
-                {
-                    "key": key,
-                    "value": value,
-                    "choice": choice_name(choice, run),
-                    "published": sorted(same)[-1:],
-                }
-            )
+            tile = {"key": key, "value": value, "choice": choice_name(choice, run)}
+            tiles.append(tile | {"published": sorted(same)[-1:]})
     return tiles
 
 
@@ -169,13 +167,12 @@ def _labels(run: RunFolder) -> dict[str, Any] | None:
     best = best if best in choices else next(iter(choices))
     order = sorted(choices[best].items(), key=lambda item: -(as_number(item[1].get("f1")) or 0))
     other = next((choice for choice in choices if choice != best), None)
-    thresholds = fitted_thresholds(run)
     return {
         "choice": choice_name(best, run),
         "rows": order,
         "beside": choices.get(other, {}),
         "other": choice_name(other, run) if other else "",
-        "thresholds": thresholds,
+        "thresholds": fitted_thresholds(run),
     }
 
 
@@ -255,8 +252,3 @@ def _epochs(run: RunFolder) -> dict[str, Any] | None:
     told = ordered(last, single_label=run.single_label)
     keys = [key for key in told if as_number(last[key]) is not None][:5]
     return {"rows": run.history, "figures": keys, "terms": list(parts) if len(parts) > 1 else []}
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    known = [value for value in map(as_number, values) if value is not None]
-    return sum(known) / len(known) if known else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affekt.decisions.rules import sigmoid, softmax
 from affekt.evaluation.arrays import Bools, Floats
 
 
@@ -29,22 +30,17 @@ def shares(true: Bools, predicted: Bools) -> Floats:
 
 def raw_probabilities(logits: Floats, *, single_label: bool) -> Floats:
     """Return the probabilities before calibration: softmax over the labels, or a sigmoid for each."""
-    if single_label:
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))  # the sigmoid, without overflow
+    return softmax(logits) if single_label else sigmoid(logits)
 
 
 def wrongly_given(true: Bools, predicted: Bools, probabilities: Floats, most: int) -> list[Mistake]:
     """Return the rows with the surest wrongly given label, the surest first, each row once."""
-    scores = np.where(predicted & ~true, probabilities, -np.inf)
-    return _per_row(scores, probabilities, most)
+    return _per_row(np.where(predicted & ~true, probabilities, -np.inf), probabilities, most)
 
 
 def wrongly_missed(true: Bools, predicted: Bools, probabilities: Floats, most: int) -> list[Mistake]:
     """Return the rows with the most firmly missed true label, the firmest first, each row once."""
-    scores = np.where(true & ~predicted, -probabilities, -np.inf)
-    return _per_row(scores, probabilities, most)
+    return _per_row(np.where(true & ~predicted, -probabilities, -np.inf), probabilities, most)
 
 
 def _per_row(scores: Floats, probabilities: Floats, most: int) -> list[Mistake]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -118,6 +118,8 @@ LABEL_SIZE = 9
 NOTE_SIZE = 7.5
 LONGEST_LABEL = 26  # characters of a label name on an axis
 
+KEY: dict[str, Any] = {"fontsize": LABEL_SIZE - 0.5, "frameon": False, "labelcolor": INK}
+
 SHADES = LinearSegmentedColormap.from_list("affekt", SEQUENTIAL, bad="#eceff2")
 
 
@@ -133,10 +135,8 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 def quiet(ax: Axes, *, grid: Literal["x", "y", "both"] | None = None) -> Axes:
     """Leave only what helps reading: no box, thin ticks, a faint grid along "x", "y" or "both"."""
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_color(GRID)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(GRID)
     ax.tick_params(labelsize=LABEL_SIZE, colors=INK, length=0, pad=4)
     ax.tick_params(which="minor", length=0)
     ax.set_axisbelow(True)
@@ -159,8 +159,7 @@ def axis_labels(ax: Axes, x: str = "", y: str = "") -> None:
 
 @cache
 def _drawable(character: str) -> bool:
-    font = get_font(findfont(FontProperties()))
-    return font.get_char_index(ord(character)) != 0
+    return bool(get_font(findfont(FontProperties())).get_char_index(ord(character)))
 
 
 def plain(text: str, longest: int | None = None) -> str:

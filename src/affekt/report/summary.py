@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -168,12 +167,7 @@ def cannot_tell(run: RunFolder, facts: Facts) -> list[str]:
     rare = [f"{label} ({count})" for label, count in facts.support.items() if count < FEWEST_OF_LABEL]
     if rare:
         said.append(f"Too few texts to judge these labels well: {', '.join(rare)}.")
-    said.append(
-        f"How it does on texts unlike {_source(run)}, or with another seed, these figures do not say."
-    )
+    name = (run.metrics.get("data") or {}).get("name")
+    source = f"those of {name}" if name else "its own"
+    said.append(f"How it does on texts unlike {source}, or with another seed, these figures do not say.")
     return said
-
-
-def _source(run: RunFolder) -> str:
-    data: dict[str, Any] = run.metrics.get("data") or {}
-    return f"those of {data['name']}" if data.get("name") else "its own"
