@@ -20,22 +20,17 @@ def matrix(values: ArrayLike, name: str) -> Floats:
     """
     array = np.asarray(values)
     if array.dtype not in (np.float32, np.float64):
-        array = _as_float64(array, name)
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"{name} must be numbers, but they are of type {array.dtype}.") from None
     if array.ndim != 2 or 0 in array.shape:
         raise DataError(f"{name} must be a non-empty matrix (rows, columns), but the shape is {array.shape}.")
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
-        raise DataError(
-            f"{name} holds {array[row, column]} at row {row}, column {column}; remove or mend it."
-        )
+        seen = array[row, column]
+        raise DataError(f"{name} holds {seen} at row {row}, column {column}; remove or mend it.")
     return array
-
-
-def _as_float64(array: NDArray[Any], name: str) -> Floats:
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"{name} must be numbers, but they are of type {array.dtype}.") from None
 
 
 def unit_matrix(values: ArrayLike, name: str) -> Floats:

@@ -59,12 +59,8 @@ def classification(
     predicted = arrays.decide(scores, thresholds, single_label=single_label)
     averaged = arrays.averaged(truth, only_present=only_present)
     sums = counts.columns(truth, predicted).sum(axis=0)
-    result: dict[str, Any] = {
-        name: float(value)
-        for name, value in counts.figures(
-            sums, len(truth), single_label=single_label, averaged=averaged
-        ).items()
-    }
+    figures = counts.figures(sums, len(truth), single_label=single_label, averaged=averaged)
+    result: dict[str, Any] = {name: float(value) for name, value in figures.items()}
     result["never_predicted"] = float((averaged & ~predicted.any(axis=0)).sum())
     result |= _ranking_figures(truth, scores)
     result["per_label"] = _per_label(sums, arrays.label_names(labels, truth.shape[1]))
@@ -103,17 +99,10 @@ def classification_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, dict[Any, Any]]:
-    """Return percentile bootstrap intervals over rows for the figures that decisions give.
+    """Return percentile bootstrap intervals over rows for the figures that (n, k) decisions give.
 
-    Args:
-        targets: (n, k), as in `classification`.
-        predicted: (n, k) decisions.
-        labels: Names for `per_label`.
-        single_label: As in `classification`.
-        only_present: As in `classification`.
-        resamples: How often n rows are drawn with replacement.
-        level: Share of resampled values within the interval.
-        seed: Of the draws.
+    What is not said here is as in `classification`; n rows are drawn with replacement `resamples` times, and
+    `level` is the share of resampled values within an interval.
 
     Returns:
         {figure: {"value", "low", "high"}} for every figure but average_precision_macro, roc_auc_macro and

@@ -129,6 +129,4 @@ def davies_bouldin(points: Floats, groups: Codes) -> float:
     """Return the Davies-Bouldin index; 0 where it is not defined."""
     from sklearn.metrics import davies_bouldin_score
 
-    if not 2 <= len(np.unique(groups)) < len(points):
-        return 0.0
-    return float(davies_bouldin_score(points, groups))
+    return float(davies_bouldin_score(points, groups)) if 2 <= len(np.unique(groups)) < len(points) else 0.0

@@ -18,8 +18,7 @@ PER_LABEL = ("precision", "recall", "f1", "support", "predicted")
 
 def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     """Divide; 0 where the denominator is 0."""
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    zeros = np.zeros(shape, dtype=np.float64)
+    zeros = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
     return np.asarray(np.divide(numerator, denominator, out=zeros, where=np.asarray(denominator) > 0))
 
 
@@ -28,14 +27,8 @@ def columns(truth: Bools, predicted: Bools) -> Floats:
     both = (truth & predicted).sum(axis=1)
     either = (truth | predicted).sum(axis=1)
     overlap = ratio(both, either)
-    rows = (
-        np.where(
-            either == 0, 1.0, overlap
-        ),  # the official scorers' convention: nothing to find, nothing found
-        overlap,  # the other convention: an empty row counts 0
-        both == either,
-        (either - both) / truth.shape[1],
-    )
+    official = np.where(either == 0, 1.0, overlap)  # the scorers' convention: nothing to find, nothing found
+    rows = official, overlap, both == either, (either - both) / truth.shape[1]
     return np.column_stack((truth & predicted, predicted, truth, *rows)).astype(np.float64)
 
 

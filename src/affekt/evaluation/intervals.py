@@ -47,7 +47,7 @@ def bootstrap(
         for draws in resampled_rows(count, resamples, seed)
         for draw in draws
     ]
-    return Interval(float(metric(*rows)), *limits(np.asarray(values), level))
+    return Interval(float(metric(*rows)), *percentile_limits(np.asarray(values), level).tolist())
 
 
 def paired_bootstrap(
@@ -81,17 +81,14 @@ def paired_bootstrap(
     if callable(metric):
         differences, difference = _differences(metric, (targets, first, second), resamples, seed)
     else:
-        table = _paired_columns(targets, first, second, single_label=single_label)
-        differences, difference = _named_differences(metric, table, single_label, resamples, seed)
-    low, high = limits(differences, level)
+        truth = arrays.true_labels(targets, single_label=single_label)
+        tables = [counts.columns(truth, arrays.decisions(run, truth)) for run in (first, second)]
+        differences, difference = _named_differences(metric, tables, single_label, resamples, seed)
+    low, high = percentile_limits(differences, level).tolist()
     kept = differences[np.isfinite(differences)]
     tail = min(int((kept <= 0).sum()), int((kept >= 0).sum()))
-    return {
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "p": min(1.0, 2 * (tail + 1) / (len(kept) + 1)),
-    }
+    p = min(1.0, 2 * (tail + 1) / (len(kept) + 1))
+    return {"difference": difference, "low": low, "high": high, "p": p}
 
 
 def _differences(
@@ -107,18 +104,10 @@ def _differences(
     return np.asarray(drawn), difference(slice(None))
 
 
-def _paired_columns(
-    targets: ArrayLike, first: ArrayLike, second: ArrayLike, *, single_label: bool
-) -> tuple[Floats, Floats]:
-    truth = arrays.true_labels(targets, single_label=single_label)
-    left, right = (counts.columns(truth, arrays.decisions(run, truth)) for run in (first, second))
-    return left, right
-
-
 def _named_differences(
-    metric: str, table: tuple[Floats, Floats], single_label: bool, resamples: int, seed: int
+    metric: str, tables: list[Floats], single_label: bool, resamples: int, seed: int
 ) -> tuple[Floats, float]:
-    count = len(table[0])
+    count = len(tables[0])
 
     def difference(sums: list[Floats]) -> Floats:
         left, right = (counts.figures(part, count, single_label=single_label) for part in sums)
@@ -126,10 +115,9 @@ def _named_differences(
             raise UsageError(unknown_name("metric", metric, left))
         return left[metric] - right[metric]
 
-    whole = float(difference([part.sum(axis=0) for part in table]))
-    drawn = [
-        difference([weights @ part for part in table]) for weights in resampled_counts(count, resamples, seed)
-    ]
+    whole = float(difference([table.sum(axis=0) for table in tables]))
+    draws = resampled_counts(count, resamples, seed)
+    drawn = [difference([weights @ table for table in tables]) for weights in draws]
     return np.concatenate(drawn), whole
 
 
@@ -205,19 +193,12 @@ def part_limits(
     return found
 
 
-def limits(values: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the two limits between which the middle `level` of values lies."""
-    low, high = percentile_limits(values, level)
-    return float(low), float(high)
-
-
 def percentile_limits(values: Floats, level: float) -> Floats:
     """Return the (2, …) limits between which the middle `level` of values lies along the first axis."""
     if not 0 < level < 1:
         raise UsageError(f"level must lie between 0 and 1, but is {level}.")
-    finite = np.isfinite(values)
     if values.ndim == 1:
-        values = values[finite]
+        values = values[np.isfinite(values)]
     if not len(values) or not np.isfinite(values).all():
         raise DataError("the metric is finite on no resample; there is no interval to give.")
     tail = (1 - level) / 2

@@ -163,15 +163,14 @@ def _labels(labels: ArrayLike, rows: int, name: str) -> Numbers:
 def _comparable(queries: Floats, references: Floats, metric: str) -> tuple[Floats, Floats, Floats]:
     """Return float32 vectors and a bias such that product + bias is larger the nearer two vectors are."""
     if metric == "cosine":
-        return _unit(queries), _unit(references), np.zeros(len(references), dtype=np.float32)
+        queries, references = (
+            counts.ratio(points, np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+            for points in (queries, references)
+        )
+        return queries, references, np.zeros(len(references), dtype=np.float32)
     centre = references.mean(axis=0, dtype=np.float64)  # small numbers lose less to rounding
     queries, references = ((points - centre).astype(np.float32) for points in (queries, references))
     return queries, references, -0.5 * (references**2).sum(axis=1)
-
-
-def _unit(points: Floats) -> Floats:
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    return counts.ratio(points, lengths).astype(np.float32)
 
 
 def _search_all(search: _Search, order: Integers, relevant: Integers) -> list[Floats]:
@@ -226,15 +225,11 @@ def _relevant_counts(search: _Search) -> Integers:
         return np.asarray(sizes[search.query_labels] - (search.own is not None))
     wanted, place = np.unique(search.query_labels, axis=0, return_inverse=True)
     found, sizes = np.unique(search.reference_labels, axis=0, return_counts=True)
-    relevant = np.concatenate([_is_relevant(part, found) @ sizes for part in _parts(wanted, len(found))])
+    blocks = max(1, len(wanted) * len(found) * 4 // BLOCK_BYTES)  # of a float32 product
+    relevant = np.concatenate([_is_relevant(part, found) @ sizes for part in np.array_split(wanted, blocks)])
     if search.own is not None:
         relevant -= wanted.any(axis=1)
     return np.asarray(relevant[place])
-
-
-def _parts(rows: Numbers, width: int) -> list[Numbers]:
-    """Split rows so that a float32 product with `width` others stays near BLOCK_BYTES."""
-    return np.array_split(rows, max(1, len(rows) * width * 4 // BLOCK_BYTES))
 
 
 def _gain(search: _Search, rows: Integers, nearest: Integers) -> Floats:
@@ -247,9 +242,7 @@ def _gain(search: _Search, rows: Integers, nearest: Integers) -> Floats:
 
 def _overlap(wanted: Numbers, found: Numbers) -> Floats:
     """Return the Jaccard overlap of multi-hot rows along the last axis; 0 where both are empty."""
-    shared = np.minimum(wanted, found).sum(axis=-1)
-    either = np.maximum(wanted, found).sum(axis=-1)
-    return counts.ratio(shared, either)
+    return counts.ratio(np.minimum(wanted, found).sum(axis=-1), np.maximum(wanted, found).sum(axis=-1))
 
 
 def _discounts(depth: int) -> Floats:

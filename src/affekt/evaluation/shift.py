@@ -17,8 +17,7 @@ def space_shift(before: ArrayLike, after: ArrayLike) -> dict[str, float]:
     new = arrays.matrix(after, "after").astype(np.float64)
     arrays.same_shape(old, new, "vectors before and after")
     lengths = np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
-    products = (old * new).sum(axis=1)
-    cosines = counts.ratio(products, lengths)
+    cosines = counts.ratio((old * new).sum(axis=1), lengths)
     return {
         "mean_squared_difference": float(((new - old) ** 2).mean()),
         "mean_cosine": float(cosines.mean()),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affekt.errors import DataError
-from affekt.files import read_json, write_json
+from affekt.files import read_json, write_json, written_aside
 from affekt.report.tables import but_seed
 from affekt.runs.metrics import Metrics, check_metrics, judged_split, judged_texts
 
@@ -46,7 +46,12 @@ def read_kept(kept: Path) -> list[Metrics]:
     for path in sorted(kept.glob("*.json")):
         metrics = _whole(_read(path), path) | {"run": path.stem}
         alike[str(metrics.get("row")), *group_of(metrics), str(metrics["seed"])].append(metrics)
-    return [_newest(runs) for runs in alike.values()]
+    kept_runs = []
+    for runs in alike.values():
+        newest = max(runs, key=lambda metrics: str(metrics.get("created") or ""))
+        older = [metrics["run"] for metrics in runs if metrics is not newest]
+        kept_runs.append(newest | {"older": older})
+    return kept_runs
 
 
 def group_of(metrics: Metrics) -> tuple[str, ...]:
@@ -61,9 +66,11 @@ def group_of(metrics: Metrics) -> tuple[str, ...]:
     return name, data["name"], judged, ways, judged_texts(metrics), metrics.get("settings") or ""
 
 
-def _newest(runs: Sequence[Metrics]) -> Metrics:
-    newest = max(runs, key=lambda metrics: str(metrics.get("created") or ""))
-    return newest | {"older": [metrics["run"] for metrics in runs if metrics is not newest]}
+def write_page(path: Path, lines: Sequence[str]) -> Path:
+    """Write the lines of a page whole, or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return path
 
 
 def _read(path: Path) -> Metrics:

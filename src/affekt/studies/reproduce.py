@@ -15,9 +15,8 @@ from typing import Any
 from affekt.decisions.rules import plain_threshold
 from affekt.errors import UsageError
 from affekt.evaluation.figures import MAIN, SPACE, figure
-from affekt.files import written_aside
 from affekt.runs.metrics import Metrics, judged_split, space_by_name, space_figures
-from affekt.studies.kept import group_of, keep_runs, read_kept
+from affekt.studies.kept import group_of, keep_runs, read_kept, write_page
 from affekt.studies.spaces import write_spaces
 
 
@@ -65,13 +64,9 @@ def _write_page(row: str, runs: list[Metrics], out: Path) -> Path:
         groups[group_of(metrics)].append(metrics)
     parts = [f"# Row {row}", "", "Made by `affekt reproduce`; each table by the commands below it.", ""]
     for key, group in sorted(groups.items()):
-        parts += _section(
-            key[0] + _unlike(key, groups), sorted(group, key=lambda metrics: int(metrics["seed"]))
-        )
-    path = out / f"row-{row.lower().replace(' ', '-')}.md"
-    with written_aside(path) as aside:
-        aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
-    return path
+        group.sort(key=lambda metrics: int(metrics["seed"]))
+        parts += _section(key[0] + _unlike(key, groups), group)
+    return write_page(out / f"row-{row.lower().replace(' ', '-')}.md", parts)
 
 
 def _unlike(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> str:
@@ -135,26 +130,23 @@ def _lines(runs: list[Metrics], judged: str) -> list[str]:
     """Return the table's lines: figures by way of deciding, the space's, and published ones we lack."""
     first = runs[0]
     published = first.get("published") or []
-    unsaid = list(published)
-    lines = []
+    unsaid, lines = list(published), list[str]()
+
+    def add(metric: str, where: str, figures: list[Any], among: list[Any]) -> None:
+        if all(figures):
+            said = [one for one in among if one["metric"] == metric]
+            unsaid[:] = [one for one in unsaid if one not in said]
+            lines.append(_line(metric + where, figures, said))
+
     for way in first.get(judged) or {}:
         of_way = [one for one in published if one.get("thresholds", "fixed") == way]
         for metric in _told(first, of_way):
-            figures = [metrics[judged][way].get(metric) for metrics in runs]
-            if all(figures):
-                said = [one for one in of_way if one["metric"] == metric]
-                unsaid = [one for one in unsaid if one not in said]
-                lines.append(_line(metric + _where(way, first), figures, said))
+            add(metric, _where(way, first), [run[judged][way].get(metric) for run in runs], of_way)
     for metric in SPACE:
-        figures = [space_figures(metrics).get(metric) for metrics in runs]
-        if all(figures):
-            said = [one for one in unsaid if one["metric"] == metric]
-            unsaid = [one for one in unsaid if one not in said]
-            lines.append(_line(metric, figures, said))
+        add(metric, "", [space_figures(run).get(metric) for run in runs], unsaid)
     for one in unsaid:
-        lines.append(
-            f"| {one['metric']}{_where(one.get('thresholds', 'fixed'), first)} | – | | | {_said([one])} |"
-        )
+        where = _where(one.get("thresholds", "fixed"), first)
+        lines.append(f"| {one['metric']}{where} | – | | | {_said([one])} |")
     return lines
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from affekt.evaluation.figures import SPACE, figure
-from affekt.files import written_aside
 from affekt.runs.metrics import Metrics, judged_split, judged_texts, space_by_name
-from affekt.studies.kept import group_of
+from affekt.studies.kept import group_of, write_page
 
 _SHOWN = [key for key in SPACE if figure(key).short]
 _TOLD = {"retrofit": {"preservation": "λ"}, "label-aware": {"balance": "λ", "temperature": "τ"}}
@@ -26,9 +25,10 @@ def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
     """Write spaces.md, a table per split that several recipes were judged on; None where there is none."""
     tables: dict[tuple[str, str, int, str], dict[tuple[str, ...], list[Metrics]]] = {}
     for metrics in runs:
-        if metrics.get("clustering"):
-            table = tables.setdefault(_judged(metrics), defaultdict(list))
-            table[group_of(metrics)].append(metrics)
+        if clustering := metrics.get("clustering"):
+            name, n = metrics["data"]["name"], int(clustering["n"])
+            judged = name, judged_split(metrics), n, judged_texts(metrics)
+            tables.setdefault(judged, defaultdict(list))[group_of(metrics)].append(metrics)
     shared = sorted((judged, groups) for judged, groups in tables.items() if len(groups) > 1)
     if not shared:
         return None
@@ -38,27 +38,12 @@ def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
         others = seen.count((data, split, n)) > 1
         unlike = f" (texts {texts[:8] or 'unknown'}: not to be compared with others)" if others else ""
         parts += [f"## {data}, {split} split, n = {n:,}{unlike}", "", *_table(groups), ""]
-    path = out / "spaces.md"
-    with written_aside(path) as aside:
-        aside.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
-    return path
-
-
-def _judged(metrics: Metrics) -> tuple[str, str, int, str]:
-    n = int(metrics["clustering"]["n"])
-    return metrics["data"]["name"], judged_split(metrics), n, judged_texts(metrics)
+    return write_page(out / "spaces.md", parts)
 
 
 def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
-    columns = [
-        "recipe",
-        "row",
-        "encoder",
-        "dimension",
-        "epochs",
-        "seeds",
-        *(figure(key).short for key in (*_SHOWN, "f1_macro")),
-    ]
+    columns = ["recipe", "row", "encoder", "dimension", "epochs", "seeds"]
+    columns += [figure(key).short for key in (*_SHOWN, "f1_macro")]
     lines = [f"| {' | '.join(columns)} |", "|---" * 6 + "|---:" * (len(columns) - 6) + "|"]
     ordered = sorted(groups.values(), key=lambda runs: (-_mean(runs, "ami"), runs[0]["name"]))
     return [*lines, *(f"| {' | '.join(_cells(runs))} |" for runs in ordered)]
