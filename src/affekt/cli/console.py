@@ -79,31 +79,23 @@ def result(line: str = "") -> None:
     _write(harmless(line) + "\n")
 
 
-def _write(text: str) -> None:
-    """Write to standard output."""
-    try:
-        sys.stdout.write(text)
-    except BrokenPipeError:
-        raise
-    except OSError as fault:
-        raise _unwritten(fault) from fault
-
-
 def end_results() -> None:
     """Let all results so far reach who reads them."""
+    _write("", flush=True)
+
+
+def _write(text: str, *, flush: bool = False) -> None:
     try:
-        sys.stdout.flush()
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as fault:
-        raise _unwritten(fault) from fault
-
-
-def _unwritten(fault: OSError) -> UsageError:
-    sys.stdout = _Closed()  # what it still holds would fail once more when the program ends
-    return UsageError(
-        f"standard output cannot be written ({fault.strerror}); send it elsewhere, or make room."
-    )
+        sys.stdout = _Closed()  # what it still holds would fail once more when the program ends
+        raise UsageError(
+            f"standard output cannot be written ({fault.strerror}); send it elsewhere, or make room."
+        ) from fault
 
 
 def result_json(content: Any) -> None:
@@ -171,8 +163,7 @@ def _logged(what: str, every: float) -> Tick:
 
 def _duration(seconds: float) -> str:
     """A length of time as people say it, such as 2 h 5 min."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
+    if not (minutes := round(seconds / 60)):
         return f"{max(seconds, 1):.0f} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 

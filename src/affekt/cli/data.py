@@ -130,29 +130,13 @@ def get_dataset(
 def _show(found: Mapping[str, Any]) -> None:
     splits: Mapping[str, Mapping[str, Any]] = found["splits"]
     kind = "single-label" if found["single_label"] else "multi-label" if found["labels"] else "no labels"
-    columns = [
-        "split",
-        "texts",
-        "words median",
-        "p95",
-        "max",
-        "characters max",
-        "repeated",
-        "conflicting",
-        "unlabelled",
-    ]
-    rows = [
-        [
-            split,
-            *(
-                f"{number:,}"
-                for number in (part["n"], *(part["words"][key] for key in ("median", "p95", "max")))
-            ),
-            f"{part['characters']['max']:,}",
-            *(f"{part[key]:,}" for key in ("duplicates", "conflicts", "empty")),
-        ]
-        for split, part in splits.items()
-    ]
+    columns = ["split", "texts", "words median", "p95", "max", "characters max"]
+    columns += ["repeated", "conflicting", "unlabelled"]
+    rows = []
+    for split, part in splits.items():
+        numbers = [part["n"], *(part["words"][key] for key in ("median", "p95", "max"))]
+        numbers += [part["characters"]["max"], part["duplicates"], part["conflicts"], part["empty"]]
+        rows.append([split, *(f"{number:,}" for number in numbers)])
     console.table(f"{found['name']} ({kind}, {len(found['labels'])} labels)", columns, rows)
     if found["labels"]:
         counts = [[label, *(_count(part, label) for part in splits.values())] for label in found["labels"]]

@@ -59,10 +59,7 @@ def evaluate(
         )
     _say_absent(figures.get("absent_labels") or [], data)
     _say_rare(figures.get("per_label") or {}, data)
-    if json:
-        console.result_json(figures)
-    else:
-        _show(figures)
+    (console.result_json if json else _show)(figures)
 
 
 def _options(message: str) -> str:
@@ -96,16 +93,9 @@ def _show(figures: Mapping[str, Any]) -> None:
         ]
         if rows:
             console.table(f"{title} (n = {figures['n']:,})", ["figure", "value"], rows)
-    per_label = figures.get("per_label") or {}
-    if per_label:
-        rows = [
-            [
-                label,
-                console.interval({"value": row["precision"]}),
-                console.interval({"value": row["recall"]}),
-                console.interval({**row, "value": row["f1"]}),
-                f"{row['support']:,.0f}",
-            ]
-            for label, row in per_label.items()
-        ]
+    rows = []
+    for label, row in (figures.get("per_label") or {}).items():
+        shown = ({"value": row["precision"]}, {"value": row["recall"]}, {**row, "value": row["f1"]})
+        rows.append([label, *map(console.interval, shown), f"{row['support']:,.0f}"])
+    if rows:
         console.table("by label", ["label", "precision", "recall", "F1", "texts"], rows)

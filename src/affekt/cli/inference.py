@@ -5,6 +5,7 @@ import io
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,15 +74,15 @@ def predict(
         raise UsageError(f"--out {out}: is for the rows of a file, and {texts!r:.60} is none.")
     if not texts.strip():
         raise UsageError("the text is empty; give a text, a file, or - for lines of standard input.")
-    if texts == "-":
-        show_lines(load(model), input_lines(), as_json=json)
-        return
     loaded = load(model)
+    if texts == "-":
+        show_lines(loaded, input_lines(), as_json=json)
+        return
     prediction = loaded.predict(texts)[0]
     for note in foreign(loaded, [texts]):
         console.say(note)
     if json:
-        console.result_json(as_plain(prediction))
+        console.result_json(asdict(prediction))
     else:
         show_prediction(prediction)
 
@@ -151,11 +152,6 @@ def input_lines() -> Iterator[list[str]]:
 # --- what is shown
 
 
-def as_plain(prediction: "Prediction") -> dict[str, Any]:
-    """Return a prediction as JSON has it."""
-    return {"text": prediction.text, "labels": prediction.labels, "scores": prediction.scores}
-
-
 def show_lines(model: "Model", windows: Iterable[list[str]], *, as_json: bool) -> None:
     """Print a prediction for each line of each window: as bars, or as an object a line."""
     import json
@@ -163,7 +159,7 @@ def show_lines(model: "Model", windows: Iterable[list[str]], *, as_json: bool) -
     for window in windows:
         for prediction in model.predict(window):
             if as_json:
-                console.result(json.dumps(as_plain(prediction), ensure_ascii=not _prints("é█")))
+                console.result(json.dumps(asdict(prediction), ensure_ascii=not _prints("é█")))
             else:
                 show_prediction(prediction)
         console.end_results()  # who waits for an answer at the other end of a pipe has it now

@@ -43,9 +43,8 @@ def map_texts(
     console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     if corpus.labels:
         colourings(corpus, corpus.labels, colour)  # what cannot be had is said before the model is opened
-    page, drawn = draw_map(
-        load(model), corpus, out, colour=colour, clusters=clusters, seed=seed, picture=picture
-    )
+    opened = load(model)
+    page, drawn = draw_map(opened, corpus, out, colour=colour, clusters=clusters, seed=seed, picture=picture)
     console.say(f"page: {page}\npicture: {drawn}")
 
 
@@ -82,15 +81,11 @@ def cluster(
     if json:
         console.result_json(summaries)
     else:
-        rows = [
-            [
-                one["name"],
-                f"{one['size']:,}",
-                ", ".join(f"{name} {score:.2f}" for name, score in list(one["emotions"].items())[:3]),
-                ", ".join(one["words"][:6]),
-            ]
-            for one in summaries
-        ]
+        rows = []
+        for one in summaries:
+            emotions = [f"{name} {score:.2f}" for name, score in list(one["emotions"].items())[:3]]
+            words = ", ".join(one["words"][:6])
+            rows.append([one["name"], f"{one['size']:,}", ", ".join(emotions), words])
         console.table(f"{len(rows)} clusters", ["cluster", "size", "emotions", "distinctive words"], rows)
     for path in outs:
         console.say(f"wrote {path}")

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 
@@ -22,6 +22,7 @@ _LEFTOVERS = frozenset(
         *("amp", "lt", "gt", "quot", "nbsp", "apos", "rt", "via"),
     }
 )
+_EMOTIONS = 4  # that are told of a cluster, at most
 _BESIDE = 0.75  # of what the first emotion has: then a second one is in the cluster's name
 
 
@@ -60,7 +61,12 @@ def summarise_clusters(
     points = np.asarray(vectors, dtype=np.float64)
     numbers = np.asarray(assignments, dtype=np.int64)
     held = None if scores is None else np.asarray(scores, dtype=np.float64)
-    _check(len(texts), points, numbers, labels, held)
+    count, shape = len(texts), None if held is None else held.shape
+    if len(points) != count or len(numbers) != count or shape not in (None, (count, len(labels))):
+        raise DataError(
+            f"clusters of {count} texts need as many vectors and assignments (there are {len(points)} and "
+            f"{len(numbers)}) and scores of shape ({count}, {len(labels)}) or none (the shape is {shape})."
+        )
     words = distinctive_words(texts, numbers.tolist())
     summaries: list[ClusterSummary] = []
     for number, size in Counter(numbers.tolist()).most_common():
@@ -70,15 +76,15 @@ def summarise_clusters(
         apart = () if held is None else _apart_by(means, held.mean(axis=0), labels)
         name = NOISE if number < 0 else _name(number, apart, own, {one.name for one in summaries})
         typical = () if number < 0 else _typical(texts, points, rows)
-        summaries.append(
-            ClusterSummary(number, name, size, size / len(texts), _dominant(means, labels), typical, own)
-        )
+        most = np.argsort(-means, kind="stable")[:_EMOTIONS]
+        dominant = tuple((labels[i], float(means[i])) for i in most if means[i] >= 0.01)
+        summaries.append(ClusterSummary(number, name, size, size / len(texts), dominant, typical, own))
     return sorted(summaries, key=lambda one: one.number < 0)
 
 
 def cluster_names(assignments: ArrayLike, summaries: Sequence[ClusterSummary]) -> list[str]:
     """Return the name of each row's cluster."""
-    names: Mapping[int, str] = {one.number: one.name for one in summaries}
+    names = {one.number: one.name for one in summaries}
     return [names[number] for number in np.asarray(assignments).tolist()]
 
 
@@ -101,31 +107,11 @@ def _name(number: int, emotions: Sequence[str], words: Sequence[str], taken: set
     return f"{name} ({number + 1})" if name in taken else name
 
 
-def _check(
-    count: int, points: Floats, numbers: np.ndarray, labels: Sequence[str], scores: Floats | None
-) -> None:
-    shape = None if scores is None else scores.shape
-    if len(points) != count or len(numbers) != count or (shape is not None and shape != (count, len(labels))):
-        raise DataError(
-            f"clusters of {count} texts need as many vectors and assignments (there are {len(points)} and "
-            f"{len(numbers)}) and scores of shape ({count}, {len(labels)}) or none (the shape is {shape})."
-        )
-
-
-def _dominant(means: Floats, labels: Sequence[str], most: int = 4) -> tuple[tuple[str, float], ...]:
-    order = np.argsort(-means, kind="stable")[:most]
-    return tuple((labels[i], float(means[i])) for i in order if means[i] >= 0.01)
-
-
 def _typical(texts: Sequence[str], points: Floats, rows: np.ndarray, most: int = 4) -> tuple[str, ...]:
     """Return the different texts nearest the cluster's centre."""
     distances = np.linalg.norm(points[rows] - points[rows].mean(axis=0), axis=1)
-    found: dict[str, None] = {}
-    for row in rows[np.argsort(distances, kind="stable")]:
-        found.setdefault(texts[row])
-        if len(found) == most:
-            break
-    return tuple(found)
+    nearest = (texts[row] for row in rows[np.argsort(distances, kind="stable")])
+    return tuple(dict.fromkeys(nearest))[:most]
 
 
 def distinctive_words(
@@ -139,11 +125,11 @@ def distinctive_words(
     English function words, single letters, numbers, links and what stands for a hidden name are left out.
     """
     inside: dict[int, Counter[str]] = {number: Counter() for number in clusters}
-    for text, number in zip(texts, clusters, strict=True):
-        inside[number].update(_words(text))
     everywhere: Counter[str] = Counter()
-    for counted in inside.values():
-        everywhere.update(counted)
+    for text, number in zip(texts, clusters, strict=True):
+        words = _words(text)
+        inside[number].update(words)
+        everywhere.update(words)
     sizes = Counter(clusters)
     return {
         number: _apart(counted, everywhere, (sizes[number], len(texts)), most)

@@ -31,18 +31,11 @@ def write_map(
     path_png: Path,
     title: str,
 ) -> None:
-    """Write a map of texts as a page and as a picture coloured by the first of the colourings.
+    """Write a map of texts at (n, 2) points as a page, and as a picture coloured by the first of `colours`.
 
-    Args:
-        points: (n, 2), see `projection.project`.
-        texts: The n texts; shown at their points.
-        colours: What points can be coloured by ("label", "cluster", "sentiment") → a category for each point.
-            Categories that are GoEmotions' sentiment groups are drawn from red over yellow to blue.
-        clusters: What the clusters hold; may be empty.
-        names: What is written on the map → where.
-        path_html: The page.
-        path_png: The picture.
-        title: What is shown.
+    Points can be coloured by each of these ("label", "cluster", "sentiment"), which holds a category for each
+    point; GoEmotions' sentiment groups are drawn from red over yellow to blue. `names` says where what is
+    written on the map.
 
     Raises:
         UsageError: When there is nothing to colour by, or lengths differ.
@@ -69,7 +62,6 @@ def write_map(
             for name, (x, y) in names.items()
         ],
     }
-    emotions = dict.fromkeys(label for one in clusters for label, _ in one.emotions)
     from plotly.offline import get_plotlyjs
 
     shown = page.render(
@@ -81,7 +73,7 @@ def write_map(
         count=len(texts),
         colours=list(gathered),
         clusters=clusters,
-        looks=styles(list(emotions)),
+        looks=styles(list(dict.fromkeys(label for one in clusters for label, _ in one.emotions))),
         still=page.image(path_png),
     )
     page.write(path_html, shown)
@@ -124,35 +116,18 @@ def _colouring(name: str, categories: Sequence[str]) -> dict[str, Any]:
     order = plots.by_frequency(categories)
     looks = styles(order)
     numbers = {category: number for number, category in enumerate(order)}
-    return {
-        "name": name,
-        "categories": [
-            {"name": category or "none", "colour": looks[category][0], "symbol": SYMBOLS[looks[category][1]]}
-            for category in order
-        ],
-        "codes": [numbers[category] for category in categories],
-    }
+    shown = [
+        {"name": category or "none", "colour": colour, "symbol": SYMBOLS[symbol]}
+        for category, (colour, symbol) in looks.items()
+    ]
+    return {"name": name, "categories": shown, "codes": [numbers[category] for category in categories]}
 
 
 def write_clusters(
     clusters: Sequence[ClusterSummary], labels: Sequence[str], foremost: Sequence[str], out: Path, title: str
 ) -> Path:
-    """Write what clusters hold as a page.
-
-    Args:
-        clusters: The clusters.
-        labels: The emotions, where there are any.
-        foremost: Each text's foremost emotion.
-        out: The page.
-        title: What is shown.
-    """
+    """Write what clusters hold, and how many texts have which foremost emotion, as a page."""
     shares = [(name, count / len(foremost)) for name, count in Counter(foremost).most_common()]
-    shown = page.render(
-        "clusters.html",
-        title=title,
-        count=sum(one.size for one in clusters),
-        clusters=clusters,
-        looks=styles([*labels, "none"]),
-        shares=shares,
-    )
-    return page.write(out, shown)
+    looks, count = styles([*labels, "none"]), sum(one.size for one in clusters)
+    told: dict[str, Any] = {"count": count, "clusters": clusters, "looks": looks, "shares": shares}
+    return page.write(out, page.render("clusters.html", title=title, **told))

@@ -56,8 +56,7 @@ def _neighbours(points: Floats, seed: int) -> Floats:
 
     reduced = _principal(points, _REDUCED, seed) if points.shape[1] > _REDUCED else points
     start = _principal(reduced, 2, seed)
-    spread = start[:, 0].std()
     perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
     # starting small, as t-SNE's early phase wants it
-    tsne = TSNE(init=start / spread * 1e-4, perplexity=perplexity, random_state=seed)
+    tsne = TSNE(init=start / start[:, 0].std() * 1e-4, perplexity=perplexity, random_state=seed)
     return np.asarray(tsne.fit_transform(reduced), dtype=np.float64)

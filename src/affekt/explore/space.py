@@ -100,8 +100,7 @@ def read_texts(
 def check_map(page: Path, picture: Path | None = None) -> Path:
     """Return where a map's picture goes: beside the page unless said.
 
-    Raises:
-        UsageError: When the page has no page's name, or a picture that is no earlier map's would be lost.
+    UsageError when the page has no page's name, or a picture that is no earlier map's would be lost.
     """
     check_page(page)
     beside = page.with_suffix(".png")
@@ -113,20 +112,13 @@ def check_map(page: Path, picture: Path | None = None) -> Path:
 
 
 def colourings(corpus: Corpus, labels: Sequence[str], colour: Colour | None = None) -> list[str]:
-    """Return what a map can be coloured by, the chosen one first.
+    """Return what a map can be coloured by, the chosen one first; UsageError where that is not there.
 
-    Args:
-        corpus: The texts.
-        labels: The model's emotions, which stand for the corpus's labels where it has none.
-        colour: What was chosen.
-
-    Raises:
-        UsageError: When there is no such thing to colour by.
+    Labels are the model's emotions where the corpus has none.
     """
     own = "label" if corpus.labels else "predicted emotion"
-    names = [own] if labels else []
-    names += ["sentiment"] if any(map(sentiment_of, labels)) else []
-    names.append("cluster")
+    known = {own: bool(labels), "sentiment": any(map(sentiment_of, labels)), "cluster": True}
+    names = [name for name, there in known.items() if there]
     chosen = own if colour == "label" else colour
     if chosen is not None and chosen not in names:
         can = ", ".join("label" if name == own else name for name in names)
