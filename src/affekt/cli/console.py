@@ -124,12 +124,7 @@ def table(title: str, columns: list[str], rows: Iterable[list[str]]) -> None:
 
 @contextmanager
 def progress(what: str, *, every: float = QUIET) -> Iterator[Tick]:
-    """Give a function (done, of) that moves a progress bar; in a log it writes a line now and then.
-
-    Args:
-        what: What is counted, as in "rows".
-        every: Seconds between two lines of a log.
-    """
+    """Give a function (done, of) that moves a bar; in a log it writes a line `every` so many seconds."""
     if not sys.stderr.isatty():
         yield _logged(what, every)
         return

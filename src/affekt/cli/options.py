@@ -40,12 +40,8 @@ def columns_as_options(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a verb an option for each of some fields of `Columns`, in place of its parameter `columns`.
 
-    Faults raised in the verb then speak of its options where they would speak of Python's keywords.
-
-    Args:
-        names: The fields.
-        labels: The label column unless said; None for no labels.
-        labels_help: What the option for labels says, where that is not what the field says.
+    `labels` is the label column unless said, None for no labels. Faults raised in the verb then speak of its
+    options where they would speak of Python's keywords.
     """
     chosen = [one for one in fields(Columns) if one.name in names]
 

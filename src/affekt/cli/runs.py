@@ -61,6 +61,7 @@ def command_line() -> str:
 
 def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Print a run's figures."""
+    from affekt.decisions.rules import way_name
     from affekt.evaluation.figures import MAIN, SPACE
     from affekt.runs.metrics import judged_split, space_figures
 
@@ -70,23 +71,17 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
     judged = judged_split(metrics)
     ways = metrics.get(judged) or {}
     if ways:
+        single = metrics["data"]["single_label"]
+        heads = ["the likeliest label" if single else way_name(way, metrics.get("decisions")) for way in ways]
         rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in MAIN]
         heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
-        console.table(heading, ["figure", *(_way(way, metrics) for way in ways)], rows)
+        console.table(heading, ["figure", *heads], rows)
     space = space_figures(metrics)
     rows = [[name, console.figure(name, space[name])] for name in SPACE if name in space]
     if rows:
         size = f", n = {space['n']['value']:,}" if "n" in space else ""
         console.table(f"the space: {judged}{size}", ["figure", "value"], rows)
     console.say(f"run folder: {folder}")
-
-
-def _way(way: str, metrics: dict[str, Any]) -> str:
-    if metrics["data"]["single_label"]:
-        return "the likeliest label"
-    from affekt.decisions.rules import way_name
-
-    return way_name(way, metrics.get("decisions"))
 
 
 def compare(
@@ -125,12 +120,12 @@ def _show_differences(figures: dict[str, Any]) -> None:
     first = figures["first"]
     for other, against in figures["differences"].items():
         if against is None:
-            console.say(
-                f"{first} and {other} share no predicted rows with the same labels: nothing is paired."
-            )
+            said = "share no predicted rows with the same labels: nothing is paired."
+            console.say(f"{first} and {other} {said}")
             continue
+        parts = ("difference", "low", "high")
         rows = [
-            [metric, *(f"{one[part]:+.3f}" for part in ("difference", "low", "high")), f"{one['p']:.3f}"]
+            [metric, *(f"{one[part]:+.3f}" for part in parts), f"{one['p']:.3f}"]
             for metric, one in against["figures"].items()
         ]
         heading = f"{other} minus {first}: {against['split']}, n = {against['n']:,}"

@@ -13,18 +13,11 @@ _FEWEST = 4  # rows; with fewer, neighbourhoods mean nothing
 
 
 def project(vectors: ArrayLike, method: str = "tsne", seed: int = 0) -> Floats:
-    """Return (n, 2) places for (n, d) vectors.
+    """Return (n, 2) places for (n, d) vectors, by one of `METHODS`.
 
-    Args:
-        vectors: One vector per text.
-        method: "tsne" keeps neighbours together (distances between far groups mean little); "pca" is linear.
-        seed: Of t-SNE; it starts from the principal components, so that maps of one space look alike.
-
-    Fewer than four rows are always placed by PCA, and rows that are all alike lie in one place.
-
-    Raises:
-        UsageError: For an unknown method.
-        DataError: When vectors are no matrix of finite numbers.
+    "tsne" keeps neighbours together (distances between far groups mean little) and starts from the principal
+    components, so that maps of one space look alike; "pca" is linear. Fewer than four rows are always placed
+    by PCA, and rows that are all alike lie in one place.
     """
     if method not in METHODS:
         raise UsageError(unknown_name("projection", method, METHODS))

@@ -253,15 +253,9 @@ def cluster_corpus(
 ) -> list[dict[str, Any]]:
     """Group a corpus's texts, write the cluster of each, and return what each cluster holds.
 
-    Args:
-        model: Whose space the texts are grouped in.
-        corpus: The texts.
-        outs: What to write: a page of what clusters hold (.html); or a table of the columns of the file that
-            the texts come from, then the cluster (where they come from none id, text and cluster).
-        grouping: How texts are grouped.
-        source: The file; empty where the texts come from none.
-        columns: Which columns of the file hold what.
-        safe_cells: Whether cells of a csv or tsv that a spreadsheet would run get an apostrophe before them.
+    A page (.html) says what clusters hold; a table has the columns of the `source` file that the texts come
+    from, then the cluster (where they come from none id, text and cluster). Safe cells are those of a csv or
+    tsv with an apostrophe before what a spreadsheet would run.
 
     Returns:
         For each cluster, the largest first: "number", "name", "size", "share", "emotions" (name → mean score

@@ -91,23 +91,17 @@ def comparison_figures(compared: Comparison) -> dict[str, Any]:
     """Return what a comparison says in figures, fit for JSON.
 
     Returns:
-        "first", the name of the run that the others are compared with; "same_texts", whether their figures
-        are of the same texts; "runs": name → its folder, seed,
-        encoder, split, figures, "space" (the figures of its space by name) and "space_intervals" (low and
-        high of those that have them); "differences": name → None where nothing can be paired, else "split",
-        "n", "figures" (metric → difference of this run less the first, low, high, p) and "labels" (label →
-        F1 in the first and in this run, low and high of the difference, whether it is clear, and the winner
-        or None).
+        "first", the run that the others are compared with; "same_texts", whether their figures are of the
+        same texts; "runs": name → its folder, seed, encoder, split, figures, "space" and "space_intervals";
+        "differences": name → None where nothing can be paired, else "split", "n", "figures" (metric →
+        difference of this run less the first, low, high, p) and "labels" (label → F1 in the first and in this
+        run, low and high of the difference, whether it is clear, and the winner or None).
     """
-    return {
-        "first": compared.first,
-        "same_texts": compared.same_texts,
-        "runs": {name: _run_figures(run) for name, run in compared.runs.items()},
-        "differences": {
-            other: None if found is None else _paired_figures(found, compared.first, other)
-            for other, found in compared.differences.items()
-        },
+    first, runs = compared.first, {name: _run_figures(run) for name, run in compared.runs.items()}
+    paired = {
+        other: found and _paired_figures(found, first, other) for other, found in compared.differences.items()
     }
+    return {"first": first, "same_texts": compared.same_texts, "runs": runs, "differences": paired}
 
 
 def _named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
@@ -140,18 +134,11 @@ def _run_figures(run: RunFolder) -> dict[str, Any]:
 def _paired_figures(found: Difference, first: str, other: str) -> dict[str, Any]:
     labels = {
         one.label: {
-            "first": one.first,
-            "second": one.second,
-            "low": one.low,
-            "high": one.high,
+            **{name: getattr(one, name) for name in ("first", "second", "low", "high")},
             "clear": one.is_clear,
             "winner": winner(one, first, other),
         }
         for one in found.labels
     }
-    return {
-        "split": found.rows.split,
-        "n": len(found.rows.first.texts),
-        "figures": found.figures,
-        "labels": labels,
-    }
+    rows = found.rows
+    return {"split": rows.split, "n": len(rows.first.texts), "figures": found.figures, "labels": labels}

@@ -80,31 +80,27 @@ def _paired(compared: Comparison, other: str) -> dict[str, Any]:
     if found is None:
         return {"other": other, "found": None}
     labels = sorted(found.labels, key=lambda one: one.first - one.second)
+    won = [(one, winner(one, first, other)) for one in labels]
     # texts are read from dev, so that test stays unread
     seen = pair(named[first], named[other], "dev") or found.rows
     return {
         "other": other,
         "found": found,
         "verdicts": {key: verdict(one, first, other) for key, one in found.figures.items()},
-        "labels": [(one, winner(one, first, other)) for one in labels],
-        "won": {
-            name: [one for one in labels if winner(one, first, other) == name] for name in (first, other)
-        },
+        "labels": won,
+        "won": {name: [one for one, better in won if better == name] for name in (first, other)},
         "split": seen.split,
         "rows": [_disputed(seen, row, label) for row, label in disagreements(seen)],
     }
 
 
 def _disputed(of: Pair, row: int, label: int) -> dict[str, Any]:
-    return {
-        "text": of.first.texts[row],
-        "true": held_labels(of.first.true[row], of.labels),
-        "label": of.labels[label],
-        "sides": [
-            (float(part.probabilities[row, label]), held_labels(part.predicted[row], of.labels))
-            for part in (of.first, of.second)
-        ],
-    }
+    sides = [
+        (float(part.probabilities[row, label]), held_labels(part.predicted[row], of.labels))
+        for part in (of.first, of.second)
+    ]
+    true = held_labels(of.first.true[row], of.labels)
+    return {"text": of.first.texts[row], "true": true, "label": of.labels[label], "sides": sides}
 
 
 # --- figures side by side
@@ -116,24 +112,15 @@ def _figures(compared: Comparison) -> list[dict[str, Any]]:
     first = compared.runs[compared.first]
     known = dict.fromkeys(choice for held in measured.values() for choice in held)
     choices = sorted(known, key=lambda choice: choice != headline(first.metrics))
-    tested = verdicts(compared)
     shown = []
     for choice in choices:
         sides = {name: held[choice] for name, held in measured.items() if choice in held}
         rows = figure_rows(list(sides.values()), single_label=first.single_label)
-        decided_so = choice == ("fitted" if "fitted" in choices else choices[0]) and len(sides) == len(
-            measured
-        )
-        heading = choice_name(choice, first)
-        shown.append(
-            {
-                "heading": heading[:1].upper() + heading[1:] if len(choices) > 1 else "",
-                "sides": list(sides),
-                "rows": rows,
-                "verdicts": tested if decided_so else {},
-                "image": _drawn(list(sides), rows),
-            }
-        )
+        tested = choice == ("fitted" if "fitted" in choices else choices[0]) and len(sides) == len(measured)
+        name = choice_name(choice, first)
+        heading = name[:1].upper() + name[1:] if len(choices) > 1 else ""
+        table = {"heading": heading, "sides": list(sides), "rows": rows, "image": _drawn(list(sides), rows)}
+        shown.append(table | {"verdicts": verdicts(compared) if tested else {}})
     return shown
 
 

@@ -105,10 +105,7 @@ def figure_rows(
 ) -> list[tuple[str, list[Interval | None]]]:
     """Return each figure that any side has, with the value and interval of every side.
 
-    Args:
-        sides: Figures by key: of a run, of a choice of thresholds.
-        keys: Which, in which order; unless said all, the main ones first.
-        single_label: Whether figures that only say accuracy again are left out.
+    Unless `keys` says which and in which order, all are, as they are `ordered`.
     """
     known = dict.fromkeys(key for side in sides for key in side)
     wanted = list(keys) or ordered(known, single_label=single_label)

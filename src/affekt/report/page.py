@@ -64,34 +64,23 @@ def render(
     compiles: bool = False,
     **content: Any,
 ) -> str:
-    """Return a whole page.
+    """Return a whole page of what a template shows; every str of `content` is escaped.
 
-    Args:
-        template: Its file's name.
-        title: What the tab says.
-        scripts: Inline scripts, in order; no other may run.
-        embedded: JSON for the scripts.
-        compiles: Whether the scripts compile functions from text (WebGL charts do).
-        **content: What the template shows; every str is escaped.
+    The inline `scripts` alone may run, with `embedded` as their JSON; those of WebGL charts must be allowed
+    to compile functions from text.
     """
     allowed = [script_hash(script) for script in scripts] + (["'unsafe-eval'"] if compiles else [])
     policy = (
         "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
         f"script-src {' '.join(allowed) or chr(39) + 'none' + chr(39)}; base-uri 'none'; form-action 'none'"
     )
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            title=title,
-            policy=policy,
-            style=Markup(asset("page.css")),  # noqa: S704
-            scripts=[Markup(script) for script in scripts],  # noqa: S704
-            # "<" spelled otherwise, so that no text can end the element it stands in
-            embedded=Markup(embedded.replace("<", "\\u003c")),  # noqa: S704
-            **content,
-        )
-    )
+    content |= {
+        "style": Markup(asset("page.css")),  # noqa: S704
+        "scripts": [Markup(script) for script in scripts],  # noqa: S704
+        # "<" spelled otherwise, so that no text can end the element it stands in
+        "embedded": Markup(embedded.replace("<", "\\u003c")),  # noqa: S704
+    }
+    return _environment().get_template(template).render(title=title, policy=policy, **content)
 
 
 def write(path: Path, page: str) -> Path:

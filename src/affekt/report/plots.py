@@ -261,10 +261,7 @@ def intervals(
 ) -> None:
     """Draw figures as points with their intervals, and the published ones as hollow marks beside them.
 
-    Args:
-        measured: Row (a metric, a label) → series (a run, a choice of thresholds) → value, low, high.
-        path: The PNG to write.
-        published: Row → whose figure → value.
+    `measured` is row (a metric) → series (a run, a choice of thresholds) → value; `published` row → whose.
     """
     theirs = {row: values for row, values in (published or {}).items() if row in measured}
     series = list(dict.fromkeys(name for row in measured.values() for name in row))
@@ -307,15 +304,7 @@ def scatter(
     heading: str = "",
     names: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
-    """Draw points in the plane coloured by category, the commonest category first in the key.
-
-    Args:
-        points: (n, 2) places.
-        categories: A category for each point.
-        path: The PNG to write.
-        heading: What is shown.
-        names: What is written on the picture → where.
-    """
+    """Draw (n, 2) points coloured by category, the commonest first in the key, with names at their places."""
     held = np.asarray(categories, dtype=object)
     order = by_frequency(categories)
     looks = styles(order)

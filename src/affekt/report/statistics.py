@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affekt.decisions.rules import sigmoid, softmax
+from affekt.decisions.rules import log_sum_exp, sigmoid
 from affekt.evaluation.arrays import Bools, Floats
 
 
@@ -30,7 +30,9 @@ def shares(true: Bools, predicted: Bools) -> Floats:
 
 def raw_probabilities(logits: Floats, *, single_label: bool) -> Floats:
     """Return the probabilities before calibration: softmax over the labels, or a sigmoid for each."""
-    return softmax(logits) if single_label else sigmoid(logits)
+    if single_label:
+        return np.asarray(np.exp(logits - log_sum_exp(logits)[:, None]))
+    return sigmoid(logits)
 
 
 def wrongly_given(true: Bools, predicted: Bools, probabilities: Floats, most: int) -> list[Mistake]:

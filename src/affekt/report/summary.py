@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,31 +20,18 @@ from affekt.runs.metrics import headline
 
 @dataclass(frozen=True)
 class Facts:
-    """What a run's predictions come to.
+    """What a run's predictions come to."""
 
-    Attributes:
-        n: How many texts were judged.
-        right: The share of texts whose labels are all right.
-        commonest: The commonest label of the training texts.
-        guessing: The share that would be right if every text got that label.
-        precision: Of the labels given, the share that holds.
-        recall: Of the labels that hold, the share given.
-        f1: The F1 of each label that holds for a text, the best first.
-        found: Of the texts that a label holds for, the share it is given.
-        support: How many texts each label holds for.
-        confused: Pairs of labels, the second given where the first holds, with the share; the most first.
-    """
-
-    n: int
-    right: float
-    commonest: str
-    guessing: float
-    precision: float
-    recall: float
-    f1: dict[str, float]
-    found: dict[str, float]
-    support: dict[str, int]
-    confused: list[tuple[str, str, float]]
+    n: int  # texts judged
+    right: float  # share of texts whose labels are all right
+    commonest: str  # label of the training texts
+    guessing: float  # share that would be right if every text got that label
+    precision: float  # of the labels given, the share that holds
+    recall: float  # of the labels that hold, the share given
+    f1: dict[str, float]  # of each label that holds for a text, the best first
+    found: dict[str, float]  # of the texts that a label holds for, the share it is given
+    support: dict[str, int]  # how many texts each label holds for
+    confused: list[tuple[str, str, float]]  # the second given where the first holds, and its share
 
 
 def facts_of(true: Bools, predicted: Bools, labels: list[str], commonest: str, most: int = 6) -> Facts:

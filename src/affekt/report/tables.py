@@ -23,19 +23,12 @@ _LATEX = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"\\": r"\tex
 
 @dataclass(frozen=True)
 class FigureRow:
-    """A figure of several runs, each with its interval, or of seeds: their mean and range.
-
-    Attributes:
-        key: Which figure.
-        values: What each run has.
-        verdict: What the paired test says; empty where nothing was tested.
-        better: The places of the runs that the test calls better.
-    """
+    """A figure of several runs, each with its interval, or of seeds: their mean and range."""
 
     key: str
     values: Sequence[Interval | None]
-    verdict: str = ""
-    better: tuple[int, ...] = ()
+    verdict: str = ""  # of the paired test; empty where nothing was tested
+    better: tuple[int, ...] = ()  # the places of the runs that the test calls better
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,9 @@ from affekt.studies.spaces import write_spaces
 
 
 def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
-    """Write one page of tables per row of the studies and return their paths.
+    """Write one page of tables per row of the studies, and `runs/` with the kept metrics; return the pages.
 
-    Args:
-        rows: Rows to write, such as "B3"; all rows that have runs when empty, and spaces.md beside them.
-        runs: The folder that holds run folders.
-        out: Where pages go, and `runs/` with the kept metrics.
+    Without rows, such as "B3", all that have runs are written, and spaces.md beside them.
 
     Raises:
         UsageError: When a row has no finished run; nothing is written then but the kept metrics.
@@ -37,7 +34,8 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     by_row: dict[str, list[Metrics]] = defaultdict(list)
     for metrics in read_kept(out / "runs"):
         by_row[metrics.get("row") or "other"].append(metrics)
-    chosen = {wanted: [row for row in by_row if _is_row(wanted, row)] for wanted in rows}
+    parts = {row: {row.lower(), *row.lower().split("+")} for row in by_row}  # "E2+E3" is both E2 and E3
+    chosen = {wanted: [row for row in by_row if wanted.lower() in parts[row]] for wanted in rows}
     missing = [wanted for wanted, found in chosen.items() if not found]
     if missing or not by_row:
         raise UsageError(
@@ -48,11 +46,6 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     pages = [_write_page(row, by_row[row], out) for row in sorted(written)]
     overview = None if rows else write_spaces([metrics for runs in by_row.values() for metrics in runs], out)
     return [*pages, overview] if overview else pages
-
-
-def _is_row(wanted: str, row: str) -> bool:
-    """Whether a row is the wanted one; "E2+E3" is both E2 and E3."""
-    return wanted.lower() in {row.lower(), *row.lower().split("+")}
 
 
 # --- pages
