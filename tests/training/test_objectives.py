@@ -13,7 +13,6 @@ from affekt.networks.network import Network
 from affekt.recipe.objectives import Classify, Logistic
 from affekt.recipe.sections import Recipe
 from affekt.training.objectives import (
-    Inputs,
     LabelAwareObjective,
     LogitLoss,
     Objective,
@@ -25,6 +24,7 @@ from affekt.training.objectives import (
 from affekt.training.objectives import (
     label_aware as label_aware_module,
 )
+from affekt.training.objectives.base import Inputs
 from training.toys import SINGLE, TARGETS, TEXTS, batch_of, network, recipe
 
 
@@ -34,7 +34,7 @@ def made(
     objective: Recipe = recipe(objective=spec)
     chosen: Any = objective.objective
     loss = LogitLoss(chosen if hasattr(chosen, "loss") else Classify(), single_label=single)
-    return build_objective(chosen, main, loss, (lambda: psi) if psi is not None else None)
+    return build_objective(chosen, main, loss, psi)
 
 
 def terms_of(spec: dict[str, Any], main: Network, targets: Tensor = TARGETS, **options: Any) -> Terms:

@@ -190,7 +190,7 @@ def test_matrices_decay_and_biases_and_norms_do_not() -> None:
 
 def test_a_weighting_network_has_layers_too() -> None:
     chosen = recipe(objective={"kind": "label-aware"}).objective
-    made = build_objective(chosen, network(1), LogitLoss(Classify(), single_label=False), lambda: network(2))
+    made = build_objective(chosen, network(1), LogitLoss(Classify(), single_label=False), network(2))
     found = settings_of(made, build_optimizers(made, spec(layer_decay=0.5)))
     assert found["weighting.encoder.words.weight"] == found["network.encoder.words.weight"]
     assert found["weighting.encoder.words.weight"][0] == pytest.approx(0.05)

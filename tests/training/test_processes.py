@@ -50,7 +50,7 @@ def make(spec: dict[str, Any]) -> Objective:
     loss = LogitLoss(
         chosen if hasattr(chosen, "loss") else Classify(), single_label=False, label_weights=weights
     )
-    objective = build_objective(chosen, main, loss, lambda: network(2))
+    objective = build_objective(chosen, main, loss, network(2))
     if spec["kind"] == "retrofit":  # moved, or there would be nothing to preserve
         with torch.no_grad():
             main.encoder.dense.weight.mul_(1.3)

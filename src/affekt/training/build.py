@@ -115,15 +115,12 @@ def objective_for(
         label_weights=label_weights(train) if getattr(spec, "class_weights", "none") == "balanced" else None,
         groups=label_groups(train.labels),
     )
-
-    def weighting() -> Network:
-        if spec.weighting_network is None:
-            raise TypeError(f"a {spec.kind} objective has no weighting network")
+    weighting = None
+    if spec.weighting_network is not None:
         encoder_spec, head_spec = spec.weighting_network
         texts = weighting_train or train
         encoder = _training_encoder(recipe, encoder_spec, texts, recipe.training.seed + 1)
-        return _with_head(encoder, head_spec, texts)
-
+        weighting = _with_head(encoder, head_spec, texts)
     return build_objective(spec, network, loss, weighting)
 
 

@@ -44,8 +44,9 @@ def weighting_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) -
     share = objective.get("balance", 0) * (1 - objective.get("correlation", 0))  # of this term in the loss
     if not names or not plain or not share:
         return []
-    name = names.pop()
-    loss, prior = terms[name] / share, _PRIOR_LOSSES[name](_label_shares(metrics["data"]))
+    name, train = names.pop(), metrics["data"]["splits"]["train"]
+    shares = [count / train["n"] for count in train["label_counts"].values()]
+    loss, prior = terms[name] / share, _PRIOR_LOSSES[name](shares)
     if loss <= prior:
         return []
     return [
@@ -54,21 +55,12 @@ def weighting_warnings(metrics: dict[str, Any], history: list[dict[str, Any]]) -
     ]
 
 
-def _label_shares(data: dict[str, Any]) -> list[float]:
-    train = data["splits"]["train"]
-    return [count / train["n"] for count in train["label_counts"].values()]
-
-
 def _entropy(shares: list[float]) -> float:
     return -sum(p * math.log(p) for p in shares if p > 0)
 
 
-def _mean_binary_entropy(shares: list[float]) -> float:
-    return sum(_entropy([p, 1 - p]) for p in shares) / len(shares)
-
-
 _PRIOR_LOSSES = {  # by term: the loss of always answering with the training rows' label shares
-    "weighting bce": _mean_binary_entropy,
+    "weighting bce": lambda shares: sum(_entropy([p, 1 - p]) for p in shares) / len(shares),
     "weighting cross-entropy": _entropy,
 }
 

@@ -67,9 +67,8 @@ def load_splits(spec: DataSpec) -> dict[str, Corpus]:
 def _read(spec: DataSpec) -> dict[str, Corpus]:
     paths = {"train": spec.train, "dev": spec.dev, "test": spec.test}
     named = {name: path for name, path in paths.items() if path}
-    if spec.split_column:
-        return read_splits(str(spec.train), columns=spec.columns, on_bad_row=spec.on_bad_row)
-    return read_splits(named, columns=spec.columns, on_bad_row=spec.on_bad_row)
+    source = str(spec.train) if spec.split_column else named
+    return read_splits(source, columns=spec.columns, on_bad_row=spec.on_bad_row)
 
 
 def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
@@ -115,11 +114,9 @@ def _with_dev(splits: dict[str, Corpus], spec: DataSpec) -> dict[str, Corpus]:
 
 def normalised(corpus: Corpus, style: str) -> Corpus:
     """Return a corpus with every text in a normalisation style."""
-    return (
-        corpus
-        if style == "none"
-        else replace(corpus, texts=[normalize(text, style) for text in corpus.texts])
-    )
+    if style == "none":
+        return corpus
+    return replace(corpus, texts=[normalize(text, style) for text in corpus.texts])
 
 
 def weighting_texts(recipe: Recipe, train: Corpus) -> Corpus | None:

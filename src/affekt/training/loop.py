@@ -61,8 +61,7 @@ class Loop:
         if resume:
             self._restore()
         self.wrapped = self.accelerator.prepare_model(self.objective, device_placement=False)
-        self.saved_at = time.monotonic()
-        self.began = self.saved_at
+        self.saved_at = self.began = time.monotonic()
         self.steps = count_steps(self.recipe, self.rows)
         while self.progress.epoch < spec.epochs and not self.progress.stopped:
             self._epoch()
@@ -100,7 +99,8 @@ class Loop:
             self.tick(at + 1, len(mine))
             if last and at + 1 < len(mine):
                 progress.seconds = time.monotonic() - began
-                self._checkpoint_if_due()
+                if from_leader(time.monotonic() - self.saved_at >= spec.checkpoint_seconds):  # all or none
+                    self._checkpoint()
         progress.seconds = time.monotonic() - began
         self._finish_epoch()
 
@@ -108,7 +108,7 @@ class Loop:
         """Take a batch into the gradients with its share of the step, and where asked move the weights."""
         task, indices = batch
         inputs, targets = self.rows[task].batch(indices, self.device)
-        with self._synchronised(update):
+        with nullcontext() if update else self.accelerator.no_sync(self.wrapped):  # gradients join only then
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
                 terms = self.wrapped(inputs, targets, task)
             loss = total(terms)
@@ -139,10 +139,6 @@ class Loop:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         progress.step += 1
-
-    def _synchronised(self, update: bool) -> Any:
-        """Join gradients over processes only on the batch that moves the weights."""
-        return nullcontext() if update else self.accelerator.no_sync(self.wrapped)
 
     def _finish_epoch(self) -> None:
         progress = self.progress
@@ -191,11 +187,6 @@ class Loop:
         else:
             progress.waited += 1
             progress.stopped = progress.waited >= spec.early_stopping.patience
-
-    def _checkpoint_if_due(self) -> None:
-        due = time.monotonic() - self.saved_at >= self.recipe.training.checkpoint_seconds
-        if from_leader(due):  # clocks differ, and all must write or none
-            self._checkpoint()
 
     def _checkpoint(self) -> None:
         if self.checkpoints is None:

@@ -17,24 +17,12 @@ class RowAdamW(torch.optim.Optimizer):
 
     Each row counts its own steps for the bias correction, so that a word first met late in training moves by
     the learning rate like any other, not by several times it.
-
-    Args:
-        params: Parameters or groups, two-dimensional.
-        lr: Learning rate.
-        betas: Decay of the first and second moment.
-        eps: Added to the denominator.
-        weight_decay: Decoupled decay of the touched rows.
+    The parameters are two-dimensional; `options` are those of AdamW, the decay that of the touched rows.
     """
 
-    def __init__(
-        self,
-        params: Any,
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+    def __init__(self, params: Any, lr: float, **options: Any) -> None:
+        usual = {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+        super().__init__(params, {"lr": lr, **usual, **options})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -47,9 +35,8 @@ class RowAdamW(torch.optim.Optimizer):
     def _move(self, p: torch.Tensor, grad: torch.Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
-            state["steps"] = torch.zeros(p.shape[0])
-            state["mean"] = torch.zeros_like(p)
-            state["square"] = torch.zeros_like(p)
+            still = torch.zeros_like(p)
+            state |= {"steps": torch.zeros(len(p)), "mean": still, "square": still.clone()}
         rows, values = grad.indices()[0], grad.values()
         first, second = group["betas"]
         steps = state["steps"].index_add_(0, rows, torch.ones(len(rows)))[rows][:, None].double()
@@ -100,7 +87,8 @@ def build_optimizers(objective: Objective, spec: TrainingSpec) -> list[torch.opt
         )
     if spec.optimizer == "adadelta":
         return [torch.optim.Adadelta(parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay)]
-    sparse = {id(p) for p in sparse_embeddings(objective)} if _on_cpu(objective) else set()
+    on_cpu = all(p.device.type == "cpu" for p in objective.parameters())
+    sparse = {id(p) for p in sparse_embeddings(objective)} if on_cpu else set()
     dense: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for parameters, rate in _groups(objective, spec):
@@ -128,10 +116,6 @@ def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(by_settings.values())
 
 
-def _on_cpu(objective: Objective) -> bool:
-    return all(p.device.type == "cpu" for p in objective.parameters())
-
-
 def rate_factor(step: int, steps: int, spec: TrainingSpec) -> float:
     """The schedule: what the learning rates are multiplied by at a step of a run of `steps`."""
     rise = round(spec.warmup * steps)
@@ -154,13 +138,10 @@ def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> float:
     """Scale all gradients, sparse ones too, so that their joint norm is at most `limit`; return the norm."""
     dense: list[torch.Tensor] = []
     for p in parameters:
-        if p.grad is None:
-            continue
-        if p.grad.is_sparse:
+        if p.grad is not None and p.grad.is_sparse:
             p.grad = p.grad.coalesce()
-            dense.append(p.grad._values())
-        else:
-            dense.append(p.grad)
+        if p.grad is not None:
+            dense.append(p.grad._values() if p.grad.is_sparse else p.grad)
     if not dense:
         return 0.0
     norm = torch.stack(torch._foreach_norm(dense)).norm()

@@ -10,14 +10,15 @@ from typing import Any
 
 from affekt.errors import UsageError
 from affekt.networks.network import Network
-from affekt.training.objectives.base import Inputs, Objective, total
-from affekt.training.objectives.classify import ClassifyObjective
-from affekt.training.objectives.contrastive import ContrastiveObjective
+from affekt.training.objectives.base import ClassifyObjective, Objective, total
+from affekt.training.objectives.contrastive import (
+    ContrastiveObjective,
+    SupervisedContrastiveObjective,
+    UnsupervisedObjective,
+)
 from affekt.training.objectives.label_aware import LabelAwareObjective
 from affekt.training.objectives.logits import LogitLoss, Terms
 from affekt.training.objectives.retrofit import RetrofitObjective
-from affekt.training.objectives.supervised import SupervisedContrastiveObjective
-from affekt.training.objectives.unsupervised import UnsupervisedObjective
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "classify": ClassifyObjective,
@@ -33,16 +34,9 @@ def build_objective(
     spec: Any,
     network: Network,
     losses: LogitLoss | dict[str, LogitLoss],
-    weighting: Callable[[], Network] | None = None,
+    weighting: Network | None = None,
 ) -> Objective:
-    """Make the objective of a recipe.
-
-    Args:
-        spec: The recipe's objective section.
-        network: What is trained.
-        losses: How logits are compared with targets, for each task.
-        weighting: Makes the weighting network, for an objective that has one.
-    """
+    """Make the objective of a recipe's section; `weighting` is its second network, where it has one."""
     kind = getattr(spec, "kind", spec)
     if not hasattr(spec, "kind") or kind not in OBJECTIVES:
         raise UsageError(f"{kind!r} is no objective that is trained by gradients.")
@@ -50,14 +44,13 @@ def build_objective(
         return OBJECTIVES[kind](network, spec, losses)
     if weighting is None:
         raise TypeError(f"a {kind} objective needs a weighting network")
-    return OBJECTIVES[kind](network, spec, losses, weighting())
+    return OBJECTIVES[kind](network, spec, losses, weighting)
 
 
 __all__ = [
     "OBJECTIVES",
     "ClassifyObjective",
     "ContrastiveObjective",
-    "Inputs",
     "LabelAwareObjective",
     "LogitLoss",
     "Objective",

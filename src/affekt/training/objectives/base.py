@@ -1,4 +1,4 @@
-"""The ground of all objectives: the network that is trained, and what a batch is made of."""
+"""The ground of all objectives, the network that is trained and a batch, and the plainest of them."""
 
 from typing import Any
 
@@ -49,6 +49,14 @@ class Objective(nn.Module):
     def classified(self, encoded: Encoded, targets: torch.Tensor, task: str) -> Terms:
         """The classification terms of a task's rows."""
         return self.losses[task](self.network.logits(encoded, task), targets)
+
+
+class ClassifyObjective(Objective):
+    """Classification alone."""
+
+    def forward(self, inputs: Inputs, targets: torch.Tensor, task: str = TASK) -> Terms:
+        """Return the classification terms."""
+        return self.classified(self.network.encode(inputs["text"]), targets, task)
 
 
 def total(terms: Terms) -> torch.Tensor:
