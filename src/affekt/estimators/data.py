@@ -85,17 +85,11 @@ def _is_missing(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels as targets.
+    """Labels as targets."""
 
-    Attributes:
-        targets: (n, k) in [0, 1].
-        classes: (k,) what the columns are called, in the type that the labels had.
-        single: Whether each text has exactly one.
-    """
-
-    targets: Floats
-    classes: npt.NDArray[Any]
-    single: bool
+    targets: Floats  # (n, k) in [0, 1]
+    classes: npt.NDArray[Any]  # (k,) what the columns are called, in the type that the labels had
+    single: bool  # whether each text has exactly one
 
     def corpus(self, texts: list[str]) -> Corpus:
         """Return a corpus of texts with these labels."""

@@ -79,19 +79,16 @@ class EmotionEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TextEst
         with faults_as_values():
             texts = read_texts(X, some=True)
             if recipe is not None:
-                unlabelled = not recipe.objective.needs_labels
-                corpus = (
-                    Corpus.build(texts, name="texts", split="train")
-                    if unlabelled
-                    else read_labels(y).corpus(texts).require_classes()
-                )
+                corpus = Corpus.build(texts, name="texts", split="train")
+                if recipe.objective.needs_labels:
+                    corpus = read_labels(y).corpus(texts).require_classes()
                 share = 0.0 if self.dev_share is None else self.dev_share
                 splits = held_out(corpus, share, recipe, sample_weight)
-        model, metrics = (
-            (load(DEFAULT if self.model is None else self.model), {})
-            if recipe is None
-            else trained(recipe, splits, verbose=self.verbose)
-        )
+        metrics: dict[str, Any] = {}
+        if recipe is None:
+            model = load(DEFAULT if self.model is None else self.model)
+        else:
+            model, metrics = trained(recipe, splits, verbose=self.verbose)
         model.embed([], projected=self.projected)  # a model without a projection says so now
         self.model_, self.metrics_, self.recipe_ = model, metrics, recipe
         self.n_features_in_ = 1  # the column of texts
@@ -105,9 +102,7 @@ class EmotionEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TextEst
             "seed": self.seed,
         }
         if self.recipe is None:
-            given = [
-                name for name, value in {**changes, "dev_share": self.dev_share}.items() if value is not None
-            ]
+            given = said({**changes, "dev_share": self.dev_share})
             if given:
                 raise UsageError(
                     f"{', '.join(given)}: nothing is trained without a recipe; give recipe={{}} to train."

@@ -34,11 +34,7 @@ _OLD_LOCK = ".lock"  # of runs before there was a marker
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder that holds one run, or will. What a run did not leave reads as empty.
-
-    Attributes:
-        path: The folder.
-    """
+    """A folder that holds one run, or will. What a run did not leave reads as empty."""
 
     path: Path
 

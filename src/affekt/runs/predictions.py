@@ -71,18 +71,17 @@ def read_predictions(path: Path, labels: Sequence[str], *, single_label: bool) -
             f"{path}: has no column {', '.join(sorted(missing))}; it was not written by training."
         )
     splits = _strings(table, "split", path)
-    read = {}
-    for split in dict.fromkeys(splits):
-        part = table.filter(pa.array([one == split for one in splits]))
-        read[split] = _of_split(part, split, len(labels), path, single_label=single_label)
-    return read
+    parts = {name: table.filter(pa.array([one == name for one in splits])) for name in dict.fromkeys(splits)}
+    return {
+        name: _of_split(part, name, len(labels), path, single_label=single_label)
+        for name, part in parts.items()
+    }
 
 
 def _of_split(table: pa.Table, split: str, labels: int, path: Path, *, single_label: bool) -> Predictions:
     def matrix(column: str, kind: type) -> Any:
-        return _matrix(
-            table[column].combine_chunks(), kind, labels, f"{path}: column {column} of split {split}"
-        )
+        where = f"{path}: column {column} of split {split}"
+        return _matrix(table[column].combine_chunks(), kind, labels, where)
 
     has_ids, has_logits = "id" in table.column_names, "logits" in table.column_names
     targets = matrix("targets", float)
