@@ -16,44 +16,26 @@ from affekt.training.objectives import Objective
 
 @dataclass
 class Progress:
-    """Where a run is. Plain values only, so that it is written as JSON.
+    """Where a run is. Plain values only, so that it is written as JSON."""
 
-    Attributes:
-        epoch: Epochs finished.
-        batch: Batches finished in the epoch under way.
-        step: Optimiser steps taken.
-        sums: Sum of each loss term, and "rows" and "tokens", over the epoch under way.
-        seconds: Time spent on the epoch under way.
-        history: One entry per finished epoch.
-        best: Best value of the watched metric so far.
-        waited: Epochs since then.
-        stopped: Whether early stopping has ended the run.
-        earlier: Time spent on training in earlier sittings.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: float | None = None
-    waited: int = 0
-    stopped: bool = False
-    earlier: float = 0.0
+    epoch: int = 0  # epochs finished
+    batch: int = 0  # batches finished in the epoch under way
+    step: int = 0  # optimiser steps taken
+    sums: dict[str, float] = field(default_factory=dict)  # of each loss term, "rows", "tokens", this epoch
+    seconds: float = 0.0  # spent on the epoch under way
+    history: list[dict[str, Any]] = field(default_factory=list)  # one entry per finished epoch
+    best: float | None = None  # value of the watched metric
+    waited: int = 0  # epochs since then
+    stopped: bool = False  # by early stopping
+    earlier: float = 0.0  # time spent on training in earlier sittings
 
 
 @dataclass
 class Checkpoints:
-    """The checkpoint of one run folder.
-
-    Attributes:
-        folder: The run folder.
-        identity: Digests of the recipe and the data; a checkpoint of others is refused.
-    """
+    """The checkpoint of one run folder."""
 
     folder: Path
-    identity: dict[str, str]
+    identity: dict[str, str]  # digests of the recipe and the data; a checkpoint of others is refused
 
     def save(
         self,

@@ -22,15 +22,7 @@ from affekt.decisions import Decisions
 from affekt.errors import AffektError, FollowerError, ModelError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
 from affekt.hardware import chosen_precision, hardware
-from affekt.inference.evaluate import (
-    SPACE_PARTS,
-    SPACE_RESAMPLES,
-    classifier_figures,
-    dev_figures,
-    logits_and_space,
-    space_figures,
-    space_rank,
-)
+from affekt.inference import evaluate as judging
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import TASK, Network
@@ -223,7 +215,7 @@ def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network)
     few = dev.select(np.arange(min(len(dev), 200)))
     watched = {"effective_rank"} if recipe.objective.is_contrastive else set()
     for sample in (few, dev):
-        known = {name for name in dev_figures(model, sample) if figure(name).better} | watched
+        known = {name for name in judging.dev_figures(model, sample) if figure(name).better} | watched
         if stopping.metric in known:
             return
     raise UsageError(f"training.early_stopping.metric: {unknown_name('dev figure', stopping.metric, known)}")
@@ -328,7 +320,7 @@ def _fit_at_once(
     head = FITTED[recipe.objective.kind](network.encoder, texts, recipe.objective)
     seconds = time.monotonic() - began
     fitted = Network(network.encoder, head).eval()
-    figures = {} if dev is None else dev_figures(_model(recipe, fitted, dev), dev)
+    figures = {} if dev is None else judging.dev_figures(_model(recipe, fitted, dev), dev)
     loss = figures.pop("loss", None)
     entry = {"epoch": 1, "step": 1, "train_loss": None, "terms": {}, "dev_loss": loss, "dev": figures}
     entry |= {"seconds": seconds, "learning_rate": None}
@@ -345,15 +337,17 @@ def _judge(
     """
     start = None
     if dev is not None and recipe.objective.is_contrastive:
-        start = space_rank(_model(recipe, network, dev), dev)
+        start = judging.space_rank(_model(recipe, network, dev), dev)
 
     def judge() -> dict[str, float]:
         model = _model(recipe, network, train if dev is None else dev)
         if dev is None:
             model.embed(train.texts[:32])
             return {}
-        ranks = {} if start is None else {"effective_rank": space_rank(model, dev), "starting_rank": start}
-        return {**dev_figures(model, dev), **ranks}
+        figures = judging.dev_figures(model, dev)
+        if start is not None:
+            figures |= {"effective_rank": judging.space_rank(model, dev), "starting_rank": start}
+        return figures
 
     return judge
 
@@ -372,14 +366,14 @@ def _evaluated(
     judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
     final = "test" if "test" in judged else "dev"
     if model.decisions is None:
-        space = space_figures(model, judged[final], resamples=SPACE_RESAMPLES)
-        return {part: space.get(part) for part in SPACE_PARTS}, {}, model
+        space = judging.space_figures(model, judged[final], resamples=judging.SPACE_RESAMPLES)
+        return {part: space.get(part) for part in judging.SPACE_PARTS}, {}, model
     logits = {name: model.logits(corpus.texts) for name, corpus in judged.items() if name != final}
-    logits[final], space = logits_and_space(model, judged[final], resamples=SPACE_RESAMPLES)
-    figures: dict[str, Any] = {part: space.get(part) for part in SPACE_PARTS}
+    logits[final], space = judging.logits_and_space(model, judged[final], resamples=judging.SPACE_RESAMPLES)
+    figures: dict[str, Any] = {part: space.get(part) for part in judging.SPACE_PARTS}
     decided = _fitted_decisions(recipe, judged["dev"], logits["dev"])
     figures["decisions"] = decided.to_json()
-    figures |= classifier_figures(judged, logits, model.decisions, decided)
+    figures |= judging.classifier_figures(judged, logits, model.decisions, decided)
     predictions = {name: (judged[name], logits[name], decided) for name in judged}
     return figures, predictions, model.with_decisions(decided)
 
