@@ -1,6 +1,6 @@
 """Parquet files and data frames as tables."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,20 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affekt.data.tables import CHUNK, Batch, Table, distinct
-from affekt.errors import DataError, first_line
+from affekt.data.tables import CHUNK, Batch, Table, distinct, readable
 
 _DAMAGED = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True)
-class _Arrow:
+class _Arrow(Batch):
     """Rows of a record batch, whose columns become Python values when they are asked for."""
 
-    numbers: range
     batch: pa.RecordBatch
-    sound: bool = False
-    faults: Mapping[int, str] = field(default_factory=dict)
     found: dict[str, Sequence[Any]] = field(default_factory=dict)
 
     def names(self) -> Iterable[str]:
@@ -34,18 +30,13 @@ class _Arrow:
             self.found[name] = _cells(self.batch.column(name))
         return self.found[name]
 
-    def values(self, position: int) -> Mapping[str, Any]:
-        return {name: self.column(name)[position] for name in self.names()}
-
 
 @contextmanager
 def open_parquet(path: Path, only: Collection[str] | None, size: int) -> Iterator[Table]:
     """Open a parquet file; its rows are counted from 1, and `only` limits the columns that are read."""
-    try:
+    with readable(_DAMAGED, f"{path} can't be read as parquet"):
         file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
         found = file.schema_arrow.names
-    except _DAMAGED as fault:
-        raise DataError(f"{path} can't be read as parquet: {first_line(fault)}") from fault
     with file:
         names = distinct(found, str(path))
         if only is not None and "text" in only and "text" not in names:
@@ -57,11 +48,9 @@ def open_parquet(path: Path, only: Collection[str] | None, size: int) -> Iterato
 
 def frame_table(frame: Any, name: str = "frame") -> Table:
     """Return the table of a pandas, polars or pyarrow frame; its rows are counted from 0."""
-    try:
+    refused = (pa.ArrowException, TypeError, ValueError)
+    with readable(refused, f"{type(frame).__name__} can't be read as a data frame"):
         table = pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError) as fault:
-        reason = first_line(fault)
-        raise DataError(f"{type(frame).__name__} can't be read as a data frame: {reason}") from fault
     names = distinct(table.schema.names, name)
     batches = _arrow_batches(table.to_batches(max_chunksize=CHUNK), first=0)
     return Table(name, names, _list_columns(table.schema), batches)
@@ -69,15 +58,13 @@ def frame_table(frame: Any, name: str = "frame") -> Table:
 
 def _arrow_batches(batches: Iterable[pa.RecordBatch], first: int) -> Iterator[Batch]:
     for batch in batches:
-        yield _Arrow(range(first, first + batch.num_rows), batch)
+        yield _Arrow(range(first, first + batch.num_rows), {}, False, batch)
         first += batch.num_rows
 
 
 def _whole_batches(batches: Iterable[pa.RecordBatch], path: Path) -> Iterator[pa.RecordBatch]:
-    try:
+    with readable(_DAMAGED, f"{path} is damaged or cut off"):
         yield from batches
-    except _DAMAGED as fault:
-        raise DataError(f"{path} is damaged or cut off: {first_line(fault)}") from fault
 
 
 def _list_columns(schema: pa.Schema) -> frozenset[str]:

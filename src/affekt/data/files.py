@@ -14,14 +14,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
 from affekt.data.arrow import open_parquet
 from affekt.data.spreadsheets import open_spreadsheet
-from affekt.data.tables import CHUNK, Batch, Row, Table, distinct, in_batches
+from affekt.data.tables import CHUNK, Batch, Row, Table, distinct, in_batches, readable
 from affekt.errors import DataError, reachable
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -161,25 +161,18 @@ def _is_utf8(path: Path) -> bool:
     return letters >= others
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
+def _whole(path: Path) -> AbstractContextManager[None]:
     """Say of what fails while reading that the file is damaged."""
-    try:
-        yield
-    except (OSError, EOFError, zlib.error, UnicodeError) as fault:
-        raise DataError(f"{path} is damaged or cut off: {fault}") from fault
+    return readable((OSError, EOFError, zlib.error, UnicodeError), f"{path} is damaged or cut off")
 
 
 # --- csv and tsv
 
 
 @dataclass(frozen=True)
-class _Records:
+class _Records(Batch):
     """Rows as lists of cells, in the order of the columns."""
 
-    numbers: Sequence[int]
-    faults: Mapping[int, str]
-    sound: bool
     places: Mapping[str, int]  # of the columns
     records: Sequence[Sequence[str | None]]
 
@@ -305,7 +298,7 @@ def _open_lines(path: Path, encoding: str | None, size: int) -> Iterator[Table]:
     with _open_text(path, None, encoding) as (lines, notes):
         texts = (line.removesuffix("\n") for line in lines)
         rows = (Row(number, {"text": text}) for number, text in enumerate(texts, start=1) if text.strip())
-        yield Table(path.name, ("text",), frozenset(), _whole_batches(rows, size, path), notes)
+        yield Table(path.name, ("text",), frozenset(), in_batches(rows, size, partial(_whole, path)), notes)
 
 
 @contextmanager
@@ -339,17 +332,8 @@ def _object_table(path: Path, rows: Iterator[Row], size: int, notes: tuple[str, 
         raise DataError(f"{path} is empty")
     columns = tuple(dict.fromkeys(name for row in first for name in row.values))
     lists = {name for row in first for name, value in row.values.items() if isinstance(value, list)}
-    return Table(path.name, columns, frozenset(lists), _whole_batches(chain(first, rows), size, path), notes)
-
-
-def _whole_batches(rows: Iterator[Row], size: int, path: Path) -> Iterator[Batch]:
-    batches = in_batches(rows, size)
-    while True:
-        with _whole(path):
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch
+    batches = in_batches(chain(first, rows), size, partial(_whole, path))
+    return Table(path.name, columns, frozenset(lists), batches, notes)
 
 
 def _json_row(number: int, line: str) -> Row:

@@ -6,12 +6,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 
-from affekt.data.tables import Batch, Row, Table, distinct, in_batches
-from affekt.errors import DataError, first_line
+from affekt.data.tables import Row, Table, distinct, in_batches, readable
+from affekt.errors import DataError
 
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # of Excel's own
 _NOT_LETTERS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # parts of a number format that mean themselves
@@ -26,10 +27,11 @@ _DAMAGED = (
 @contextmanager
 def open_spreadsheet(path: Path, size: int) -> Iterator[Table]:
     """Open the first sheet: its first row that holds something names the columns; days and times are text."""
-    with _readable(path):
+    guarded = partial(readable, _DAMAGED, f"{path} can't be read as a spreadsheet")
+    with guarded():
         book = zipfile.ZipFile(path)
     with book:
-        with _readable(path):
+        with guarded():
             rows = _rows(book)
             header = next((cells for _, cells in rows if cells), None)
         if header is None:
@@ -37,25 +39,7 @@ def open_spreadsheet(path: Path, size: int) -> Iterator[Table]:
         columns = {place: str(name).strip() for place, name in header.items()}
         names = distinct(list(columns.values()), str(path))
         found = (Row(n, {columns[p]: cells.get(p) for p in columns}) for n, cells in rows if cells)
-        yield Table(path.name, names, frozenset(), _batches(found, size, path))
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGED as fault:
-        raise DataError(f"{path} can't be read as a spreadsheet: {first_line(fault)}") from fault
-
-
-def _batches(rows: Iterator[Row], size: int, path: Path) -> Iterator[Batch]:
-    batches = in_batches(rows, size)
-    while True:
-        with _readable(path):
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch
+        yield Table(path.name, names, frozenset(), in_batches(found, size, guarded))
 
 
 def _rows(book: zipfile.ZipFile) -> Iterator[tuple[int, dict[int, Any]]]:

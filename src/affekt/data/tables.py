@@ -1,12 +1,14 @@
 """Tables of rows: what every kind of file is read as."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
-from affekt.errors import DataError
+from affekt.errors import DataError, first_line
 
 CHUNK = 512  # rows of a batch
 
@@ -20,35 +22,25 @@ class Row:
     fault: str = ""
 
 
-class Batch(Protocol):
-    """Rows that follow one another: their numbers, their cells, and faults of whole rows."""
+@dataclass(frozen=True)
+class Batch(ABC):
+    """Rows that follow one another."""
 
-    @property
-    def numbers(self) -> Sequence[int]:
-        """Of the rows in their file."""
-        ...
+    numbers: Sequence[int]  # of the rows in their file
+    faults: Mapping[int, str]  # of whole rows, by position
+    sound: bool  # whether all cells are known to be strings, and such as UTF-8 can hold
 
-    @property
-    def faults(self) -> Mapping[int, str]:
-        """By position."""
-        ...
-
-    @property
-    def sound(self) -> bool:
-        """Whether all cells are known to be strings, and such as UTF-8 can hold."""
-        ...
-
-    def column(self, name: str) -> Sequence[Any]:
-        """Return a column's cells; None where a row has none."""
-        ...
-
+    @abstractmethod
     def names(self) -> Iterable[str]:
         """Return the columns that the rows have."""
-        ...
+
+    @abstractmethod
+    def column(self, name: str) -> Sequence[Any]:
+        """Return a column's cells; None where a row has none."""
 
     def values(self, position: int) -> Mapping[str, Any]:
         """Return a row's cells by column."""
-        ...
+        return {name: self.column(name)[position] for name in self.names()}
 
 
 @dataclass(frozen=True)
@@ -65,13 +57,17 @@ class Table:
     def rows(self) -> Iterator[Row]:
         """The rows one by one."""
         for batch in self.batches:
-            for position in range(len(batch.numbers)):
-                yield row_at(batch, position)
+            for position, number in enumerate(batch.numbers):
+                yield Row(number, batch.values(position), batch.faults.get(position, ""))
 
 
-def row_at(batch: Batch, position: int) -> Row:
-    """Return one row of a batch."""
-    return Row(batch.numbers[position], batch.values(position), batch.faults.get(position, ""))
+@contextmanager
+def readable(damaged: tuple[type[Exception], ...], said: str) -> Iterator[None]:
+    """Turn the faults of a damaged file into a DataError that begins as said."""
+    try:
+        yield
+    except damaged as fault:
+        raise DataError(f"{said}: {first_line(fault)}") from fault
 
 
 def distinct(columns: Sequence[str], source: str) -> tuple[str, ...]:
@@ -83,13 +79,10 @@ def distinct(columns: Sequence[str], source: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Objects:
+class _Objects(Batch):
     """Rows as mappings, each with columns of its own."""
 
-    numbers: Sequence[int]
-    faults: Mapping[int, str]
     objects: Sequence[Mapping[str, Any]]
-    sound: bool = False
 
     def names(self) -> Iterable[str]:
         return dict.fromkeys(name for row in self.objects for name in row)
@@ -101,8 +94,14 @@ class _Objects:
         return self.objects[position]
 
 
-def in_batches(rows: Iterator[Row], size: int) -> Iterator[Batch]:
-    """Yield rows that each have columns of their own a batch at a time."""
-    while chunk := list(islice(rows, size)):
+def in_batches(
+    rows: Iterator[Row], size: int, guarded: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Batch]:
+    """Yield rows that each have columns of their own a batch at a time; they are read under a guard."""
+    while True:
+        with guarded():
+            chunk = list(islice(rows, size))
+        if not chunk:
+            return
         faults = {position: row.fault for position, row in enumerate(chunk) if row.fault}
-        yield _Objects([row.number for row in chunk], faults, [row.values for row in chunk])
+        yield _Objects([row.number for row in chunk], faults, False, [row.values for row in chunk])
