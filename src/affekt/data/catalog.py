@@ -148,7 +148,12 @@ def get(name: str, out: Path) -> list[Path]:
     if place and place.resolve() == folder.resolve():
         return _files_in(place)
     if place and (dataset.layout == "splits" or dataset.kind != "texts"):
-        return [_copied(path, folder / path.name) for path in _files_in(place)]
+        copies = []
+        for path in _files_in(place):
+            copies.append(folder / path.name)
+            with written_aside(copies[-1]) as aside:
+                shutil.copyfile(path, aside)
+        return copies
     if dataset.kind != "texts":
         raise DataError(f"{name} is not under $AFFEKT_DATA; get it from {dataset.home}")
     written = []
@@ -162,19 +167,15 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def _copied(source: Path, target: Path) -> Path:
-    with written_aside(target) as aside:
-        shutil.copyfile(source, aside)
-    return target
-
-
 # --- on this machine
 
 
 def _read(dataset: Dataset, place: Path, wanted: Sequence[str] | None) -> dict[str, Corpus]:
     """Read a data set's files, or those of the wanted splits where each has its own."""
     if dataset.layout == "sample":
-        return _read_sample(dataset, place)
+        column = "emotion" if dataset.single_label else "emotions"
+        columns = replace(_columns(dataset), labels=column, id="id", split_column="split")
+        return read_splits(place, columns=columns, name=dataset.name)
     as_fetched = (place / "train.parquet").exists()  # what `get` leaves, whatever the layout was
     if dataset.layout == "jigsaw" and not as_fetched:
         return jigsaw(place)
@@ -206,12 +207,6 @@ def _blank_left_out(corpus: Corpus) -> Corpus:
     return corpus
 
 
-def _read_sample(dataset: Dataset, path: Path) -> dict[str, Corpus]:
-    column = "emotion" if dataset.single_label else "emotions"
-    columns = replace(_columns(dataset), labels=column, id="id", split_column="split")
-    return read_splits(path, columns=columns, name=dataset.name)
-
-
 # --- on the Hub
 
 
@@ -220,10 +215,13 @@ def _fetch(dataset: Dataset) -> dict[str, Corpus]:
         f"{dataset.name} is not under $AFFEKT_DATA ({os.environ.get('AFFEKT_DATA') or 'which is not set'})"
     )
     if dataset.hub is None:
-        raise DataError(
-            f"{where} and has no place on the Hub; get it from {dataset.home} and put it there as "
-            f"{dataset.name}/{_expected(dataset)}"
+        files = (
+            f"{{{','.join(dataset.sizes)}}}.parquet with the columns id, text and labels (a list of names)"
         )
+        if dataset.layout == "jigsaw":
+            files = "train.csv, test.csv and test_labels.csv"
+        what = f"{where} and has no place on the Hub; get it from {dataset.home} and put it there as"
+        raise DataError(f"{what} {dataset.name}/{files}")
     try:
         from datasets import load_dataset
     except ImportError as fault:
@@ -237,12 +235,6 @@ def _fetch(dataset: Dataset) -> dict[str, Corpus]:
         reason = (str(fault).splitlines() or [type(fault).__name__])[0]
         raise DataError(f"{where}, and {dataset.hub.id} can't be fetched from the Hub: {reason}") from fault
     return _from_tables(dataset, dataset.hub, tables)
-
-
-def _expected(dataset: Dataset) -> str:
-    if dataset.layout == "jigsaw":
-        return "train.csv, test.csv and test_labels.csv"
-    return f"{{{','.join(dataset.sizes)}}}.parquet with the columns id, text and labels (a list of names)"
 
 
 def _from_tables(dataset: Dataset, hub: HubPlace, tables: dict[str, Any]) -> dict[str, Corpus]:

@@ -1,7 +1,7 @@
 """Texts with their label matrix: the one form in which data travels through the project."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,7 +101,7 @@ class Corpus:
         paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
         if not paths:
             raise DataError("no file is named")
-        gathered = read_files(paths, columns, on_bad_row)
+        gathered = _read_files(paths, columns, on_bad_row)
         split_name = split_of(paths[0].name.split(".")[0]) if split is None else split_named(split)
         corpus = cls.of(gathered, name or _name_of(paths[0]), split_name)
         return corpus.only(gathered.splits, split) if columns.split_column and split else corpus
@@ -153,17 +153,8 @@ class Corpus:
     @classmethod
     def of(cls, gathered: Gathered, name: str, split: str) -> Self:
         """Make a corpus of what was read."""
-        return cls(
-            texts=gathered.texts,
-            targets=gathered.targets,
-            labels=gathered.labels,
-            single_label=gathered.single_label,
-            ids=gathered.ids,
-            name=name,
-            split=split,
-            skipped=gathered.skipped,
-            notes=gathered.notes,
-        )
+        read = (gathered.texts, gathered.targets, gathered.labels, gathered.single_label, gathered.ids)
+        return cls(*read, name, split, gathered.skipped, gathered.notes)
 
     # --- what is in one
 
@@ -292,7 +283,7 @@ def stratified_split(corpus: Corpus, shares: Mapping[str, float], seed: int = 0)
     return parts
 
 
-def read_files(paths: Sequence[Path], columns: Columns, on_bad_row: OnBadRow) -> Gathered:
+def _read_files(paths: Sequence[Path], columns: Columns, on_bad_row: OnBadRow) -> Gathered:
     """Read files of the same columns as one."""
     tables = [
         open_table(
@@ -344,9 +335,13 @@ def read_splits(
         return _named_files(source, columns, on_bad_row, name)
     path = Path(source)
     name = name or _name_of(path)
-    gathered = read_files([path], columns, on_bad_row)
+    gathered = _read_files([path], columns, on_bad_row)
     if columns.split_column:
-        return {corpus.split: corpus for corpus in corpora_of(gathered, name)}
+        corpus = Corpus.of(gathered, name, "")
+        usual = [split for split in DEFAULT_SHARES if split in gathered.splits]
+        occurring = list(dict.fromkeys((*usual, *gathered.splits)))
+        parts = {split: corpus.only(gathered.splits, split) for split in occurring}
+        return {s: part if s == occurring[0] else replace(part, skipped=()) for s, part in parts.items()}
     return stratified_split(Corpus.of(gathered, name, ""), shares or DEFAULT_SHARES, seed)
 
 
@@ -372,12 +367,3 @@ def _name_of(path: Path) -> str:
     """Return a file's name, or its folder's if the file is only called train, dev or test."""
     stem = path.name.split(".")[0]
     return path.absolute().parent.name if split_of(stem) else stem
-
-
-def corpora_of(gathered: Gathered, name: str) -> Iterator[Corpus]:
-    """Yield a corpus per split that occurs, the usual ones first; the first lists the skipped rows."""
-    corpus = Corpus.of(gathered, name, "")
-    usual = [split for split in ("train", "dev", "test") if split in gathered.splits]
-    for position, split in enumerate(dict.fromkeys((*usual, *gathered.splits))):
-        part = corpus.only(gathered.splits, split)
-        yield part if position == 0 else replace(part, skipped=())

@@ -29,24 +29,22 @@ def inspect(splits: Mapping[str, Corpus]) -> dict[str, Any]:
     """
     first = next(iter(splits.values()))
     folded = {split: [fold(text) for text in corpus.texts] for split, corpus in splits.items()}
+    alike: dict[str, list[str]] = {}
+    for label in first.labels:
+        alike.setdefault(fold(label), []).append(label)
+    known = {split: set(texts) for split, texts in folded.items()}
     return {
         "name": first.name,
         "labels": list(first.labels),
         "single_label": first.single_label,
-        "alike": _alike(first.labels),
+        "alike": [group for group in alike.values() if len(group) > 1],
         "joined": _joined(first.labels),
         "splits": {split: _describe(corpus, folded[split]) for split, corpus in splits.items()},
         "shared": {
-            f"{one}/{other}": _shared(folded[one], folded[other]) for one, other in combinations(splits, 2)
+            f"{one}/{other}": sum(text in known[one] for text in folded[other])
+            for one, other in combinations(splits, 2)
         },
     }
-
-
-def _alike(labels: Sequence[str]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for label in labels:
-        groups.setdefault(fold(label), []).append(label)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def _joined(labels: Sequence[str]) -> dict[str, Any] | None:
@@ -67,6 +65,9 @@ def _joined(labels: Sequence[str]) -> dict[str, Any] | None:
 def _describe(corpus: Corpus, folded: list[str]) -> dict[str, Any]:
     per_text = np.count_nonzero(corpus.present, axis=1)
     counted = sorted(Counter(per_text.tolist()).items())
+    targets: dict[str, set[bytes]] = {}
+    for text, row in zip(folded, corpus.targets, strict=True):
+        targets.setdefault(text, set()).add(row.tobytes())
     return {
         "n": len(corpus),
         "label_counts": corpus.label_counts,
@@ -78,7 +79,7 @@ def _describe(corpus: Corpus, folded: list[str]) -> dict[str, Any]:
         "words": _quantiles(len(text.split()) for text in corpus.texts),
         "characters": _quantiles(len(text) for text in corpus.texts),
         "duplicates": len(folded) - len(set(folded)),
-        "conflicts": _conflicts(corpus, folded),
+        "conflicts": sum(len(kinds) > 1 for kinds in targets.values()),
         "skipped": [{"where": row.where, "reason": row.reason} for row in corpus.skipped],
     }
 
@@ -87,16 +88,3 @@ def _quantiles(lengths: Iterable[int]) -> dict[str, float]:
     values = np.array(list(lengths))
     points = np.quantile(values, list(_QUANTILES.values()), method="inverted_cdf").tolist()
     return {"mean": round(float(values.mean()), 2), **dict(zip(_QUANTILES, points, strict=True))}
-
-
-def _conflicts(corpus: Corpus, folded: list[str]) -> int:
-    """Return how many distinct texts occur with different targets."""
-    targets: dict[str, set[bytes]] = {}
-    for text, row in zip(folded, corpus.targets, strict=True):
-        targets.setdefault(text, set()).add(row.tobytes())
-    return sum(len(rows) > 1 for rows in targets.values())
-
-
-def _shared(one: list[str], other: list[str]) -> int:
-    known = set(one)
-    return sum(text in known for text in other)

@@ -59,17 +59,14 @@ class Dataset:
         return self.task == "single-label"
 
 
-def _dataset(name: str, facts: dict[str, Any]) -> Dataset:
-    """Return a data set of what the table says of it."""
-    hub = HubPlace(**facts["hub"]) if "hub" in facts else None
-    return Dataset(name=name, **{**facts, "labels": tuple(facts.get("labels", ())), "hub": hub})
-
-
 def _all() -> dict[str, Dataset]:
     content = files("affekt.data").joinpath("datasets.yaml").read_bytes()
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
     table: dict[str, dict[str, Any]] = yaml.load(content, Loader=loader)["datasets"]  # noqa: S506 (safe ones)
-    return {name: _dataset(name, facts) for name, facts in table.items()}
+    for facts in table.values():
+        facts["labels"] = tuple(facts.get("labels", ()))
+        facts["hub"] = HubPlace(**facts["hub"]) if "hub" in facts else None
+    return {name: Dataset(name=name, **facts) for name, facts in table.items()}
 
 
 DATASETS = _all()

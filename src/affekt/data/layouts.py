@@ -1,9 +1,8 @@
 """Data sets as their authors publish them, where that is not a file per split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,8 @@ from affekt.data.corpus import Corpus, stratified_split
 from affekt.data.files import FORMATS, open_table
 from affekt.data.known import DATASETS
 from affekt.data.read import SkippedRow
+from affekt.data.splits import DEFAULT_SHARES
 from affekt.errors import DataError
-
-_SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
 
 def jigsaw(
@@ -57,7 +55,7 @@ def goemotions_raw(source: str | Path | Sequence[str | Path], *, seed: int = 0) 
     """
     paths = _data_files(Path(source)) if isinstance(source, str | Path) else source
     corpus = Corpus.read(paths, on_bad_row="skip", split="", name="goemotions-raw", columns=rater_columns())
-    return stratified_split(corpus, _SHARES, seed)
+    return stratified_split(corpus, DEFAULT_SHARES, seed)
 
 
 def rater_columns() -> Columns:
@@ -96,7 +94,11 @@ def _scored(test: Corpus, path: Path, labels: Sequence[str]) -> Corpus:
                 f"{table.name} has no column {', '.join(missing)}; its columns are {table.columns}"
             )
         for row in table.rows:
-            marks[str(row.values.get("id"))] = _marks(row.values, labels, f"{table.name}:{row.number}")
+            found = [str(row.values.get(label)).strip() for label in labels]
+            if not set(found) <= {"0", "1", "-1"}:
+                where = f"{table.name}:{row.number}"
+                raise DataError(f"{where} holds {', '.join(found)} where 0, 1 or -1 is wanted")
+            marks[str(row.values.get("id"))] = list(map(float, found))
     unknown = [name for name in test.ids if name not in marks]
     if unknown:
         raise DataError(f"{path} has no row for id {unknown[0]!r} of the test texts ({len(unknown)} such)")
@@ -105,10 +107,3 @@ def _scored(test: Corpus, path: Path, labels: Sequence[str]) -> Corpus:
     left_out = SkippedRow(path.name, f"{int((~scored).sum()):,} rows marked -1, which were never scored")
     kept = test.select(scored)
     return replace(kept, targets=targets[scored], labels=tuple(labels), skipped=(*test.skipped, left_out))
-
-
-def _marks(values: Mapping[str, Any], labels: Sequence[str], where: str) -> list[float]:
-    marks = [str(values.get(label)).strip() for label in labels]
-    if not set(marks) <= {"0", "1", "-1"}:
-        raise DataError(f"{where} holds {', '.join(marks)} where 0, 1 or -1 is wanted")
-    return [float(mark) for mark in marks]

@@ -52,12 +52,11 @@ class RowFaults:
     def finish(self) -> None:
         """Raise one DataError for all faults if they were to be reported."""
         if self.on_bad_row == "report" and self.skipped:
-            shown = [f"  {row.where}: {row.reason}" for row in self.skipped[:_LISTED]]
-            rest = len(self.skipped) - _LISTED
-            more = [f"  and {rest:,} more"] if rest > 0 else []
-            raise DataError(
-                "\n".join([f"{len(self.skipped):,} row(s) can't be used; mend or skip them:", *shown, *more])
-            )
+            lines = [f"{len(self.skipped):,} row(s) can't be used; mend or skip them:"]
+            lines += [f"  {row.where}: {row.reason}" for row in self.skipped[:_LISTED]]
+            if (rest := len(self.skipped) - _LISTED) > 0:
+                lines.append(f"  and {rest:,} more")
+            raise DataError("\n".join(lines))
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,7 @@ class _Reading:
     splits: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)  # ids
     firsts: dict[str, int] = field(default_factory=dict)  # id → place, of all ids once one repeats
-    unlisted: list[tuple[list[str], Sequence[int]]] = field(
-        default_factory=list
-    )  # ids, places; not in firsts
+    unlisted: list[tuple[list[str], Sequence[int]]] = field(default_factory=list)  # ids, places to be listed
     rated: dict[tuple[str, str], int] = field(default_factory=dict)  # id and rater → place
     shown: dict[str, str] = field(default_factory=dict)  # id → text, to see that all raters saw the same
     unclear: dict[str, int] = field(default_factory=dict)  # per table
@@ -124,7 +121,12 @@ def gather(
     if len({(layout.form, layout.single_label) for layout in layouts}) > 1:
         raise DataError(f"{source} hold their labels in different forms; read them one by one")
     reading.faults.finish()
-    _require_rows(reading, source)
+    if not reading.rows:
+        raise DataError(f"{source} has no rows")
+    if not reading.texts:
+        skipped = reading.faults.skipped
+        first = f"; the first, {skipped[0].where}: {skipped[0].reason}" if skipped else ""
+        raise DataError(f"none of the {reading.rows:,} rows of {source} can be used{first}")
     gathered = _assemble(reading, layouts[0])
     return _votes(gathered) if columns.rater else gathered
 
@@ -181,18 +183,12 @@ def _repeats(found: Examples, places: Sequence[int], layout: Layout, reading: _R
     return faults
 
 
-def _require_rows(reading: _Reading, source: str) -> None:
-    if reading.texts:
-        return
-    if not reading.rows:
-        raise DataError(f"{source} has no rows")
-    why = reading.faults.skipped[0] if reading.faults.skipped else None
-    first = f"; the first, {why.where}: {why.reason}" if why else ""
-    raise DataError(f"none of the {reading.rows:,} rows of {source} can be used{first}")
-
-
 def _assemble(reading: _Reading, layout: Layout) -> Gathered:
-    names = _label_space(reading.labels, layout)
+    names = layout.names or ()
+    if layout.names is None:
+        names = in_order({label for row in set(reading.labels) for label in row})
+    if layout.form == "none":
+        names = ()
     if layout.form == "shares":
         targets = np.concatenate(reading.shares).astype(np.float32)
     else:
@@ -201,24 +197,9 @@ def _assemble(reading: _Reading, layout: Layout) -> Gathered:
         SkippedRow(table, f"{count:,} rows their raters marked {layout.unclear}")
         for table, count in reading.unclear.items()
     ]
-    return Gathered(
-        texts=reading.texts,
-        targets=targets,
-        labels=names,
-        single_label=layout.single_label and layout.form != "none",
-        ids=reading.ids,
-        splits=reading.splits,
-        skipped=(*reading.faults.skipped, *unclear),
-        notes=tuple(reading.notes),
-    )
-
-
-def _label_space(labels: Sequence[tuple[str, ...]], layout: Layout) -> tuple[str, ...]:
-    if layout.form == "none":
-        return ()
-    if layout.names is not None:
-        return layout.names
-    return in_order({label for row in set(labels) for label in row})
+    single_label = layout.single_label and layout.form != "none"
+    skipped, notes = (*reading.faults.skipped, *unclear), tuple(reading.notes)
+    return Gathered(reading.texts, targets, names, single_label, reading.ids, reading.splits, skipped, notes)
 
 
 def _votes(gathered: Gathered) -> Gathered:

@@ -75,12 +75,18 @@ def label_matrix(
     if labels is None:
         return np.zeros((n, 0), dtype=np.float32), (), False
     if label_names is None and _is_table(labels):
-        label_names = _column_names(labels)
+        # what a frame of pandas, polars or pyarrow calls its columns; None for an array
+        columns = getattr(labels, "column_names", getattr(labels, "columns", None))
+        label_names = None if columns is None else [str(name) for name in columns]
     labels = _plain(labels)
     if len(labels) != n:
         raise DataError(f"there are {n} texts and {len(labels)} entries of labels; they must be as many")
     if isinstance(labels, np.ndarray):
-        targets, names, single = _numbers(labels, label_names, single_label)
+        targets, k = labels, labels.shape[1]
+        names = tuple(label_names) if label_names is not None else tuple(map(str, range(k)))
+        if len(names) != k:
+            raise DataError(f"the labels have {k} columns and there are {len(names)} label names")
+        single = bool(single_label)
     else:
         targets, names, single = _names(labels, label_names, single_label)
     _check_targets(targets, single)
@@ -89,12 +95,6 @@ def label_matrix(
 
 def _is_table(labels: Any) -> bool:
     return len(getattr(labels, "shape", ())) == 2
-
-
-def _column_names(table: Any) -> list[str] | None:
-    """Return what a frame of pandas, polars or pyarrow calls its columns; None for an array."""
-    names = getattr(table, "column_names", getattr(table, "columns", None))
-    return None if names is None else [str(name) for name in names]
 
 
 def _plain(labels: Any) -> Any:
@@ -110,19 +110,10 @@ def _plain(labels: Any) -> Any:
     return labels.tolist() if hasattr(labels, "tolist") else list(labels)
 
 
-def _numbers(
-    targets: Targets, label_names: Sequence[str] | None, single_label: bool | None
-) -> tuple[Targets, tuple[str, ...], bool]:
-    names = tuple(label_names) if label_names is not None else tuple(map(str, range(targets.shape[1])))
-    if len(names) != targets.shape[1]:
-        raise DataError(f"the labels have {targets.shape[1]} columns and there are {len(names)} label names")
-    return targets, names, bool(single_label)
-
-
 def _names(
     labels: Sequence[Any], label_names: Sequence[str] | None, single_label: bool | None
 ) -> tuple[Targets, tuple[str, ...], bool]:
-    kinds = {_is_one(entry) for entry in labels}
+    kinds = {isinstance(entry, str) or not isinstance(entry, Iterable) for entry in labels}
     if len(kinds) > 1:
         raise DataError("labels hold both single labels and lists of labels; make every entry a list")
     one_each = kinds == {True}
@@ -131,10 +122,6 @@ def _names(
     named = [tuple(_name(label, row, declared) for label in entry) for row, entry in enumerate(rows)]
     names = declared or in_order({label for entry in named for label in entry})
     return multi_hot(named, names), names, one_each if single_label is None else single_label
-
-
-def _is_one(entry: Any) -> bool:
-    return isinstance(entry, str) or not isinstance(entry, Iterable)
 
 
 def _name(label: Any, row: int, names: tuple[str, ...] | None) -> str:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,21 @@ def rows_to(path: Path, kind: str, header: Header, *, safe: bool = False) -> Ite
     With `safe`, cells of csv and tsv that a spreadsheet would run get an apostrophe before them.
     """
     if kind == ".parquet":
-        with _parquet(path, _row_schema(header)) as file:
-            yield _ParquetRows(file, header)
+        kept = [(name, header.types[column]) for column, name in header.columns.items()]
+        predicted = pa.list_(pa.string()) if header.several else pa.string()
+        scores = [(name, pa.float32()) for name in header.scores]
+        schema = pa.schema([*kept, (header.predicted, predicted), *scores])
+        with pq.ParquetWriter(path, schema, compression="zstd") as file:
+            yield partial(_parquet_rows, file, header)
         return
     with _text(path, zipped=kind.endswith(".gz")) as text:
-        yield _JsonRows(text, header) if "json" in kind else _DelimitedRows(text, header, kind, safe)
+        if "json" in kind:
+            yield partial(_json_rows, text, header)
+            return
+        said: Callable[[str], str] = _harmless if safe else str
+        writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
+        writer.writerow(map(said, [*header.columns.values(), header.predicted, *header.scores]))
+        yield partial(_delimited_rows, writer, said, header)
 
 
 @contextmanager
@@ -112,21 +123,17 @@ def vectors_to(path: Path, kind: str, shape: tuple[int, int]) -> Iterator[Vector
     if kind == ".parquet":
         vector = pa.list_(pa.float32(), shape[1])
         schema = pa.schema({"id": pa.string(), "text": pa.string(), "vector": vector})
-        with _parquet(path, schema) as file:
-            yield _ParquetVectors(file)
+        with pq.ParquetWriter(path, schema, compression="zstd") as file:
+            yield partial(_parquet_vectors, file)
         return
     with path.open("wb") as binary:
         head = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(binary, head)
-        yield _NpyVectors(binary)
 
+        def write(ids: Sequence[str], texts: Sequence[str], vectors: Floats) -> None:
+            binary.write(vectors.astype("<f4").tobytes())
 
-class _NpyVectors:
-    def __init__(self, file: io.BufferedWriter) -> None:
-        self.file = file
-
-    def __call__(self, ids: Sequence[str], texts: Sequence[str], vectors: Floats) -> None:
-        self.file.write(vectors.astype("<f4").tobytes())
+        yield write
 
 
 # --- csv, tsv, jsonl
@@ -152,31 +159,28 @@ class _LineEnds:
         return self.text.write(row.removesuffix("\r\n") + "\n")
 
 
-class _DelimitedRows:
-    def __init__(self, text: io.TextIOWrapper, header: Header, kind: str, safe: bool) -> None:
-        self.header = header
-        self.said: Callable[[str], str] = _harmless if safe else str
-        self.writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
-        self.writer.writerow(map(self.said, [*header.columns.values(), header.predicted, *header.scores]))
+def _delimited_rows(
+    writer: Any,
+    said: Callable[[str], str],
+    header: Header,
+    rows: Columns,
+    predicted: Labels,
+    probabilities: Floats,
+) -> None:
+    for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
+        cells = [_cell(row.get(column)) for column in header.columns]
+        decided = [""] * (1 + len(scores)) if labels is None else [SEPARATOR.join(labels), *scores]
+        writer.writerow([*map(said, [*cells, decided[0]]), *decided[1:]])
 
-    def __call__(self, rows: Columns, predicted: Labels, probabilities: Floats) -> None:
-        for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
-            cells = [_cell(row.get(column)) for column in self.header.columns]
-            decided = [""] * (1 + len(scores)) if labels is None else [SEPARATOR.join(labels), *scores]
-            self.writer.writerow([*map(self.said, [*cells, decided[0]]), *decided[1:]])
 
-
-class _JsonRows:
-    def __init__(self, text: io.TextIOWrapper, header: Header) -> None:
-        self.text = text
-        self.header = header
-
-    def __call__(self, rows: Columns, predicted: Labels, probabilities: Floats) -> None:
-        for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
-            content = {self.header.columns[name]: value for name, value in row.items()}
-            content[self.header.predicted] = labels if self.header.several or labels is None else labels[0]
-            content |= zip(self.header.scores, map(float, scores), strict=True)
-            self.text.write(_json(content) + "\n")
+def _json_rows(
+    text: io.TextIOWrapper, header: Header, rows: Columns, predicted: Labels, probabilities: Floats
+) -> None:
+    for row, labels, scores in zip(rows, predicted, probabilities.astype(str).tolist(), strict=True):
+        content = {header.columns[name]: value for name, value in row.items()}
+        content[header.predicted] = labels if header.several or labels is None else labels[0]
+        content |= zip(header.scores, map(float, scores), strict=True)
+        text.write(_json(content) + "\n")
 
 
 def _cell(value: Any) -> str:
@@ -220,45 +224,23 @@ def _plain(value: Any) -> Any:
 # --- parquet
 
 
-@contextmanager
-def _parquet(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    with pq.ParquetWriter(path, schema, compression="zstd") as file:
-        yield file
+def _parquet_rows(
+    file: pq.ParquetWriter, header: Header, rows: Columns, predicted: Labels, probabilities: Floats
+) -> None:
+    kept = [_array([row.get(name) for row in rows], header.types[name]) for name in header.columns]
+    decided = predicted if header.several else [labels and labels[0] for labels in predicted]
+    scores = [pa.array(column, from_pandas=True) for column in np.ascontiguousarray(probabilities.T)]
+    arrays = [*kept, pa.array(list(decided), file.schema.field(header.predicted).type), *scores]
+    file.write_table(pa.table(arrays, schema=file.schema))
 
 
-def _row_schema(header: Header) -> pa.Schema:
-    kept = [(name, header.types[column]) for column, name in header.columns.items()]
-    predicted = pa.list_(pa.string()) if header.several else pa.string()
-    scores = [(name, pa.float32()) for name in header.scores]
-    return pa.schema([*kept, (header.predicted, predicted), *scores])
-
-
-class _ParquetRows:
-    def __init__(self, file: pq.ParquetWriter, header: Header) -> None:
-        self.file = file
-        self.header = header
-
-    def __call__(self, rows: Columns, predicted: Labels, probabilities: Floats) -> None:
-        kept = [
-            _array([row.get(name) for row in rows], self.header.types[name]) for name in self.header.columns
-        ]
-        decided = predicted if self.header.several else [labels and labels[0] for labels in predicted]
-        scores = [pa.array(column, from_pandas=True) for column in np.ascontiguousarray(probabilities.T)]
-        schema = self.file.schema
-        arrays = [*kept, pa.array(list(decided), schema.field(self.header.predicted).type), *scores]
-        self.file.write_table(pa.table(arrays, schema=schema))
-
-
-class _ParquetVectors:
-    def __init__(self, file: pq.ParquetWriter) -> None:
-        self.file = file
-
-    def __call__(self, ids: Sequence[str], texts: Sequence[str], vectors: Floats) -> None:
-        schema = self.file.schema
-        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-        column = pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)
-        table = pa.table([pa.array(ids, pa.string()), pa.array(texts, pa.string()), column], schema=schema)
-        self.file.write_table(table)
+def _parquet_vectors(
+    file: pq.ParquetWriter, ids: Sequence[str], texts: Sequence[str], vectors: Floats
+) -> None:
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+    column = pa.FixedSizeListArray.from_arrays(flat, type=file.schema.field("vector").type)
+    arrays = [pa.array(ids, pa.string()), pa.array(texts, pa.string()), column]
+    file.write_table(pa.table(arrays, schema=file.schema))
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -322,12 +304,8 @@ def _holds(kind: pa.DataType, values: list[Any]) -> bool:
 
 def _is_kept(kind: pa.DataType) -> bool:
     """Whether values read as this type can be written as this type again: readers decode bytes."""
-    odd = (
-        pa.types.is_dictionary,
-        pa.types.is_binary,
-        pa.types.is_large_binary,
-        pa.types.is_fixed_size_binary,
-    )
+    types = pa.types
+    odd = (types.is_dictionary, types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
     return not (isinstance(kind, pa.BaseExtensionType) or any(test(kind) for test in odd))
 
 
@@ -365,15 +343,13 @@ def write_parts(parts: Mapping[str, Corpus], folder: Path) -> list[Path]:
     if there:
         raise UsageError(f"{', '.join(there)}: is there already; name another folder, or remove it first.")
     for path, corpus in zip(paths, parts.values(), strict=True):
-        if not _is_hard(corpus):
-            shares = corpus.targets.astype(str).tolist()
-            labels: list[dict[str, Any]] = [
-                dict(zip(corpus.labels, map(float, row), strict=True)) for row in shares
-            ]
-        elif corpus.single_label:
-            labels = [{"labels": one} for (one,) in _label_lists(corpus)]
+        labels: list[dict[str, Any]]
+        if _is_hard(corpus):
+            lists = _label_lists(corpus)
+            labels = [{"labels": several[0] if corpus.single_label else several} for several in lists]
         else:
-            labels = [{"labels": several} for several in _label_lists(corpus)]
+            shares = corpus.targets.astype(str).tolist()
+            labels = [dict(zip(corpus.labels, map(float, row), strict=True)) for row in shares]
         rows = zip(corpus.ids, corpus.texts, labels, strict=True)
         with written_aside(path) as aside, _text(aside, zipped=False) as file:
             file.writelines(_json({"id": one, "text": text, **held}) + "\n" for one, text, held in rows)
