@@ -7,7 +7,6 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
-from torch import nn
 
 from affekt.data.corpus import Corpus
 from affekt.decisions import Calibration, Decisions
@@ -32,7 +31,7 @@ SAD, GLAD = "so sad today {}", "what a joy {}"
 TEXTS = [form.format(i) for i in range(6) for form in (SAD, GLAD)]
 
 
-class TwoSidedEncoder(nn.Module, Encoder):
+class TwoSidedEncoder(Encoder):
     """Sad texts lie near (1, 0), glad ones near (0, 1)."""
 
     dimension = 2

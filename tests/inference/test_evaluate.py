@@ -32,7 +32,7 @@ ONE = ["joy", "anger", "fear", "joy", "anger", "joy", "anger", "fear"]
 SEVERAL = [["joy"], ["anger"], ["fear"], ["joy", "anger"], ["anger", "fear"], ["joy"], [], ["fear"]]
 
 
-class Numbers(nn.Module, Encoder):
+class Numbers(Encoder):
     """Reads three numbers out of a text: its vector."""
 
     dimension = 3

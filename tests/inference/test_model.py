@@ -30,7 +30,7 @@ from tiny import TEXTS
 LABELS = ("anger", "joy", "sadness")
 
 
-class CountingEncoder(nn.Module, Encoder):
+class CountingEncoder(Encoder):
     """Reads "12 x x": the vector is (12, 1, 1), the row has a place for each word. Notes what it reads."""
 
     dimension = 3

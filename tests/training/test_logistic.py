@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
-from torch import nn
 
 from affekt.data.corpus import Corpus
 from affekt.encoders import Batch, Encoded, Encoder
@@ -36,7 +35,7 @@ SEVERAL = (
 )
 
 
-class Lengths(nn.Module, Encoder):
+class Lengths(Encoder):
     """A dense encoder that has no weights: a few numbers about each text, far from unit length."""
 
     dimension = 3

@@ -1,9 +1,9 @@
-"""Encoders: from texts to vectors. Every encoder is a torch module with the face below."""
+"""Encoders: from texts to vectors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -40,16 +40,8 @@ class Order:
     options: Mapping[str, Any]
 
 
-class TokenRow(Protocol):
-    """One tokenised text; its length is its cost in positions, by which batches are bucketed."""
-
-    def __len__(self) -> int:
-        """Positions this text takes."""
-        ...
-
-
-class Encoder(Protocol):
-    """The face of an encoder. Texts are tokenised once, collated per batch, encoded per step."""
+class Encoder(nn.Module):
+    """Base of every encoder. Texts are tokenised once, collated per batch, encoded per step."""
 
     kind: ClassVar[str]  # its name in `ENCODERS`
     has_name: ClassVar[bool] = False  # opened by one, rather than fitted on the training texts
@@ -63,43 +55,38 @@ class Encoder(Protocol):
     @classmethod
     def from_order(cls, order: Order) -> Self:
         """Make an encoder as a recipe says."""
-        ...
+        raise NotImplementedError
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Open what `save` wrote, set to evaluation."""
-        ...
+        raise NotImplementedError
 
     def tokenize(self, texts: Sequence[str]) -> list[Any]:
-        """Return one `TokenRow` per text, truncated to the encoder's maximum length; never empty."""
-        ...
+        """Return a row per text, never empty; its `len` is its cost in positions, by which it is bucketed."""
+        raise NotImplementedError
 
     def collate(self, rows: Sequence[Any]) -> Batch:
         """Return the padded tensors of some rows."""
-        ...
+        raise NotImplementedError
 
-    def __call__(self, batch: Batch) -> Encoded:
-        """Encode a collated batch (the module's forward)."""
-        ...
+    def forward(self, batch: Batch) -> Encoded:
+        """Encode a collated batch."""
+        raise NotImplementedError
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
-        """Return the parameters from the input upwards, a group per depth, for layer-wise rates."""
-        ...
+        """Return the trained parameters from the input upwards, a group per depth, for layer-wise rates."""
+        return []
 
     def save(self, folder: Path) -> None:
         """Write the encoder's files (safetensors, JSON, vocabularies) into an existing folder."""
-        ...
+        raise NotImplementedError
 
-    # the rest is what every torch module has
 
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """All parameters."""
-        ...
-
-    def train(self, mode: bool = True) -> Any:
-        """Switch dropout on or off."""
-        ...
-
-    def eval(self) -> Any:
-        """Switch dropout off."""
-        ...
+def pooled(tokens: torch.Tensor, mask: torch.Tensor, pooling: str) -> Encoded:
+    """Return states with their vectors: the first position's (cls), or the mean over the text's (mean)."""
+    mask = mask[:, : tokens.shape[1]]
+    if pooling == "cls":
+        return Encoded(tokens[:, 0], tokens, mask)
+    weights = mask.to(tokens.dtype)[:, :, None]
+    return Encoded((tokens * weights).sum(1) / weights.sum(1), tokens, mask)

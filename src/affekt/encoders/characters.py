@@ -108,7 +108,7 @@ class Quantizer:
         return places
 
 
-class CharacterCnnEncoder(nn.Module, Encoder):
+class CharacterCnnEncoder(Encoder):
     """Six convolutions over one-hot characters, then two dense layers with dropout."""
 
     kind = "character-cnn"
@@ -137,13 +137,7 @@ class CharacterCnnEncoder(nn.Module, Encoder):
 
     @classmethod
     def build(cls, texts: Sequence[str], *, seed: int = 0, **options: Any) -> "CharacterCnnEncoder":
-        """Make an encoder with random weights; the texts do not matter, since the alphabet is fixed.
-
-        Args:
-            texts: The training texts.
-            seed: Decides the starting weights.
-            options: Fields of `CharacterCnnOptions`.
-        """
+        """Make an encoder with random weights; the texts do not matter, since the alphabet is fixed."""
         made = read_options(cls.kind, CharacterCnnOptions, options)
         with drawn_from(seed):
             encoder = cls(made)

@@ -157,14 +157,7 @@ def _attend(
 def bert_layer(
     layer: Any, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None = None
 ) -> torch.Tensor:
-    """One BERT-shaped layer on (n, t, d), returning the first `read` positions (all when None).
-
-    Args:
-        layer: The stock module whose weights are used.
-        hidden: (n, t, d) the layer's input.
-        bias: (n, 1, 1, t) added to the attention scores, −∞ at padding; None when nothing is padded.
-        read: How many leading positions the caller reads.
-    """
+    """Apply a stock BERT-shaped layer to (n, t, d) with `padding_bias`; return the first `read` positions."""
     mixed = _attend(layer.attention.self, hidden, bias, read)
     after = layer.attention.output
     residual = hidden if read is None else hidden[:, :read]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from affekt.encoders.pretrained import stated
@@ -16,15 +17,7 @@ _MODULES = ("Transformer", "Pooling", "Normalize")  # what affekt's own `embed` 
 def write_sentence_transformer(
     folder: Path, *, dimension: int, pooling: str, max_length: int, dense: list[nn.Linear] | None = None
 ) -> None:
-    """Describe a transformer, its pooling, a projection if asked, and unit length.
-
-    Args:
-        folder: An existing model folder.
-        dimension: Width of the pooled vectors.
-        pooling: "cls" or "mean".
-        max_length: Longest input in tokens.
-        dense: Linear layers of a projection to be part of the encoder, a ReLU between them.
-    """
+    """Describe a transformer, its pooling, a projection (layers with a ReLU between) and unit length."""
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
     _write(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
     modes = {
@@ -48,8 +41,6 @@ def write_sentence_transformer(
 
 
 def _write_dense(folder: Path, layer: nn.Linear, *, last: bool) -> None:
-    from safetensors.torch import save_file
-
     activation = "torch.nn.modules.linear.Identity" if last else "torch.nn.modules.activation.ReLU"
     config = {
         "in_features": layer.in_features,

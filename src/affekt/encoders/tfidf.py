@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional
 
 from affekt.encoders import Batch, Encoded, Encoder, Order
@@ -51,7 +51,7 @@ class Terms:
         return max(1, len(self.ids))
 
 
-class TfidfEncoder(nn.Module, Encoder):
+class TfidfEncoder(Encoder):
     """TF-IDF of words and word pairs, rows of length 1, where asked reduced by PCA or SVD.
 
     A row holds only the terms its text has. A batch becomes dense in `forward`; where there is a reduction,
@@ -83,13 +83,7 @@ class TfidfEncoder(nn.Module, Encoder):
 
     @classmethod
     def build(cls, texts: Sequence[str], *, seed: int = 0, **options: Any) -> "TfidfEncoder":
-        """Fit terms, their weights and the reduction on the training texts.
-
-        Args:
-            texts: The training texts.
-            seed: Decides where the search for the components starts.
-            options: Fields of `TfidfOptions`.
-        """
+        """Fit terms, weights and reduction on the training texts; options are fields of `TfidfOptions`."""
         made = read_options(cls.kind, TfidfOptions, options)
         vectorizer = _vectorizer(made)
         try:
@@ -116,10 +110,9 @@ class TfidfEncoder(nn.Module, Encoder):
     def tokenize(self, texts: Sequence[str]) -> list[Terms]:
         """Return the terms of each text."""
         weights = self.sparse(texts)
-        bounds = zip(weights.indptr[:-1], weights.indptr[1:], strict=True)
         return [
             Terms(weights.indices[start:end].astype(np.int32), weights.data[start:end].copy())
-            for start, end in bounds
+            for start, end in pairwise(weights.indptr)
         ]
 
     def collate(self, rows: Sequence[Terms]) -> Batch:
@@ -139,10 +132,6 @@ class TfidfEncoder(nn.Module, Encoder):
             return Encoded(dense.scatter_add_(1, ids, weights))
         reduced = functional.embedding_bag(ids, self.components, per_sample_weights=weights, mode="sum")
         return Encoded(reduced - self.offset)
-
-    def layer_groups(self) -> list[list[nn.Parameter]]:
-        """Return no groups: nothing here is trained by gradients."""
-        return []
 
     def save(self, folder: Path) -> None:
         """Write vocab.json (the terms in order), encoder.safetensors and encoder.json."""

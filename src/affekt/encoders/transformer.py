@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from affekt.encoders import Batch, Encoded, Encoder, Order
+from affekt.encoders import Batch, Encoded, Encoder, Order, pooled
 from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
 from affekt.encoders.pretrained import load_pretrained, quiet_transformers
 from affekt.encoders.saving import Size, read_saved_options
@@ -45,13 +45,7 @@ class Prefix:
 
 
 def build_prefix(tokenizer: Any, words: Sequence[str], *, segmented: bool) -> Prefix:
-    """Lay out label words in front of a text with the special tokens of the tokenizer's family.
-
-    Args:
-        tokenizer: The tokenizer that will read the texts.
-        words: One word or phrase per label.
-        segmented: Whether the model knows segments; the text is then its second.
-    """
+    """Lay out a word or phrase per label before a text, which is the second segment of a segmented model."""
     # byte-level tokenizers run words together that no space parts
     spaced = [f" {word}" if i else word for i, word in enumerate(words)]
     pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in spaced]
@@ -77,7 +71,7 @@ def build_prefix(tokenizer: Any, words: Sequence[str], *, segmented: bool) -> Pr
     )
 
 
-def _longest_input(backbone: Any) -> float:
+def longest_input(backbone: Any) -> float:
     """Return how many positions a backbone has; RoBERTa and its kin count on from their padding id."""
     limit = getattr(backbone.config, "max_position_embeddings", None) or math.inf
     table = getattr(getattr(backbone, "embeddings", None), "position_embeddings", None)
@@ -96,7 +90,7 @@ def _mend_merges(tokenizer: Any, path: Path) -> None:
         path.write_text("".join(lines), encoding="utf-8")
 
 
-class TransformerEncoder(nn.Module, Encoder):
+class TransformerEncoder(Encoder):
     """A pretrained transformer with a pooling: one vector per text.
 
     Args:
@@ -126,13 +120,11 @@ class TransformerEncoder(nn.Module, Encoder):
             raise UsageError(
                 f"{pooling} pooling over label words and text is not defined; set encoder.pooling to cls."
             )
-        self.backbone = backbone
-        self.tokenizer = tokenizer
-        self.pooling = pooling
+        self.backbone, self.tokenizer, self.pooling = backbone, tokenizer, pooling
         self.dimension: int = backbone.config.hidden_size
         segmented = getattr(backbone.config, "type_vocab_size", 0) > 1
         self.prefix = build_prefix(tokenizer, label_words, segmented=segmented) if label_words else None
-        self.max_length = int(min(max_length, _longest_input(backbone)))
+        self.max_length = int(min(max_length, longest_input(backbone)))
         if self.prefix and len(self.prefix.head) + len(self.prefix.tail) >= self.max_length:
             raise UsageError(
                 f"the {len(self.prefix.words)} label words take {len(self.prefix.head)} of {self.max_length} "
@@ -150,13 +142,8 @@ class TransformerEncoder(nn.Module, Encoder):
     @classmethod
     def from_order(cls, order: Order) -> "TransformerEncoder":
         """Load an encoder by its name."""
-        return cls.pretrained(
-            order.name,
-            revision=order.revision,
-            pooling=order.pooling,
-            max_length=order.max_length,
-            label_words=order.label_words,
-        )
+        options = {"pooling": order.pooling, "max_length": order.max_length, "label_words": order.label_words}
+        return cls.pretrained(order.name, revision=order.revision, **options)
 
     @property
     def family(self) -> str:
@@ -185,9 +172,9 @@ class TransformerEncoder(nn.Module, Encoder):
         width = max(len(row) for row in rows)
         ids = torch.tensor([row + [self._filler] * (width - len(row)) for row in rows], dtype=torch.long)
         lengths = torch.tensor([len(row) for row in rows])
-        batch = {"ids": ids, "mask": torch.arange(width)[None, :] < lengths[:, None]}
+        batch = {"ids": ids, "mask": torch.arange(width) < lengths[:, None]}
         if self.prefix and self.prefix.text_segment:
-            text = torch.arange(width)[None, :] >= len(self.prefix.head)
+            text = torch.arange(width) >= len(self.prefix.head)
             batch["segments"] = (text & batch["mask"]).long() * self.prefix.text_segment
         return batch
 
@@ -199,14 +186,7 @@ class TransformerEncoder(nn.Module, Encoder):
         exact to save is the last layer: it is computed for the leading positions somebody reads.
         """
         read = len(self.prefix.head) if self.prefix else 1 if self.pooling == "cls" else None
-        tokens = self._hidden(batch, read)
-        mask = batch["mask"][:, : tokens.shape[1]]
-        if self.pooling == "cls":
-            vectors = tokens[:, 0]
-        else:
-            weights = mask.to(tokens.dtype)[:, :, None]
-            vectors = (tokens * weights).sum(1) / weights.sum(1)
-        return Encoded(vectors, tokens, mask)
+        return pooled(self._hidden(batch, read), batch["mask"], self.pooling)
 
     def _hidden(self, batch: Batch, read: int | None) -> torch.Tensor:
         """The last layer's states (n, t, d), for the first `read` positions where that saves work."""
@@ -226,8 +206,7 @@ class TransformerEncoder(nn.Module, Encoder):
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """Parameters from the embeddings upwards, one group per layer."""
         stack = getattr(self.backbone, "encoder", None) or getattr(self.backbone, "transformer", None)
-        layers = list(getattr(stack, "layer", []))
-        groups = [list(layer.parameters()) for layer in layers]
+        groups = [list(layer.parameters()) for layer in getattr(stack, "layer", [])]
         seen = {id(p) for group in groups for p in group}
         below = [p for p in self.backbone.parameters() if id(p) not in seen]
         return [below, *groups]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional
 
 from affekt.encoders import Batch, Encoded, Encoder, Order
@@ -31,7 +30,7 @@ class WordAverageOptions:
     max_length: Size | None = None
 
 
-class WordAverageEncoder(nn.Module, Encoder):
+class WordAverageEncoder(Encoder):
     """The mean of the vectors of a text's words.
 
     Words without a vector are left out of the mean; a text with none is the zero vector. All words of the
@@ -53,14 +52,7 @@ class WordAverageEncoder(nn.Module, Encoder):
     def build(
         cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
     ) -> "WordAverageEncoder":
-        """Make an encoder of word vectors; the training texts only say which words to keep first.
-
-        Args:
-            texts: The training texts.
-            vectors: The word vectors, without which there is no encoder.
-            seed: Decides nothing: no number here is random.
-            options: Fields of `WordAverageOptions`.
-        """
+        """Make an encoder of word vectors; the training texts only say which words to keep first."""
         if vectors is None:
             raise UsageError("a word average needs word vectors; give a file of them.")
         made = read_options(cls.kind, WordAverageOptions, options)
@@ -90,10 +82,6 @@ class WordAverageEncoder(nn.Module, Encoder):
         counts = (batch["ids"] > UNKNOWN).sum(dim=1, keepdim=True)
         sums = functional.embedding_bag(batch["ids"], self.matrix, mode="sum")
         return Encoded(sums / counts.clamp(min=1))
-
-    def layer_groups(self) -> list[list[nn.Parameter]]:
-        """Return no groups: nothing here is trained by gradients."""
-        return []
 
     def save(self, folder: Path) -> None:
         """Write vocab.txt, encoder.safetensors and encoder.json."""

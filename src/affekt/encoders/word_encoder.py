@@ -17,7 +17,7 @@ from affekt.encoders.vocabulary import PAD, WordVocabulary, pad_rows, spellings,
 from affekt.errors import RecipeError, first_line, not_whole
 
 
-class WordEncoder(nn.Module, Encoder):
+class WordEncoder(Encoder):
     """Base of an encoder with a trainable vector per word.
 
     A subclass names its `kind` and its `Options`, a dataclass with `max_length` (words read of a text),
@@ -37,12 +37,6 @@ class WordEncoder(nn.Module, Encoder):
         cls, texts: Sequence[str], *, vectors: WordVectors | None = None, seed: int = 0, **options: Any
     ) -> Self:
         """Make an encoder for the words of the training texts, starting from word vectors where given.
-
-        Args:
-            texts: The training texts.
-            vectors: Word vectors; those of words that the texts hold are taken.
-            seed: Decides all random numbers of the start.
-            options: Fields of the class's `Options`.
 
         Raises:
             RecipeError: Where torch refuses an encoder of such a size.

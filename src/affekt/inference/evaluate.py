@@ -135,17 +135,13 @@ def _figures(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     probabilities = decisions.probabilities(logits)
     predicted = decisions.decide(probabilities)
-    about: dict[str, Any] = {
+    about: Any = {
         "labels": corpus.labels,
         "single_label": corpus.single_label,
         "only_present": only_present,
     }
-    plain = evaluation.classification(
-        corpus.targets,
-        probabilities,
-        thresholds=decisions.thresholds or 0.5,
-        **about,
-    )
+    limits = decisions.thresholds or 0.5
+    plain = evaluation.classification(corpus.targets, probabilities, limits, **about)
     intervals = evaluation.classification_intervals(corpus.targets, predicted, **about)
     per_label = intervals.pop("per_label")
     del plain["per_label"]  # the same without intervals

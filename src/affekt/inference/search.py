@@ -1,6 +1,6 @@
 """Search for the texts nearest to some words or examples: exact, a window of texts in memory at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -85,7 +85,8 @@ def search(
         aim = aim / max(float(np.linalg.norm(aim)), 1e-12)
     best: list[Hit] = []
     first = 0
-    for window in _windows(texts):
+    left = iter(texts)
+    while window := list(islice(left, WINDOW)):
         scores, held = _scored(model, window, aim, label)
         found = np.flatnonzero(held)
         order = found[np.argsort(-scores[found], kind="stable")][:k]
@@ -126,12 +127,6 @@ def _cosines(vectors: Floats, aim: Floats) -> Floats:
     """Return the products of unit vectors with the aim, each summed alike whatever stands beside it."""
     found: Floats = np.einsum("nd,d->n", vectors, aim)
     return found
-
-
-def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(texts)
-    while window := list(islice(left, WINDOW)):
-        yield window
 
 
 def search_file(

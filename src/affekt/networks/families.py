@@ -25,6 +25,7 @@ class Family:
 
 
 _ROBERTA_HEAD = ("classifier.dense", "classifier.out_proj")
+_DISTILBERT_HEAD = ("pre_classifier", "classifier")
 FAMILIES = {
     "bert": Family("BertForSequenceClassification", "bert", "bert.pooler.dense", "classifier", "tanh"),
     "roberta": Family("RobertaForSequenceClassification", "roberta", *_ROBERTA_HEAD, "tanh"),
@@ -33,12 +34,7 @@ FAMILIES = {
     "electra": Family("ElectraForSequenceClassification", "electra", *_ROBERTA_HEAD, "gelu"),
     "mpnet": Family("MPNetForSequenceClassification", "mpnet", *_ROBERTA_HEAD, "tanh", None),
     "distilbert": Family(
-        "DistilBertForSequenceClassification",
-        "distilbert",
-        "pre_classifier",
-        "classifier",
-        "relu",
-        "seq_classif_dropout",
+        "DistilBertForSequenceClassification", "distilbert", *_DISTILBERT_HEAD, "relu", "seq_classif_dropout"
     ),
 }
 

@@ -26,14 +26,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 class ClassificationHead(nn.Module):
-    """vector → Linear → activation → Dropout → Linear(k): the head of row B3, and transformers' own.
-
-    Args:
-        dimension: Width of the encoder's vectors.
-        labels: How many labels.
-        dropout: Share of the hidden units dropped while training.
-        activation: One of `ACTIVATIONS`.
-    """
+    """vector → Linear → activation → Dropout → Linear(k): the head of row B3, and transformers' own."""
 
     kind: ClassVar[str] = "classification"
 
@@ -86,10 +79,7 @@ class LinearHead(nn.Module):
 class LabelSpanHead(nn.Module):
     """Per label: mean state of its pieces → Linear → Tanh → Dropout → Linear(1).
 
-    Args:
-        dimension: Width of the encoder's states.
-        spans: Per label, the first position of its pieces and the one after the last.
-        dropout: Share of the hidden units dropped while training.
+    `spans` has for each label the first position of its pieces and the one after the last.
     """
 
     kind: ClassVar[str] = "label-span"
@@ -128,14 +118,7 @@ HEADS: dict[str, type[Head]] = {head.kind: head for head in (ClassificationHead,
 
 
 def build_head(encoder: Any, labels: int, *, kind: str, **options: Any) -> Head:
-    """Make a head for an encoder.
-
-    Args:
-        encoder: The encoder whose vectors or states it reads.
-        labels: How many labels.
-        kind: One of `HEADS`.
-        options: `dropout`, `activation` or `unit`, where the kind has them.
-    """
+    """Make a head for an encoder; options are `dropout`, `activation` or `unit`, where the kind has them."""
     if kind not in HEADS:
         raise ModelError(unknown_name("head", kind, HEADS))
     if kind == "linear":
@@ -171,12 +154,7 @@ PROJECTIONS = ("linear", "mlp")
 class Projection(nn.Module):
     """vector → out (linear), or vector → hidden → ReLU → Dropout → out (mlp, row A1: 768 → 512 → 128).
 
-    Args:
-        dimension: Width of the encoder's vectors.
-        out: Width of the projection.
-        kind: "linear" or "mlp".
-        hidden: Width between, for "mlp"; two thirds of the encoder's by default, as 512 is of 768.
-        dropout: Share of the hidden units dropped while training.
+    Unless given, `hidden` is two thirds of the encoder's width, as 512 is of 768.
     """
 
     def __init__(

@@ -81,14 +81,9 @@ class Network(nn.Module):
         single_label: bool,
         calibration: Calibration | None = None,
     ) -> dict[str, Any]:
-        """Write the weights into an existing folder and return what `load` needs to know.
+        """Write the weights into an existing folder and return what `load_network` needs to know.
 
-        Args:
-            folder: An existing folder.
-            labels: Names of the labels, in the order of the logits.
-            single_label: Whether the logits belong to one softmax or to one sigmoid each.
-            calibration: What transformers' classifier shall answer with, where the folder opens as one; the
-                logits that `load` gives stay as they are.
+        Calibration is for transformers' classifier, where the folder opens as one; our logits stay.
         """
         self.encoder.save(folder)
         if self.head is not None:
@@ -110,14 +105,8 @@ class Network(nn.Module):
         """Rewrite a saved folder so that SentenceTransformer gives the projected vectors."""
         if self.projection is None or not self.encoder.in_transformers:
             raise ModelError("this model has no projection on a transformer to export.")
-        encoder = self.encoder
-        write_sentence_transformer(
-            folder,
-            dimension=encoder.dimension,
-            pooling=encoder.pooling,
-            max_length=encoder.max_length,
-            dense=self.projection.linear_layers(),
-        )
+        about = {name: getattr(self.encoder, name) for name in ("dimension", "pooling", "max_length")}
+        write_sentence_transformer(folder, dense=self.projection.linear_layers(), **about)
 
 
 def _save_part(module: nn.Module, path: Path) -> None:
@@ -131,13 +120,11 @@ def load_network(folder: Path, description: dict[str, Any], labels: int) -> Netw
     network = Network(encoder)
     if description.get("head"):
         head = build_head(encoder, labels, **description["head"])
-        _load_part(head, folder / "head.safetensors")
+        path = folder / "head.safetensors"
+        restore(head, read_tensors(path), path)
         network.heads[TASK] = head
     if description.get("projection"):
         network.projection = Projection(encoder.dimension, dropout=0.0, **description["projection"])
-        _load_part(network.projection, folder / "projection.safetensors")
+        path = folder / "projection.safetensors"
+        restore(network.projection, read_tensors(path), path)
     return network.eval()
-
-
-def _load_part(module: nn.Module, path: Path) -> None:
-    restore(module, read_tensors(path), path)

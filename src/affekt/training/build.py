@@ -91,7 +91,7 @@ def build_network(recipe: Recipe, train: Corpus) -> Network:
 
 def _training_encoder(recipe: Recipe, spec: EncoderSpec, train: Corpus, seed: int) -> Any:
     """Make an encoder as it starts into training, its word embeddings fixed where the recipe says so."""
-    encoder = build_encoder(spec, train, seed)
+    encoder: Any = build_encoder(spec, train, seed)
     if recipe.training.frozen_embeddings and hasattr(encoder, "word_embeddings"):
         encoder.word_embeddings().weight.requires_grad_(False)
     return encoder

@@ -1,9 +1,7 @@
 """Characters of texts: which row of the embedding a character has, and which characters a word-piece spans.
 
-Unusual here: nothing loops over characters. All texts of a chunk become one array of code points, and the
-offsets a fast tokenizer reports are turned into character rows and spans by array arithmetic. The one loop
-per character, `reference_characters`, is there to repeat how the published checkpoints were fed, faults
-included.
+No loop over characters but `reference_characters`, which repeats how published checkpoints were fed:
+all texts of a chunk become one array of code points, and a fast tokenizer's offsets rows and spans in it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -111,7 +109,7 @@ class CharacterVocabulary:
 
     @cached_property
     def space_mark(self) -> int | None:
-        """Return the row of the space mark, where the vocabulary has one (the published RoBERTa form)."""
+        """The row of the space mark, where the vocabulary has one (the published RoBERTa form)."""
         return int(self.table[ord(SPACE_MARK)]) if SPACE_MARK in self.entries else None
 
 
@@ -149,13 +147,7 @@ def _ranges(starts: Ints, lengths: Ints) -> Ints:
 
 
 def lay_out(begins: Ints, lengths: Ints, marks: Ints) -> CharacterSlots:
-    """Give every piece its slots: a space mark where `marks` is 1, its characters, at least one slot in all.
-
-    Args:
-        begins: where each piece's characters begin among the code points, (p,).
-        lengths: how many they are, (p,); 0 leaves the piece one slot that holds the separator's row.
-        marks: 1 where a space mark goes before the characters, else 0, (p,).
-    """
+    """Give every piece its slots: a space mark where `marks` is 1, then its characters; at least one slot."""
     used = np.maximum(lengths + marks, 1)
     firsts = np.cumsum(used + 1) - (used + 1)
     return CharacterSlots(
@@ -252,18 +244,16 @@ def reference_characters(
 ) -> tuple[list[int], list[int], list[int]]:
     """Return character rows, firsts and lasts as the published checkpoints' own fine-tuning code made them.
 
-    For loading old results only. Its faults are kept: "#" at either end of a piece is dropped; a piece of
-    nothing but "#" gets no span, so every later span belongs to the piece before; a piece cut off by the
-    fixed length (6 characters a position) has a beginning but no end; what is missing points to the last
-    slot.
+    Its faults are kept: "#" at either end of a piece is dropped; a piece of nothing but "#" gets no span, so
+    every later span belongs to the piece before; a piece cut off by the fixed length (6 characters a
+    position) has a beginning but no end; what is missing points to the last slot.
 
     Args:
         pieces: the word-pieces with the special tokens, without padding, at most `max_length`.
         max_length: positions after padding.
         vocabulary: a published vocabulary.
         special: the special tokens, the unknown piece among them: one slot with the separator's row each.
-        padding_takes_slots: padding positions take slots like special tokens (as for classifying sentences),
-            or point to the last slot (as for tagging and question answering).
+        padding_takes_slots: as for classifying sentences; for tagging, padding points to the last slot.
     """
     limit = REFERENCE_CHARACTERS * max_length
     characters: list[int] = []
@@ -288,13 +278,13 @@ def reference_characters(
     return characters, firsts, lasts
 
 
+@dataclass(frozen=True)
 class ReferenceReader:
     """Tokenises texts as `reference_characters` spells them, all rows of one fixed length."""
 
-    def __init__(self, tokenizer: Any, vocabulary: CharacterVocabulary, max_length: int) -> None:
-        self.tokenizer = tokenizer
-        self.vocabulary = vocabulary
-        self.max_length = max_length
+    tokenizer: Any
+    vocabulary: CharacterVocabulary
+    max_length: int
 
     def read(self, texts: Sequence[str]) -> list[CharacterRow]:
         """Return one row per text, truncated to `max_length` pieces; never empty."""
@@ -305,10 +295,6 @@ class ReferenceReader:
         return [self._row(ids or [nothing_id(self.tokenizer)]) for ids in encoded["input_ids"]]
 
     def _row(self, ids: list[int]) -> CharacterRow:
-        spelled = reference_characters(
-            self.tokenizer.convert_ids_to_tokens(ids),
-            self.max_length,
-            self.vocabulary,
-            special=set(self.tokenizer.all_special_tokens),
-        )
+        pieces, special = self.tokenizer.convert_ids_to_tokens(ids), set(self.tokenizer.all_special_tokens)
+        spelled = reference_characters(pieces, self.max_length, self.vocabulary, special=special)
         return CharacterRow(*(np.array(values, dtype=np.int32) for values in (ids, *spelled)))

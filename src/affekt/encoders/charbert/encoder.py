@@ -5,7 +5,7 @@ published checkpoint's state dict (`load_published`), or from a folder that `sav
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import PretrainedConfig
 
-from affekt.encoders import Batch, Encoded, Encoder, Order
+from affekt.encoders import Batch, Encoded, Encoder, Order, pooled
 from affekt.encoders.charbert.characters import (
     REFERENCE_CHARACTERS,
     CharacterReader,
@@ -24,22 +24,15 @@ from affekt.encoders.charbert.characters import (
     CharacterVocabulary,
     ReferenceReader,
 )
-from affekt.encoders.charbert.network import (
-    CHARACTER_SIZE,
-    FAMILIES,
-    CharBert,
-    Shape,
-    from_published,
-    grow,
-)
+from affekt.encoders.charbert.network import CHARACTER_SIZE, FAMILIES, CharBert, Shape, from_published, grow
 from affekt.encoders.charbert.published import is_published, read_published
 from affekt.encoders.fast import use_fast_dropout
 from affekt.encoders.pretrained import check_vocabulary, load_pretrained, load_tokenizer
 from affekt.encoders.saving import Size, read_saved_options, read_tensors, restore
+from affekt.encoders.transformer import POOLINGS, longest_input
 from affekt.errors import ModelError, RecipeError, UsageError, not_whole, unknown_name
 from affekt.files import read_json, write_json, written_aside
 
-POOLINGS = ("cls", "mean")
 FORMAT = 1
 GROWING = ("vocabulary", "character_size")  # options of a CharBERT that is grown
 FUSION_RATE = 0.1  # of the encoder's rate, for a fusion that starts at zero
@@ -53,7 +46,7 @@ class CharBertOptions:
     pooling: Literal["mean", "cls"] = "mean"
 
 
-class CharBertEncoder(nn.Module, Encoder):
+class CharBertEncoder(Encoder):
     """Texts to vectors through the token and the character channel, joined: vectors are 2H wide.
 
     Args:
@@ -84,12 +77,9 @@ class CharBertEncoder(nn.Module, Encoder):
                 f"the character vocabulary has {len(vocabulary)} rows and the character embedding only "
                 f"{network.shape.characters}: give the vocabulary this CharBERT was trained with."
             )
-        self.network = network
-        self.tokenizer = tokenizer
-        self.vocabulary = vocabulary
-        self.pooling = pooling
-        self.max_length = min(max_length, _longest(network.plain.config))
-        self.dimension: int = 2 * network.hidden_size
+        self.network, self.tokenizer, self.vocabulary, self.pooling = network, tokenizer, vocabulary, pooling
+        self.max_length = int(min(max_length, longest_input(network.plain)))
+        self.dimension = 2 * int(network.plain.config.hidden_size)
         self.newly_grown = False
         reader = ReferenceReader if network.shape.compatible else CharacterReader
         self._reader = reader(tokenizer, vocabulary, self.max_length)
@@ -110,13 +100,8 @@ class CharBertEncoder(nn.Module, Encoder):
     ) -> "CharBertEncoder":
         """Grow an encoder from a plain BERT or RoBERTa, whose outputs its token channel has at the start.
 
-        Args:
-            plain: a BertModel or RobertaModel, which is copied, or where one is: a folder or a name.
-            tokenizer: its tokenizer; needed with a model.
-            max_length: longest input in pieces, special tokens included.
-            pooling: "mean" or "cls".
-            vocabulary: the characters, or a file of them; None for the default ones.
-            character_size: width of the character embedding.
+        A BertModel or RobertaModel is copied, and needs its tokenizer; a folder or a name has one. Characters
+        may come as a file of them; None takes the default ones.
         """
         if isinstance(plain, str | Path):
             plain, own_tokenizer = load_pretrained(str(plain))
@@ -204,19 +189,13 @@ class CharBertEncoder(nn.Module, Encoder):
     def forward(self, batch: Batch) -> Encoded:
         """Encode a batch, both channels side by side; with "cls" only the first position comes back."""
         read = 1 if self.pooling == "cls" else None
-        tokens = torch.cat(self.network(batch, read), dim=-1)  # (n, t, 2H)
-        mask = batch["mask"][:, : tokens.shape[1]]
-        if self.pooling == "cls":
-            return Encoded(tokens[:, 0], tokens, mask)
-        weights = mask[..., None].to(tokens.dtype)
-        return Encoded((tokens * weights).sum(1) / weights.sum(1), tokens, mask)
+        return pooled(torch.cat(self.network(batch, read), dim=-1), batch["mask"], self.pooling)
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """Return the parameters from the input upwards: the embeddings, then layer by layer.
 
-        The fusion serves every layer and stands with the last. Of an encoder just grown, the character
-        channel is in no group: it is as new as the head, and learns at the head's rate. The fusion is in none
-        either, see `slow_groups`.
+        The fusion serves every layer and stands with the last. Of an encoder just grown it is in no group
+        (see `slow_groups`), nor is the character channel: as new as the head, it learns at the head's rate.
         """
         network, plain = self.network, self.network.plain
         groups = [list(layer.parameters()) for layer in plain.encoder.layer]
@@ -244,16 +223,12 @@ class CharBertEncoder(nn.Module, Encoder):
         There is no config.json: with one, `AutoModel` would open the folder and silently drop the character
         channel.
         """
-        shape = self.network.shape
         description = {
             "format": FORMAT,
             "kind": self.kind,
             "max_length": self.max_length,
             "pooling": self.pooling,
-            "characters": shape.characters,
-            "character_size": shape.character_size,
-            "norms": shape.norms,
-            "compatible": shape.compatible,
+            **asdict(self.network.shape),
             "pooler": self.network.plain.pooler is not None,
             "plain": {k: v for k, v in self.network.plain.config.to_dict().items() if not k.startswith("_")},
             "vocabulary": self.vocabulary.to_json(),
@@ -280,12 +255,6 @@ class CharBertEncoder(nn.Module, Encoder):
             return cls(network, tokenizer, vocabulary, **asdict(options)).eval()
 
 
-def _longest(config: PretrainedConfig) -> int:
-    """Return how many positions a plain encoder has for text; RoBERTa counts on from its padding id."""
-    offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
-    return int(config.max_position_embeddings) - offset
-
-
 def _padded(rows: Sequence[NDArray[np.int32]], width: int, filler: int) -> NDArray[np.int64]:
     """Return the rows as a matrix (n, width), filled up on the right."""
     lengths = np.array([len(row) for row in rows])
@@ -296,13 +265,11 @@ def _padded(rows: Sequence[NDArray[np.int32]], width: int, filler: int) -> NDArr
 
 def _empty_network(description: dict[str, Any]) -> CharBert:
     """Return a network of the form that `CharBertEncoder.save` described."""
-    kind = description["kind"]
-    if kind != "charbert" or description["format"] != FORMAT:
+    kind, form = description["kind"], description["format"]
+    if (kind, form) != ("charbert", FORMAT):
         raise ModelError(
-            f"encoder.json describes {kind!r} in format {description['format']}: "
-            f"wanted is 'charbert' in format {FORMAT}."
+            f"encoder.json describes {kind!r} in format {form}: wanted is 'charbert' in format {FORMAT}."
         )
     config_class, model = FAMILIES[description["plain"]["model_type"]]
     plain: Any = model(config_class.from_dict(description["plain"]), add_pooling_layer=description["pooler"])
-    fields = ("characters", "character_size", "norms", "compatible")
-    return CharBert(plain, Shape(**{name: description[name] for name in fields}))
+    return CharBert(plain, Shape(**{field.name: description[field.name] for field in fields(Shape)}))

@@ -62,9 +62,8 @@ class Shape:
 class CharacterChannel(nn.Module):
     """Characters to one vector per piece: the recurrent outputs at its first and at its last character.
 
-    The two directions are separate one-way GRUs; the backward one reads each text reversed within its own
-    length. So padding is never read before text. Packed sequences would give the same, at two thirds of the
-    speed on a CPU and with lengths that must leave a GPU.
+    The two directions are separate GRUs; the backward one reads each text reversed within its own length, so
+    padding is never read before text. Packed sequences would give the same, at two thirds of the speed.
     """
 
     def __init__(self, shape: Shape, hidden: int) -> None:
@@ -114,10 +113,8 @@ class Fusion(nn.Module):
         if mask is not None:
             both = both * mask[..., None].to(both.dtype)
         shared = self.convolution(both.transpose(1, 2)).transpose(1, 2)
-        norm = layer % len(self.token_norms)
-        return Channels(
-            self.token_norms[norm](shared + tokens), self.character_norms[norm](shared + characters)
-        )
+        at = layer % len(self.token_norms)
+        return Channels(self.token_norms[at](shared + tokens), self.character_norms[at](shared + characters))
 
 
 class CharBert(nn.Module):
@@ -133,11 +130,6 @@ class CharBert(nn.Module):
         self.characters = CharacterChannel(shape, config.hidden_size)
         self.fusion = Fusion(config.hidden_size, shape.norms, config.layer_norm_eps)
 
-    @property
-    def hidden_size(self) -> int:
-        """Return H, the width of either channel."""
-        return int(self.plain.config.hidden_size)
-
     def forward(self, batch: Batch, read: int | None = None) -> Channels:
         """Return both channels of the last layer, at the first `read` positions (all when None).
 
@@ -148,7 +140,10 @@ class CharBert(nn.Module):
         """
         plain, mask = self.plain, batch["mask"]
         tokens = plain.embeddings(input_ids=batch["ids"], token_type_ids=batch.get("segments"))
-        spelled = self.characters(batch["characters"], self._counts(batch), batch["firsts"], batch["lasts"])
+        characters, counts = batch["characters"], batch["counts"]
+        if self.shape.compatible:
+            counts = torch.full_like(counts, characters.shape[1])
+        spelled = self.characters(characters, counts, batch["firsts"], batch["lasts"])
         channels = Channels(tokens, spelled)
         bias = padding_bias(mask, tokens.dtype)
         bias = None if bias is None else torch.cat([bias, bias])
@@ -161,10 +156,6 @@ class CharBert(nn.Module):
             told = None if self.shape.compatible else mask[:, : hidden.shape[1]]
             channels = self.fusion(Channels(*hidden.chunk(2)), number, told)
         return Channels(*(channel[:, :read] for channel in channels))
-
-    def _counts(self, batch: Batch) -> torch.Tensor:
-        counts, characters = batch["counts"], batch["characters"]
-        return torch.full_like(counts, characters.shape[1]) if self.shape.compatible else counts
 
     def pooled(self, channels: Channels) -> Channels:
         """Return the plain encoder's pooler on both channels, (n, H) each."""
@@ -271,10 +262,7 @@ def from_published(
 ) -> CharBert:
     """Return the network of a published checkpoint; heads are ignored, all else must fit.
 
-    Args:
-        state_dict: the checkpoint's tensors, their names with or without "bert." or "roberta.".
-        config: the plain encoder's config (that of bert-base-cased or roberta-base).
-        compatible: read padding as the published code does.
+    Names may begin with "bert." or "roberta."; the config is that of bert-base-cased or roberta-base.
     """
     weights = encoder_weights(state_dict)
     model: Any = family(config)[1]
