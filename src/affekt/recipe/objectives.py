@@ -30,20 +30,22 @@ class ObjectiveSection(Section):
         """Whether a classifier comes out of it."""
         return self.to_classify is not None and all(getattr(self, key) for key in self.to_classify)
 
+    # what a kind without the key does not do
+
     @property
     def draws_pairs(self) -> bool:
         """Whether a batch is made of pairs: its first half the left rows, its second half the right ones."""
-        return False
+        return getattr(self, "pairs", None) == "drawn"
 
     @property
     def changes_texts(self) -> bool:
         """Whether every epoch has a second view of each text, its words changed."""
-        return False
+        return getattr(self, "views", None) == "synonym"
 
     @property
     def whole_after(self) -> float:
         """Epochs before the last of its terms comes in."""
-        return 0.0
+        return float(getattr(self, "warmup_epochs", 0.0))
 
     @property
     def space(self) -> ProjectionSpec | None:
@@ -54,7 +56,7 @@ class ObjectiveSection(Section):
     @property
     def weighting_network(self) -> tuple[EncoderSpec, HeadSpec] | None:
         """A second network that is trained beside the first."""
-        return None
+        return (self.weighting, self.weighting_head) if isinstance(self, LabelAware) else None
 
 
 class ClassifyLoss(ObjectiveSection):
@@ -115,11 +117,6 @@ class Contrastive(ObjectiveSection):
     pairs: Literal["drawn", "in-batch"] = "drawn"
     projection: ProjectionSpec = ProjectionSpec()
 
-    @property
-    def draws_pairs(self) -> bool:
-        """Whether pairs are drawn from the whole corpus."""
-        return self.pairs == "drawn"
-
 
 class ContrastiveUnsupervised(ObjectiveSection):
     """Two dropout views of a text are its positive pair; labels are not read."""
@@ -165,21 +162,6 @@ class LabelAware(ClassifyLoss):
     weighting: EncoderSpec = EncoderSpec()
     weighting_head: HeadSpec = HeadSpec()
 
-    @property
-    def changes_texts(self) -> bool:
-        """Whether the second view has synonyms in it."""
-        return self.views == "synonym"
-
-    @property
-    def whole_after(self) -> float:
-        """The warm-up."""
-        return self.warmup_epochs
-
-    @property
-    def weighting_network(self) -> tuple[EncoderSpec, HeadSpec]:
-        """Ψ."""
-        return self.weighting, self.weighting_head
-
 
 class Retrofit(ObjectiveSection):
     """Supervised contrastive loss that stays near a frozen copy of the starting encoder (rows D1 to D3)."""
@@ -193,15 +175,8 @@ class Retrofit(ObjectiveSection):
     projection: ProjectionSpec = ProjectionSpec(kind="mlp", out=64)
 
 
-_Any = (
-    Classify
-    | Logistic
-    | Contrastive
-    | ContrastiveUnsupervised
-    | SupervisedContrastive
-    | LabelAware
-    | Retrofit
-)
+_Contrast = Contrastive | ContrastiveUnsupervised | SupervisedContrastive | LabelAware | Retrofit
+_Any = Classify | Logistic | _Contrast
 ObjectiveSpec = Annotated[_Any, Field(discriminator="kind")]
 
 OBJECTIVE_SECTIONS: dict[str, type[ObjectiveSection]] = {

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializationInfo,
@@ -18,6 +19,9 @@ from affekt.data.label_words import check_choice
 
 LARGEST = 2**16  # of counts and widths: beyond any use, and every number still fits where it goes
 DIGEST = "digest"  # what a dump is for, in its context
+
+
+LabelWords = Annotated[str | tuple[str, ...] | dict[str, str] | None, BeforeValidator(check_choice)]
 
 
 class Section(BaseModel):
@@ -55,7 +59,7 @@ class EncoderSpec(Section):
     revision: str | None = None
     pooling: Literal["cls", "mean"] = "cls"
     max_length: int = Field(128, ge=4, le=LARGEST)
-    label_words: str | tuple[str, ...] | dict[str, str] | None = Field(
+    label_words: LabelWords = Field(
         None,
         description="words put before every text: labels (their names), a set such as spanish, "
         "a list in the order of the labels, or a mapping from each label to its words",
@@ -73,11 +77,6 @@ class EncoderSpec(Section):
         except (TypeError, ValueError, RecursionError) as fault:
             raise ValueError(f"only plain finite values go into a recipe ({fault})") from None
         return options
-
-    @field_validator("label_words", mode="before")
-    @classmethod
-    def _can_be_label_words(cls, choice: Any) -> Any:
-        return check_choice(choice)
 
 
 class HeadSpec(Section):

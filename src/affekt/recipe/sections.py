@@ -7,9 +7,9 @@ import hashlib
 import json
 import re
 from dataclasses import fields
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from affekt.data.columns import Columns, OnBadRow
 from affekt.decisions.rules import FIXED, check_thresholds
@@ -117,15 +117,10 @@ class TrainingSpec(Section):
 class DecisionSpec(Section):
     """What is fitted on dev after training."""
 
-    thresholds: str | float = Field(
+    thresholds: Annotated[str | float, BeforeValidator(check_thresholds)] = Field(
         "per-label", description="fixed (.5), a number in [0, 1], global, global-jaccard or per-label"
     )
     calibration: Literal["none", "temperature", "platt"] = "temperature"
-
-    @field_validator("thresholds", mode="before")
-    @classmethod
-    def _are_known(cls, choice: Any) -> str | float:
-        return check_thresholds(choice)
 
     @property
     def plain_threshold(self) -> float:

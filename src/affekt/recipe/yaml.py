@@ -17,6 +17,10 @@ SIZE = 100_000  # values, those of an alias counted wherever it stands
 _FLOAT = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$")
 
 
+def _refused(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
 class _Loader(yaml.SafeLoader):
     """Reads a recipe."""
 
@@ -26,10 +30,8 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             name = getattr(key, "value", None)
             if isinstance(name, str) and name in seen:
-                problem = f"the key {name!r} stands twice in one section"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            if isinstance(name, str):
-                seen.add(name)
+                raise _refused(f"the key {name!r} stands twice in one section", key)
+            seen |= {name} if isinstance(name, str) else set()
         return dict(super().construct_mapping(node, deep))
 
 
@@ -37,9 +39,8 @@ class _Dumper(yaml.SafeDumper):
     """Writes a recipe; a string that `_Loader` would take for a number is quoted."""
 
 
-_STARTS = list("-+.0123456789")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _STARTS)
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _STARTS)
+for _one in (_Loader, _Dumper):
+    _one.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
 def load_yaml(text: str, place: str) -> Any:
@@ -63,16 +64,15 @@ def load_yaml(text: str, place: str) -> Any:
 def _size(node: yaml.Node, known: dict[int, int], inside: tuple[int, ...]) -> int:
     """Count the values of a node, with those of its aliases; refuse what holds itself or has no end."""
     if id(node) in inside or len(inside) > DEPTH:
-        problem = "an anchor holds itself" if id(node) in inside else f"more than {DEPTH} sections deep"
-        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        itself = id(node) in inside
+        raise _refused("an anchor holds itself" if itself else f"more than {DEPTH} sections deep", node)
     if id(node) not in known:
         pairs = isinstance(node, yaml.MappingNode)
         held = [part for pair in node.value for part in pair] if pairs else node.value
         nested = held if isinstance(node, yaml.CollectionNode) else ()
         known[id(node)] = 1 + sum(_size(part, known, (*inside, id(node))) for part in nested)
     if known[id(node)] > SIZE:
-        problem = f"aliases stand for more than {SIZE:,} values"
-        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        raise _refused(f"aliases stand for more than {SIZE:,} values", node)
     return known[id(node)]
 
 
@@ -92,8 +92,7 @@ def with_change(content: Any, change: str) -> Any:
         return content  # no recipe, which is said of the whole of it
     at = content
     for section in sections:
-        if at.get(section) is None:
-            at[section] = {}
+        at[section] = {} if at.get(section) is None else at[section]
         at = at[section]
         if not isinstance(at, dict):
             raise RecipeError(f"--set {shown}: {section} holds a value, not a section.")
