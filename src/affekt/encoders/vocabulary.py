@@ -126,9 +126,8 @@ class WordVocabulary:
 
         Args:
             texts: The training texts.
-            vectors: Word vectors; their words need not reach `min_count`: they are known without training.
-            min_count: Occurrences a word without a vector needs; rarer ones are what trains the unknown row.
-                None leaves out all words without a vector.
+            vectors: Word vectors, whose words need not reach `min_count`.
+            min_count: Occurrences a word without a vector needs; None leaves all those out.
             max_size: At most so many words (padding and unknown not counted).
             all_vectors: Also take every word of `vectors` that the texts do not hold, after those they do.
         """

@@ -118,7 +118,7 @@ class Fusion(nn.Module):
 
 
 class CharBert(nn.Module):
-    """The network: a plain encoder, whose layers serve both channels, the character channel, the fusion."""
+    """A plain encoder, whose layers serve both channels, the character channel, the fusion."""
 
     plain: Any  # a BertModel or RobertaModel; torch's stubs would have its parts be tensors
 
@@ -133,10 +133,7 @@ class CharBert(nn.Module):
     def forward(self, batch: Batch, read: int | None = None) -> Channels:
         """Return both channels of the last layer, at the first `read` positions (all when None).
 
-        Args:
-            batch: `ids`, `mask`, `firsts`, `lasts` (n, t), `characters` (n, c), their `counts` (n,), and
-                `segments` (n, t) where they are not all 0.
-            read: how many leading positions the caller reads; the last layer is worked out for no more.
+        A batch has what `CharBertEncoder.collate` makes, and `segments` (n, t) where they are not all 0.
         """
         plain, mask = self.plain, batch["mask"]
         tokens = plain.embeddings(input_ids=batch["ids"], token_type_ids=batch.get("segments"))

@@ -7,13 +7,7 @@ from affekt.inference.runtimes import Runtime
 
 
 def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runtime:
-    """Open the weights of a model folder.
-
-    Args:
-        folder: A folder that affekt wrote.
-        description: What `Runtime.save` returned.
-        labels: How many labels.
-    """
+    """Open the weights of a model folder, of which `Runtime.save` returned the description."""
     from affekt.inference.runtimes.torch import TorchRuntime, tried
     from affekt.networks.network import load_network
 
