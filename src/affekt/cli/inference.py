@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, SafeCells, columns_as_options
+from affekt.cli.options import FORM, BadRows, SafeCells, TextFile, columns_as_options
 from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
@@ -90,9 +90,7 @@ def predict(
 @columns_as_options(FORM, labels=None)
 def embed(
     model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
-    file: Annotated[
-        Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")
-    ],
+    file: TextFile,
     columns: Columns,
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
     on_bad_row: BadRows = "fail",

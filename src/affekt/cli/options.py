@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
@@ -14,6 +15,9 @@ from affekt.errors import AffektError
 
 ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")]
 Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
+TextFile = Annotated[
+    Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")
+]
 Split = Annotated[str | None, typer.Option(help="Which split, where there are several; test by default.")]
 BadRows = Annotated[OnBadRow, typer.Option(help="What to do with bad rows.")]
 SafeCells = Annotated[

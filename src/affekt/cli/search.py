@@ -1,21 +1,18 @@
 """`affekt search`: the texts of a file that are nearest to some words."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, columns_as_options
+from affekt.cli.options import FORM, BadRows, TextFile, columns_as_options
 from affekt.data.columns import Columns
 
 
 @columns_as_options(FORM, labels=None)
 def search(
     words: Annotated[str, typer.Argument(help="What to look for, by what it says; '' for nothing.")],
-    posts: Annotated[
-        Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")
-    ],
+    posts: TextFile,
     columns: Columns,
     model: Annotated[
         str | None,

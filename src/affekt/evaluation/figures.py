@@ -13,25 +13,15 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True)
 class Figure:
-    """What there is to say of a figure wherever it is shown.
+    """What there is to say of a figure wherever it is shown."""
 
-    Attributes:
-        key: Its name in metrics.json and in what the functions of `affekt.evaluation` return.
-        title: What people call it.
-        better: Which way is better; None where neither is.
-        form: Counts are written whole, others with three decimals, and what is small with four.
-        short: Its name at the head of a narrow column.
-        says_accuracy: Whether it says accuracy once more where each text has one label.
-        undefined: The value that stands for "not defined here", as of a space fallen into one point.
-    """
-
-    key: str
-    title: str
-    better: Better | None = "higher"
-    form: Literal["number", "small", "count"] = "number"
-    short: str = ""
-    says_accuracy: bool = False
-    undefined: float | None = None
+    key: str  # its name in metrics.json and in what the functions of `affekt.evaluation` return
+    title: str  # what people call it
+    better: Better | None = "higher"  # None where neither way is
+    form: Literal["number", "small", "count"] = "number"  # written with three decimals, with four, whole
+    short: str = ""  # its name at the head of a narrow column
+    says_accuracy: bool = False  # once more, where each text has one label
+    undefined: float | None = None  # stands for "not defined here", as of a space fallen into one point
 
     def says(self, value: float) -> bool:
         """Whether a value is a figure at all: a finite number, and not the one for "undefined"."""

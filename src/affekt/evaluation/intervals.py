@@ -5,7 +5,7 @@ rows where rows meet each other.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -40,14 +40,25 @@ def bootstrap(
     The arrays are resampled together. A resample on which the metric is not finite (a class that was not
     drawn, say) is left out; DataError where none is finite.
     """
+    values, whole = _resampled(metric, data, resamples, seed)
+    return Interval(whole, *percentile_limits(values, level).tolist())
+
+
+def _resampled(metric: Metric, data: Sequence[ArrayLike], resamples: int, seed: int) -> tuple[Floats, float]:
+    """Return a metric of arrays on resampled rows, and on all rows."""
     rows = [np.asarray(array) for array in data]
-    count = _row_count(rows)
+    lengths = {array.shape[0] if array.ndim else 0 for array in rows}
+    if len(lengths) != 1 or 0 in lengths:
+        shapes = " and ".join(str(array.shape) for array in rows) or "none"
+        raise DataError(
+            f"arrays to resample must have the same number of rows, at least one, but have {shapes}."
+        )
     values = [
         float(metric(*(array[draw] for array in rows)))
-        for draws in resampled_rows(count, resamples, seed)
+        for draws in resampled_rows(lengths.pop(), resamples, seed)
         for draw in draws
     ]
-    return Interval(float(metric(*rows)), *percentile_limits(np.asarray(values), level).tolist())
+    return np.asarray(values), float(metric(*rows))
 
 
 def paired_bootstrap(
@@ -79,7 +90,12 @@ def paired_bootstrap(
         no difference (two-sided; never 0, since the run itself is counted as one more resample).
     """
     if callable(metric):
-        differences, difference = _differences(metric, (targets, first, second), resamples, seed)
+        of_one = metric
+
+        def less(targets: Any, first: Any, second: Any) -> float:
+            return float(of_one(targets, first)) - float(of_one(targets, second))
+
+        differences, difference = _resampled(less, (targets, first, second), resamples, seed)
     else:
         truth = arrays.true_labels(targets, single_label=single_label)
         tables = [counts.columns(truth, arrays.decisions(run, truth)) for run in (first, second)]
@@ -89,19 +105,6 @@ def paired_bootstrap(
     tail = min(int((kept <= 0).sum()), int((kept >= 0).sum()))
     p = min(1.0, 2 * (tail + 1) / (len(kept) + 1))
     return {"difference": difference, "low": low, "high": high, "p": p}
-
-
-def _differences(
-    metric: Metric, data: tuple[ArrayLike, ArrayLike, ArrayLike], resamples: int, seed: int
-) -> tuple[Floats, float]:
-    targets, first, second = (np.asarray(array) for array in data)
-    count = _row_count([targets, first, second])
-
-    def difference(rows: Any) -> float:
-        return float(metric(targets[rows], first[rows])) - float(metric(targets[rows], second[rows]))
-
-    drawn = [difference(draw) for draws in resampled_rows(count, resamples, seed) for draw in draws]
-    return np.asarray(drawn), difference(slice(None))
 
 
 def _named_differences(
@@ -119,16 +122,6 @@ def _named_differences(
     draws = resampled_counts(count, resamples, seed)
     drawn = [difference([weights @ table for table in tables]) for weights in draws]
     return np.concatenate(drawn), whole
-
-
-def _row_count(rows: list[NDArray[Any]]) -> int:
-    lengths = {array.shape[0] if array.ndim else 0 for array in rows}
-    if len(lengths) != 1 or 0 in lengths:
-        shapes = " and ".join(str(array.shape) for array in rows) or "none"
-        raise DataError(
-            f"arrays to resample must have the same number of rows, at least one, but have {shapes}."
-        )
-    return lengths.pop()
 
 
 def resampled_rows(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -164,16 +157,9 @@ def part_limits(
     bootstrap draws twice would meet themselves. The mean of a share f of them varies about that of all rows
     by (1 − f) / f times the variance that the latter has over samples: as much for halves, more for less.
 
-    Args:
-        figures: The figures of all rows.
-        of_part: Gives the figures of the rows with these numbers; it may lack some.
-        count: How many rows there are. Of fewer than 100 there are no limits: their halves say too little.
-        resamples: How many parts are drawn, each half of the rows and at most 2,000.
-        seed: Of the draws.
-        level: Share of what is expected within the limits.
-
-    Returns:
-        Low and high of each figure that differs between the parts; within [0, 1] where its values all are.
+    `of_part` gives the figures, or some, of the rows with these numbers; each of the `resamples` parts is
+    half of the `count` rows and at most 2,000. Of fewer than 100 rows there are no limits: their halves say
+    too little, and none of figures that are alike in all parts. Limits of shares stay within [0, 1].
     """
     if count < FEWEST_ROWS:
         return {}

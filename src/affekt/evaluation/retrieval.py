@@ -99,7 +99,10 @@ def _means(search: _Search) -> dict[str, Any]:
     if not len(order):
         return {}
     order = order[np.argsort(relevant[order], kind="stable")]  # blocks of queries that look equally deep
-    reciprocal, first, precision, gain = _search_all(search, order, relevant[order])
+    size = max(16, BLOCK_BYTES // (16 * len(search.references)))
+    blocks = [order[start : start + size] for start in range(0, len(order), size)]
+    found = zip(*(_block(search, rows, relevant[rows]) for rows in blocks), strict=True)
+    reciprocal, first, precision, gain = map(np.concatenate, found)
     of_queries = {"mrr": reciprocal, "precision_at_1": first, "map_at_r": precision}
     if search.query_labels.ndim == 2:
         of_queries["ndcg_at_10"] = gain / _best_gain(search)[order]
@@ -171,16 +174,6 @@ def _comparable(queries: Floats, references: Floats, metric: str) -> tuple[Float
     centre = references.mean(axis=0, dtype=np.float64)  # small numbers lose less to rounding
     queries, references = ((points - centre).astype(np.float32) for points in (queries, references))
     return queries, references, -0.5 * (references**2).sum(axis=1)
-
-
-def _search_all(search: _Search, order: Integers, relevant: Integers) -> list[Floats]:
-    """Return reciprocal rank, precision at 1, average precision at R and gain at 10 of each query."""
-    size = max(16, BLOCK_BYTES // (16 * len(search.references)))
-    parts = [
-        _block(search, order[start : start + size], relevant[start : start + size])
-        for start in range(0, len(order), size)
-    ]
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _block(search: _Search, rows: Integers, relevant: Integers) -> tuple[Floats, ...]:

@@ -46,17 +46,10 @@ def summarise_clusters(
     labels: Sequence[str] = (),
     scores: ArrayLike | None = None,
 ) -> list[ClusterSummary]:
-    """Return what each cluster holds, the largest first and noise last.
+    """Return what each cluster holds, the largest first and noise last; DataError where lengths differ.
 
-    Args:
-        texts: The n texts.
-        vectors: (n, d), in the space that was clustered.
-        assignments: (n,) the number of each text's cluster; −1 is no cluster.
-        labels: The k emotions, where there are scores.
-        scores: (n, k) probabilities or true labels of the texts.
-
-    Raises:
-        DataError: When the lengths differ.
+    Of n texts, `vectors` are (n, d) in the space that was clustered, `assignments` (n,) the numbers of their
+    clusters, −1 for none, and `scores` (n, k) probabilities or true labels of the k emotions.
     """
     points = np.asarray(vectors, dtype=np.float64)
     numbers = np.asarray(assignments, dtype=np.int64)

@@ -35,10 +35,7 @@ def write_map(
 
     Points can be coloured by each of these ("label", "cluster", "sentiment"), which holds a category for each
     point; GoEmotions' sentiment groups are drawn from red over yellow to blue. `names` says where what is
-    written on the map.
-
-    Raises:
-        UsageError: When there is nothing to colour by, or lengths differ.
+    written on the map. UsageError when there is nothing to colour by, or lengths differ.
     """
     places = np.asarray(points, dtype=np.float64)
     if not colours:
@@ -58,7 +55,7 @@ def write_map(
         "texts": [hover_text(text) for text in texts],
         "colourings": [_colouring(name, categories) for name, categories in gathered.items()],
         "names": [
-            {"x": x, "y": y, "text": "<br>".join(escape(part) for part in name.split(": ", 1))}
+            {"x": x, "y": y, "text": "<br>".join(map(escape, name.split(": ", 1)))}
             for name, (x, y) in names.items()
         ],
     }

@@ -40,15 +40,12 @@ def check_seed(seed: int) -> None:
 class Grouping:
     """How texts are to be grouped; what cannot be done is refused when this is made, before any work.
 
-    Attributes:
-        clusters: How many, for kmeans; None for the number with the best silhouette, from 5 to 12 (fewer
-            where there are fewer texts): two big halves say little of what texts are about.
-        method: One of `METHODS`.
-        seed: Of K-Means.
+    Without a number, kmeans takes the one from 5 to 12 (fewer where there are fewer texts) with the best
+    silhouette: two big halves say little of what texts are about.
     """
 
     clusters: int | None = None
-    method: str = "kmeans"
+    method: str = "kmeans"  # one of `METHODS`
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -138,9 +135,8 @@ def draw_map(
 ) -> tuple[Path, Path]:
     """Write the map of a corpus in a model's space: the page, and a PNG beside it or where it is said.
 
-    The picture is coloured by `colour`, and so is the page until another is chosen: the corpus's labels or
-    else what the model decides, their sentiment where it is known, or K-Means clusters; by default the first
-    of these that there is. A text with several labels is coloured by the first of them, or the surest.
+    Both are first coloured by `colour`, or else the first that there is: the corpus's labels or else what the
+    model decides (of several the first, or the surest), their sentiment, K-Means clusters.
     """
     drawn = check_map(page, picture)
     grouping = Grouping(clusters, seed=seed)
@@ -212,10 +208,7 @@ def largest_first(assignments: np.ndarray) -> np.ndarray:
 
 
 def cluster_texts(vectors: np.ndarray, grouping: Grouping) -> np.ndarray:
-    """Return the cluster of each vector; −1 where HDBSCAN leaves it out.
-
-    Without a number, K-Means is tried with 5 to 12 clusters and the best silhouette is kept.
-    """
+    """Return the cluster of each vector; −1 where HDBSCAN leaves it out."""
     grouping.check(len(vectors))
     if grouping.method == "hdbscan":
         from sklearn.cluster import HDBSCAN

@@ -47,17 +47,16 @@ class Comparison:
 
 
 def compare_runs(folders: Sequence[Path]) -> Comparison:
-    """Compare run folders with the first of them: by paired bootstrap over the rows they share.
-
-    Raises:
-        UsageError: With fewer than two runs.
-        DataError: When a folder is no run folder or a file of it cannot be read.
-    """
+    """Compare run folders with the first of them: by paired bootstrap over the rows they share."""
     if len(folders) < 2:
         raise UsageError(f"a comparison needs at least two runs, but {len(folders)} was named.")
     runs = _named([read_run(Path(folder)) for folder in folders])
-    first, *others = runs
-    return Comparison(runs, {other: _difference(runs[first], runs[other]) for other in others})
+    first, *others = runs.values()
+    found: dict[str, Difference | None] = {}
+    for name, other in zip(list(runs)[1:], others, strict=True):
+        rows = pair(first, other, "test") or pair(first, other, "dev")
+        found[name] = Difference(rows, differences(rows), label_differences(rows)) if rows else None
+    return Comparison(runs, found)
 
 
 def verdict(one: Mapping[str, float], first: str, other: str) -> str:
@@ -112,11 +111,6 @@ def _named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
     if len(set(names)) < len(names):
         names = [f"{name} ({at})" for at, name in enumerate(names, start=1)]
     return dict(zip(names, runs, strict=True))
-
-
-def _difference(left: RunFolder, right: RunFolder) -> Difference | None:
-    rows = pair(left, right, "test") or pair(left, right, "dev")
-    return None if rows is None else Difference(rows, differences(rows), label_differences(rows))
 
 
 def _run_figures(run: RunFolder) -> dict[str, Any]:

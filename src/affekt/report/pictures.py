@@ -68,17 +68,12 @@ def label_counts(run: RunFolder) -> dict[str, dict[str, int]]:
 
 def figures_of(run: RunFolder) -> tuple[str, dict[str, Any]]:
     """Return the split that final figures rest on, and its figures by choice of thresholds."""
-    for split in ("test", "dev"):
-        if run.metrics.get(split):
-            return split, run.metrics[split]
-    return "", {}
+    return next(((split, held) for split in ("test", "dev") if (held := run.metrics.get(split))), ("", {}))
 
 
 def choice_name(choice: str, run: RunFolder) -> str:
     """Return what people call a choice of thresholds."""
-    if run.single_label:
-        return "the likeliest label"
-    return way_name(choice, run.metrics.get("decisions"))
+    return "the likeliest label" if run.single_label else way_name(choice, run.metrics.get("decisions"))
 
 
 def _figures(run: RunFolder) -> Draw | None:

@@ -176,12 +176,10 @@ def _heat_map(matrix: Floats, labels: Sequence[str], path: Path, across: str) ->
 
 def _turn(ax: Axes, names: Sequence[str]) -> None:
     """Set names along x: level when they are few and short, else slanting, else upright."""
-    if len(names) <= 4 and max(len(name) for name in names) <= 9:
-        ax.set_xticks(range(len(names)), names)
-    elif len(names) <= 16:
-        ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    else:
-        ax.set_xticks(range(len(names)), names, rotation=90)
+    slanting = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    turned: dict[str, Any] = slanting if len(names) <= 16 else {"rotation": 90}
+    level = len(names) <= 4 and max(map(len, names)) <= 9
+    ax.set_xticks(range(len(names)), names, **({} if level else turned))
 
 
 def _cell(share: float, *, small: bool) -> str:

@@ -42,12 +42,9 @@ _CALIBRATIONS = {"temperature": "temperature scaling", "platt": "Platt scaling f
 
 
 def write_report(run: Path) -> Path:
-    """Write report.html and its pictures into a run folder, and return the page.
+    """Write report.html and its pictures into a run folder, and return the page; DataError if it is none.
 
     What the run has no numbers for (no test split, no history, no labels) is left out.
-
-    Raises:
-        DataError: When the folder is no run folder or a file of it cannot be read.
     """
     folder = read_run(Path(run))
     return page.write(folder.path / "report.html", render(folder, draw_all(folder)))
@@ -135,8 +132,7 @@ def _published(run: RunFolder, rows: Sequence[tuple[str, Any]]) -> dict[str, lis
 
 def _entries(run: RunFolder, key: str) -> list[tuple[float, Mapping[str, Any]]]:
     entries = [one for one in run.metrics.get("published") or [] if one.get("metric") == key]
-    values = [(as_number(one.get("value")), one) for one in entries]
-    return [(value, one) for value, one in values if value is not None]
+    return [(value, one) for one in entries if (value := as_number(one.get("value"))) is not None]
 
 
 def _tiles(run: RunFolder, choices: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -224,14 +220,10 @@ def _mistakes(run: RunFolder) -> dict[str, Any] | None:
 
 
 def _told(run: RunFolder, part: Predictions, found: Sequence[Mistake]) -> list[dict[str, Any]]:
+    sides = {"true": part.true, "predicted": part.predicted}
     return [
-        {
-            "text": part.texts[one.row],
-            "true": held_labels(part.true[one.row], run.labels),
-            "predicted": held_labels(part.predicted[one.row], run.labels),
-            "label": run.labels[one.label],
-            "probability": one.probability,
-        }
+        {"text": part.texts[one.row], "label": run.labels[one.label], "probability": one.probability}
+        | {name: held_labels(side[one.row], run.labels) for name, side in sides.items()}
         for one in found
     ]
 

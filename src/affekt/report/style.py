@@ -18,17 +18,9 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from affekt.files import written_aside
 
-BLUE = "#0072B2"
-VERMILLION = "#D55E00"
-GREEN = "#009E73"
-PURPLE = "#CC79A7"
-ORANGE = "#E69F00"
-SKY = "#56B4E9"
-BLACK = "#000000"
-WINE = "#882255"
+CATEGORICAL = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
+BLUE, VERMILLION, *_ = CATEGORICAL
 GREY = "#8A8F96"
-
-CATEGORICAL = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, WINE)
 
 # second channel, for more categories than colours: the same names in plotly and, beside them, in matplotlib
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
@@ -101,10 +93,8 @@ def styles(categories: Sequence[str]) -> dict[str, tuple[str, int]]:
     }
     rest = [name for name in dict.fromkeys(categories) if name not in fixed]
     start = len(CATEGORICAL) if any(name in fixed and name not in _NOTHING for name in categories) else 0
-    turns = {
-        name: (CATEGORICAL[at % len(CATEGORICAL)], at // len(CATEGORICAL) % len(SYMBOLS))
-        for at, name in enumerate(rest, start)
-    }
+    looks = [(colour, symbol) for symbol in range(len(SYMBOLS)) for colour in CATEGORICAL]
+    turns = {name: looks[at % len(looks)] for at, name in enumerate(rest, start)}
     return {name: fixed.get(name) or turns[name] for name in categories}
 
 

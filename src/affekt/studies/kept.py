@@ -20,12 +20,7 @@ _NEEDED = {
 
 
 def keep_runs(runs: Path, kept: Path) -> None:
-    """Copy the metrics of finished runs beside the tables, without what would make them long.
-
-    Raises:
-        DataError: When a run's metrics cannot be read; they are not kept then.
-        RecipeError: When a run's recipe is no YAML.
-    """
+    """Copy the metrics of finished runs beside the tables, without what would make them long."""
     for path in sorted(runs.glob("*/metrics.json")):
         found = _read(path)
         if found.get("status", "complete") != "complete":

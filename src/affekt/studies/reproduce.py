@@ -23,12 +23,8 @@ from affekt.studies.spaces import write_spaces
 def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     """Write one page of tables per row of the studies, and `runs/` with the kept metrics; return the pages.
 
-    Without rows, such as "B3", all that have runs are written, and spaces.md beside them.
-
-    Raises:
-        UsageError: When a row has no finished run; nothing is written then but the kept metrics.
-        DataError: When a run's metrics cannot be read.
-        RecipeError: When a run's recipe is no YAML.
+    Without rows, such as "B3", all that have runs are written, and spaces.md beside them. UsageError when a
+    row has no finished run: nothing is written then but the kept metrics.
     """
     keep_runs(runs, out / "runs")
     by_row: dict[str, list[Metrics]] = defaultdict(list)
