@@ -20,10 +20,8 @@ _NUMERIC_ENTITY = re.compile(r"(#?x?)(.+)", re.DOTALL)
 
 def normalized(text: str) -> str:
     """Return the text as BERTweet's own normaliser leaves it."""
-    if (
-        ":" in text
-    ):  # the name of an emoji that was written as such is three tokens; one that a pass gives stays
-        text = _NAME.sub(lambda found: _parted(found[0]) if found[0] in _emoji_names() else found[0], text)
+    if ":" in text:  # an emoji's name that was written as such is three tokens; one that a pass gives stays
+        text = _NAME.sub(_parted, text)
     return settle(_bertweet_pass, text)
 
 
@@ -105,8 +103,8 @@ def _bertweet_unit(unit: str) -> str:
     return " ".join(map(_bertweet_token, _tokenizer().tokenize(unit)))
 
 
-def _parted(name: str) -> str:
-    return " ".join(_tokenizer().tokenize(name))
+def _parted(name: re.Match[str]) -> str:
+    return " ".join(_tokenizer().tokenize(name[0])) if name[0] in _emoji_names() else name[0]
 
 
 def _bertweet_token(token: str) -> str:

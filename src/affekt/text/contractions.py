@@ -22,14 +22,9 @@ _WHOLE = {
     **{subject + "'s": subject + " is" for subject in _SUBJECTS},
     # without the apostrophe only where that is no other word: not wont, ill, id, well, were, hell, shell, its
     **{verb + "nt": verb + " not" for verb in _NEGATED},
-    **{"cant": "can not", "aint": "is not", "im": "i am", "ive": "i have", "youve": "you have"},
-    **{
-        "theyve": "they have",
-        "weve": "we have",
-        "youre": "you are",
-        "theyre": "they are",
-        "thats": "that is",
-    },
+    **{"cant": "can not", "aint": "is not", "im": "i am", "ive": "i have", "thats": "that is"},
+    **{who + "ve": who + " have" for who in ("you", "they", "we")},
+    **{who + "re": who + " are" for who in ("you", "they")},
 }
 
 

@@ -45,7 +45,9 @@ def segment_hashtag(word: str) -> list[str]:
 
 
 def _cut(pattern: re.Pattern[str], word: str) -> Iterator[str]:
-    kinds = "".join(map(_kind, word))
+    kinds = "".join(
+        "_" if one == "_" else "d" if one.isdecimal() else "u" if one.isupper() else "l" for one in word
+    )
     for found in pattern.finditer(kinds):
         piece = word[found.start() : found.end()].lower()
         if found[0].startswith("d") and not _ORDINAL.fullmatch(piece):
@@ -53,12 +55,6 @@ def _cut(pattern: re.Pattern[str], word: str) -> Iterator[str]:
             yield piece[-2:]
         else:
             yield piece
-
-
-def _kind(character: str) -> str:
-    if character == "_":
-        return "_"
-    return "d" if character.isdecimal() else "u" if character.isupper() else "l"
 
 
 def _segment_pieces(pieces: Iterable[str]) -> tuple[float, list[str]]:
@@ -81,13 +77,12 @@ def _cheapest(piece: str) -> tuple[float, tuple[str, ...]]:
     reached = [(0.0, 0)]  # for each end: the cost up to there, and where the last word starts
     for end in range(1, len(piece) + 1):
         reached.append(min((reached[start][0] + _cost(piece[start:end]), start) for start in range(end)))
-    words: list[str] = []
+    words: tuple[str, ...] = ()
     end = len(piece)
     while end:
         start = reached[end][1]
-        words.append(piece[start:end])
-        end = start
-    return reached[-1][0], tuple(reversed(words))
+        words, end = (piece[start:end], *words), start
+    return reached[-1][0], words
 
 
 def _cost(word: str) -> float:

@@ -71,13 +71,11 @@ def _canonical(text: str) -> str:
 
 
 def _few_marks(run: re.Match[str]) -> str:
-    kept: list[str] = []
-    marks = 0
+    kept, marks = "", 0
     for character in run[0]:
         marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= 8:
-            kept.append(character)
-    return "".join(kept)
+        kept += character if marks <= 8 else ""
+    return kept
 
 
 def _web_entity(body: str) -> str | None:

@@ -46,6 +46,6 @@ def paired(text: str) -> str:
     >>> paired("\ud83d\ude42 \ud83d")
     '🙂 \ufffd'
     """
-    return (
-        text if is_sound(text) else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    )
+    if is_sound(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

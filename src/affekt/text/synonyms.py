@@ -42,12 +42,10 @@ def _replaced(text: str, rng: np.random.Generator, share: float) -> str:
     if not known or share == 0:
         return text
     count = min(len(known), max(1, round(share * len(words))))
-    chosen = sorted(rng.permutation(len(known))[:count])
     parts, end = [], 0
-    for place in chosen:
-        word = known[place]
-        others = synonym_groups()[word.group().lower()]
-        parts += [text[end : word.start()], _cased(others[rng.integers(len(others))], word.group())]
+    for word in (known[place] for place in sorted(rng.permutation(len(known))[:count])):
+        others = synonym_groups()[word[0].lower()]
+        parts += [text[end : word.start()], _cased(others[rng.integers(len(others))], word[0])]
         end = word.end()
     return "".join(parts) + text[end:]
 
@@ -55,7 +53,7 @@ def _replaced(text: str, rng: np.random.Generator, share: float) -> str:
 def _is_known(text: str, word: re.Match[str]) -> bool:
     before, after = text[max(0, word.start() - 1) : word.start()], text[word.end() : word.end() + 1]
     inside_name = before in _GLUE or (after in _GLUE and text[word.end() + 1 : word.end() + 2].isalnum())
-    return word.group().lower() in synonym_groups() and not inside_name and not (before + after).isdigit()
+    return word[0].lower() in synonym_groups() and not inside_name and not (before + after).isdigit()
 
 
 def _cased(synonym: str, word: str) -> str:

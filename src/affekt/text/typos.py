@@ -30,24 +30,16 @@ _LEFT_ALONE = re.compile(r"[@#]|://|^\W*(?:https?|www\.)|\w\.\w+/|\[\w+\]|<\w+>"
 _ROWS = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))  # keys, and how far a row is shifted
 
 
-def _neighbours() -> dict[str, str]:
-    """Return for each key those less than 1.1 keys away, in its own row and in the next ones."""
-    places = {
-        key: (row, shift + column)
-        for row, (keys, shift) in enumerate(_ROWS)
-        for column, key in enumerate(keys)
-    }
-    return {
-        key: "".join(
-            other
-            for other, (row, column) in places.items()
-            if other != key and abs(row - at[0]) <= 1 and abs(column - at[1]) < (1.1 if row == at[0] else 0.9)
-        )
-        for key, at in places.items()
-    }
-
-
-NEIGHBOURS = _neighbours()
+_PLACES = {key: (row, shift + at) for row, (keys, shift) in enumerate(_ROWS) for at, key in enumerate(keys)}
+# for each key the next ones in its own row, and those less than 0.9 keys off in the rows above and below
+NEIGHBOURS = {
+    key: "".join(
+        other
+        for other, (row, column) in _PLACES.items()
+        if other != key and abs(row - at[0]) <= 1 and abs(column - at[1]) < (1.1 if row == at[0] else 0.9)
+    )
+    for key, at in _PLACES.items()
+}
 
 
 def with_typos(text: str, share: float, *, seed: int) -> str:
@@ -77,10 +69,8 @@ def with_typos(text: str, share: float, *, seed: int) -> str:
 def words_of(text: str) -> Iterator[tuple[int, int]]:
     """Yield where the words that may get a typo begin and end."""
     for unit in _UNIT.finditer(text):
-        if not _LEFT_ALONE.search(unit[0]):
-            word = _LETTERS.search(unit[0])
-            if word:
-                yield unit.start() + word.start(), unit.start() + word.end()
+        if not _LEFT_ALONE.search(unit[0]) and (word := _LETTERS.search(unit[0])):
+            yield unit.start() + word.start(), unit.start() + word.end()
 
 
 def _misspelt(word: str, edit: float, place: float, neighbour: float) -> str:
