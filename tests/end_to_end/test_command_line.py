@@ -79,7 +79,16 @@ def good_rows(label: str = "") -> str:
 
 
 def wrong_column(folder: Path) -> Data:
-    return {"train": table(folder / "t.csv", "tweet,labels\n" + good_rows())}
+    return {"train": table(folder / "t.csv", "emotion,labels\njoy,joy\nanger,anger\n")}
+
+
+def test_a_text_column_of_another_name_is_found_and_said(
+    affekt: Affekt, written: Written, tiny: Tiny, tmp_path: Path
+) -> None:
+    data = {"train": table(tmp_path / "t.csv", "tweet,labels\n" + good_rows())}
+    said = affekt("train", written(recipe_of(tiny, data)), "--out", tmp_path / "run")
+    assert said.code == 0, said.err
+    assert "t.csv has no column 'text': texts are taken from 'tweet'" in said.err
 
 
 def wrong_label_column(folder: Path) -> Data:
@@ -117,7 +126,7 @@ def too_few(folder: Path) -> Data:
 
 def not_text(folder: Path) -> Data:
     path = folder / "t.csv"
-    path.write_bytes(b"text,labels\n\xff\xfe\x00joy,joy\n")
+    path.write_bytes("text,labels\né,joy\nà,joy\n".encode() + b"\xff\x00joy,joy\n")
     return {"train": str(path)}
 
 

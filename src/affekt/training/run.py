@@ -87,6 +87,8 @@ def train(
                 folder.remove_checkpoint()  # the run was killed in its last moment
         else:
             splits = splits or load_splits(recipe.data)
+            for note in dict.fromkeys(note for corpus in splits.values() for note in corpus.notes):
+                heard.say(note)
             _train(recipe, folder, splits, resume=resume, command=command, heard=heard)
             from_leader(None)  # wait until all is written
         return folder.metrics
