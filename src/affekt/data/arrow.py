@@ -42,8 +42,8 @@ def open_parquet(path: Path, only: Collection[str] | None, size: int) -> Iterato
         if only is not None and "text" in only and "text" not in names:
             only = None  # any column may turn out to hold the texts
         wanted = [name for name in names if only is None or name in only]
-        batches = _whole_batches(file.iter_batches(batch_size=size, columns=wanted), path)
-        yield Table(path.name, names, _list_columns(file.schema_arrow), _arrow_batches(batches, first=1))
+        batches = _batches(file.iter_batches(batch_size=size, columns=wanted), 1, path)
+        yield Table(path.name, names, _list_columns(file.schema_arrow), batches)
 
 
 def frame_table(frame: Any, name: str = "frame") -> Table:
@@ -52,19 +52,15 @@ def frame_table(frame: Any, name: str = "frame") -> Table:
     with readable(refused, f"{type(frame).__name__} can't be read as a data frame"):
         table = pa.table(frame)
     names = distinct(table.schema.names, name)
-    batches = _arrow_batches(table.to_batches(max_chunksize=CHUNK), first=0)
+    batches = _batches(table.to_batches(max_chunksize=CHUNK), 0, name)
     return Table(name, names, _list_columns(table.schema), batches)
 
 
-def _arrow_batches(batches: Iterable[pa.RecordBatch], first: int) -> Iterator[Batch]:
-    for batch in batches:
-        yield _Arrow(range(first, first + batch.num_rows), {}, False, batch)
-        first += batch.num_rows
-
-
-def _whole_batches(batches: Iterable[pa.RecordBatch], path: Path) -> Iterator[pa.RecordBatch]:
-    with readable(_DAMAGED, f"{path} is damaged or cut off"):
-        yield from batches
+def _batches(found: Iterable[pa.RecordBatch], first: int, source: object) -> Iterator[Batch]:
+    with readable(_DAMAGED, f"{source} is damaged or cut off"):
+        for batch in found:
+            yield _Arrow(range(first, first + batch.num_rows), {}, False, batch)
+            first += batch.num_rows
 
 
 def _list_columns(schema: pa.Schema) -> frozenset[str]:

@@ -199,7 +199,18 @@ def _text(value: Any, column: str) -> str:
 
 
 def _labels(value: Any, column: str, layout: Layout) -> tuple[str, ...]:
-    names = _label_names(value, column, layout)
+    if layout.form == "list":
+        if not isinstance(value, list | tuple):
+            kind = "nothing" if _missing(value) else type(value).__name__
+            raise RowFault(f"holds {kind} where a list of labels is wanted ([] for none)", column)
+        names = [_as_name(member, column) for member in value]
+    else:
+        name = "" if _missing(value) else _as_name(value, column)
+        if name.startswith("[") and name.endswith("]"):
+            reason = f"holds a list written as text, {name!r:.40}; part labels by a separator instead"
+            raise RowFault(reason, column)
+        parts = name.split(layout.columns.separator) if layout.form == "delimited" else [name]
+        names = [part.strip() for part in parts if part.strip()]
     if layout.names is not None:
         for name in names:
             if name not in layout.positions:
@@ -210,23 +221,6 @@ def _labels(value: Any, column: str, layout: Layout) -> tuple[str, ...]:
         said = "no label" if not found else f"{len(found)} labels ({', '.join(found)})"
         raise RowFault(f"holds {said} where exactly one is wanted", column)
     return found
-
-
-def _label_names(value: Any, column: str, layout: Layout) -> list[str]:
-    if layout.form == "list":
-        if not isinstance(value, list | tuple):
-            kind = "nothing" if _missing(value) else type(value).__name__
-            raise RowFault(f"holds {kind} where a list of labels is wanted ([] for none)", column)
-        return [_as_name(member, column) for member in value]
-    if _missing(value):
-        return []
-    name = _as_name(value, column)
-    if name.startswith("[") and name.endswith("]"):
-        raise RowFault(
-            f"holds a list written as text, {name!r:.40}; part labels by a separator instead", column
-        )
-    cells = name.split(layout.columns.separator) if layout.form == "delimited" else [name]
-    return [cell.strip() for cell in cells if cell.strip()]
 
 
 def _as_name(value: Any, column: str) -> str:

@@ -189,14 +189,21 @@ def split_named(name: str) -> str:
 def lay_out(table: "Table", columns: Columns) -> Layout:
     """Match columns with a table; a column that is not there is a fault of the whole table."""
     _require_columns(table, columns)
-    form = _form(table, columns)
+    form: Form = "delimited" if columns.separator else "one"
+    if columns.share_columns or columns.label_column is None:
+        form = "shares" if columns.share_columns else "none"
+    elif columns.label_column in table.list_columns:
+        form = "list"
     single_label = form == "one" if columns.single_label is None else columns.single_label
     named = columns.id or ("id" if columns.id is None and "id" in table.columns else None)
     if columns.rater and not named:
         raise DataError(f"{table.name}: rows of several raters are gathered by id, and there is no id column")
     marked = columns.rater and _UNCLEAR in table.columns
     unclear = columns.unclear or (_UNCLEAR if marked else None)
-    names = _declared(columns)
+    shares = columns.share_columns
+    names = shares or None if columns.label_names is None else tuple(map(str, columns.label_names))
+    if shares and len(names or ()) != len(shares):
+        raise DataError(f"{len(names or ())} label names are given for {len(shares)} label columns")
     return Layout(columns, form, single_label, named, unclear, names, _positions(names))
 
 
@@ -218,26 +225,6 @@ def _require_columns(table: "Table", columns: Columns) -> None:
     listed = ", ".join(f"{name!r:.60}" for name in shown) or "none"
     more = f" and {len(there) - len(shown):,} more" if len(there) > len(shown) else ""
     raise DataError(f"{table.name} has no column {names:.200}; its columns are {listed}{more}{hint}")
-
-
-def _form(table: "Table", columns: Columns) -> Form:
-    if columns.share_columns:
-        return "shares"
-    if columns.label_column is None:
-        return "none"
-    if columns.label_column in table.list_columns:
-        return "list"
-    return "delimited" if columns.separator else "one"
-
-
-def _declared(columns: Columns) -> tuple[str, ...] | None:
-    shares = columns.share_columns
-    if columns.label_names is None:
-        return shares or None
-    names = tuple(str(name) for name in columns.label_names)
-    if shares and len(names) != len(shares):
-        raise DataError(f"{len(names)} label names are given for {len(shares)} label columns")
-    return names
 
 
 def _positions(names: Sequence[str] | None) -> dict[str, int]:

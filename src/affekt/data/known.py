@@ -23,35 +23,20 @@ class HubPlace:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a data set before it is read.
+    """What is known of a data set before it is read."""
 
-    Args:
-        name: By which it is loaded, and the folder it is in.
-        task: "single-label", "multi-label", or "" where it holds no texts.
-        labels: In their official order.
-        language: Of its texts.
-        sizes: Rows of each split.
-        citation: Whom to cite.
-        licence: As far as known.
-        home: Where it comes from, for those who must fetch it by hand.
-        hub: Its place on the Hub, if it has one that can be read without running code.
-        note: What to beware of.
-        kind: "texts", or "vectors" or "words", which are only found and not loaded.
-        layout: How its files are laid out: a file per split, one row per rater, Kaggle's, or the bundled one.
-    """
-
-    name: str
+    name: str  # by which it is loaded, and of the folder it is in
     language: str
     citation: str
-    licence: str
-    home: str
-    task: Literal["single-label", "multi-label", ""] = ""
-    labels: tuple[str, ...] = ()
-    sizes: dict[str, int] = field(default_factory=dict)
-    hub: HubPlace | None = None
-    note: str = ""
-    kind: Kind = "texts"
-    layout: Layout = "splits"
+    licence: str  # as far as known
+    home: str  # where it comes from, for those who must fetch it by hand
+    task: Literal["single-label", "multi-label", ""] = ""  # none where it holds no texts
+    labels: tuple[str, ...] = ()  # in their official order
+    sizes: dict[str, int] = field(default_factory=dict)  # rows of each split
+    hub: HubPlace | None = None  # if it has one there that can be read without running code
+    note: str = ""  # what to beware of
+    kind: Kind = "texts"  # "vectors" and "words" are only found and not loaded
+    layout: Layout = "splits"  # a file per split, one row per rater, Kaggle's, or the bundled one
 
     @property
     def single_label(self) -> bool:

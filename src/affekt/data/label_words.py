@@ -103,24 +103,19 @@ def label_words(choice: Choice, labels: Sequence[str]) -> tuple[str, ...]:
 def _in_order(choice: Choice, labels: Sequence[str]) -> tuple[str, ...]:
     if choice == NAMES:
         return tuple(label.replace("_", " ").strip() or label for label in labels)
-    if isinstance(choice, str):
-        return _of_mapping(LABEL_WORDS[choice], labels, f"the set {choice!r}")
-    if isinstance(choice, Mapping):
-        for label in choice:
+    if isinstance(choice, str | Mapping):
+        words = LABEL_WORDS[choice] if isinstance(choice, str) else choice
+        what = "the mapping" if words is choice else f"the set {choice!r}"
+        for label in choice if words is choice else ():
             if label not in labels:
                 raise RecipeError(f"encoder.label_words: {unknown_name('label', label, labels)}")
-        return _of_mapping(choice, labels, "the mapping")
+        if without := ", ".join(label for label in labels if label not in words):
+            says = f"{what} has no words for {without}. It has {', '.join(words)}."
+            raise RecipeError(f"encoder.label_words: {says}")
+        return tuple(words[label].strip() for label in labels)
     if len(choice) != len(labels):
         raise RecipeError(
             f"encoder.label_words: the list has {len(choice)} entries for {len(labels)} labels; give one for "
             f"each, in this order: {', '.join(labels)}."
         )
     return tuple(word.strip() for word in choice)
-
-
-def _of_mapping(words: Mapping[str, str], labels: Sequence[str], what: str) -> tuple[str, ...]:
-    without = [label for label in labels if label not in words]
-    if without:
-        known = f" It has {', '.join(words)}."
-        raise RecipeError(f"encoder.label_words: {what} has no words for {', '.join(without)}.{known}")
-    return tuple(words[label].strip() for label in labels)

@@ -68,8 +68,7 @@ def rater_columns() -> Columns:
 def _data_files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
-    ends = tuple(end for suffix in FORMATS for end in (suffix, f"{suffix}.gz"))
-    paths = sorted(path for path in folder.glob("*") if path.name.lower().endswith(ends))
+    paths = sorted(one for one in folder.glob("*") if one.name.lower().removesuffix(".gz").endswith(FORMATS))
     if not paths:
         raise DataError(f"{folder} holds no data file ({', '.join(FORMATS)})")
     return paths

@@ -32,7 +32,7 @@ def split_files(folder: Path) -> dict[str, Path]:
         paths = sorted(folder.iterdir())
     for path in paths:
         split = split_of(path.name.split(".")[0])
-        if not split or not any(path.name.lower().endswith((end, f"{end}.gz")) for end in FORMATS):
+        if not split or not path.name.lower().removesuffix(".gz").endswith(FORMATS):
             continue
         if split in found:
             raise DataError(f"{found[split]} and {path} both say they are the {split} split; name the files")

@@ -122,12 +122,7 @@ SENTIMENT = Taxonomy(
     "sentiment",
     {
         "positive": EKMAN.groups["joy"],
-        "negative": (
-            *EKMAN.groups["fear"],
-            *EKMAN.groups["sadness"],
-            *EKMAN.groups["disgust"],
-            *EKMAN.groups["anger"],
-        ),
+        "negative": sum((EKMAN.groups[one] for one in ("fear", "sadness", "disgust", "anger")), ()),
         "ambiguous": EKMAN.groups["surprise"],
         "neutral": ("neutral",),
     },

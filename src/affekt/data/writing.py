@@ -87,10 +87,10 @@ def _free(name: str, taken: set[str]) -> str:
 def format_of(path: Path, known: Sequence[str]) -> str:
     """Return which of the known endings a file's name has."""
     name = path.name.lower()
-    found = [suffix for suffix in known if name.endswith(suffix)]
+    found = max((suffix for suffix in known if name.endswith(suffix)), key=len, default="")
     if not found:
         raise UsageError(f"{path}: the name must end in one of {', '.join(known)}, which says what to write.")
-    return max(found, key=len)
+    return found
 
 
 @contextmanager
