@@ -50,12 +50,18 @@ def load_splits(spec: DataSpec) -> dict[str, Corpus]:
         raise RecipeError(
             f"data: {spec.name} has its own splits; dev, test and split_column go with data.train."
         )
-    splits = catalog.load(spec.name) if spec.name else _read(spec)
+    if spec.name is not None:
+        splits = catalog.load(spec.name)
+    else:
+        paths = {"train": spec.train, "dev": spec.dev, "test": spec.test}
+        named = {name: path for name, path in paths.items() if path}
+        source = str(spec.train) if spec.split_column else named
+        splits = read_splits(source, columns=spec.columns, on_bad_row=spec.on_bad_row)
     if spec.taxonomy is not None:
         if spec.taxonomy not in TAXONOMIES:
             raise RecipeError(f"data.taxonomy: {unknown_name('taxonomy', spec.taxonomy, TAXONOMIES)}")
         splits = {name: corpus.map_labels(TAXONOMIES[spec.taxonomy]) for name, corpus in splits.items()}
-    splits = {name: _selected(corpus, spec) for name, corpus in splits.items()}
+    splits = {name: _not_empty(_selected(corpus, spec)) for name, corpus in splits.items()}
     splits = _with_dev(splits, spec)
     if spec.train_share < 1:
         shares = {"train": spec.train_share, "rest": 1 - spec.train_share}
@@ -64,30 +70,22 @@ def load_splits(spec: DataSpec) -> dict[str, Corpus]:
     return splits
 
 
-def _read(spec: DataSpec) -> dict[str, Corpus]:
-    paths = {"train": spec.train, "dev": spec.dev, "test": spec.test}
-    named = {name: path for name, path in paths.items() if path}
-    source = str(spec.train) if spec.split_column else named
-    return read_splits(source, columns=spec.columns, on_bad_row=spec.on_bad_row)
-
-
 def _selected(corpus: Corpus, spec: DataSpec) -> Corpus:
     if spec.single_rows and not corpus.labels:
         raise RecipeError("data.single_rows: there are no labels; name data.labels, or leave it out.")
     if spec.single_rows:
         corpus = corpus.single_rows()
     if not spec.without:
-        return _not_empty(corpus)
+        return corpus
     unknown = set(spec.without) - set(corpus.labels)
     if unknown:
         raise RecipeError(f"data.without: {', '.join(sorted(unknown))} is no label of {corpus.name}.")
     kept = [i for i, label in enumerate(corpus.labels) if label not in spec.without]
-    rows = np.flatnonzero(np.asarray(corpus.targets)[:, kept].sum(1) > 0)
-    left = corpus.select(rows)
+    left = corpus.select(np.flatnonzero(np.asarray(corpus.targets)[:, kept].sum(1) > 0))
     targets = left.targets[:, kept]
     if corpus.single_label:
         targets = targets / targets.sum(1, keepdims=True)  # shares of raters add up to 1 again
-    return _not_empty(replace(left, targets=targets, labels=tuple(corpus.labels[i] for i in kept)))
+    return replace(left, targets=targets, labels=tuple(corpus.labels[i] for i in kept))
 
 
 def _not_empty(corpus: Corpus) -> Corpus:

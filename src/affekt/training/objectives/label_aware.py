@@ -60,17 +60,15 @@ class LabelAwareObjective(Objective):
         self, inputs: Inputs, encoded: Encoded, weight_logits: torch.Tensor, targets: torch.Tensor
     ) -> torch.Tensor:
         first = encoded.vectors
-        if self.spec.views == "copy":
-            second = first
-        else:
-            second = self.network.encode(inputs["text" if self.spec.views == "dropout" else "view"]).vectors
+        source = {"copy": None, "dropout": "text", "synonym": "view"}[self.spec.views]
+        second = first if source is None else self.network.encode(inputs[source]).vectors
         weights = without_half(weight_logits).softmax(1)  # in bfloat16 they sum to 1 to three digits only
         if self.spec.detach_weights:
             weights = weights.detach()
         h, w, z = (gathered(part) for part in (torch.cat([first, second]), weights, targets))
         # gathered views come process by process; weights and targets are repeated in the same order
-        world = h.shape[0] // (2 * first.shape[0])
-        w, z = (_twice(part, world) for part in (w, z))
+        world = len(h) // (2 * len(first))
+        w, z = (torch.cat([b for b in part.chunk(world) for _ in range(2)]) for part in (w, z))
         return label_aware_contrastive(
             unit_rows(without_half(h)),
             z,
@@ -78,8 +76,3 @@ class LabelAwareObjective(Objective):
             temperature=self.spec.temperature,
             positive_weight=self.spec.positive_weight,
         )
-
-
-def _twice(rows: torch.Tensor, world: int) -> torch.Tensor:
-    """Repeat each process's rows once behind themselves, the order in which two views were gathered."""
-    return torch.cat([part for block in rows.chunk(world) for part in (block, block)])

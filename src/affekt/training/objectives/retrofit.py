@@ -42,14 +42,11 @@ class RetrofitObjective(Objective):
             return {"contrastive": value}
         with torch.no_grad():
             before = self.reference(inputs["text"]).vectors
-        after = self._without_dropout(inputs)
-        kept = self.spec.preservation * space_preservation(gathered(after), gathered(before))
-        return {"contrastive": value, "preservation": kept}
-
-    def _without_dropout(self, inputs: Inputs) -> torch.Tensor:
         encoder, training = self.network.encoder, self.network.encoder.training
         encoder.eval()
         try:
-            return encoder(inputs["text"]).vectors  # type: ignore[no-any-return]
+            after = encoder(inputs["text"]).vectors
         finally:
             encoder.train(training)
+        kept = self.spec.preservation * space_preservation(gathered(after), gathered(before))
+        return {"contrastive": value, "preservation": kept}
