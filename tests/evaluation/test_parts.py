@@ -33,9 +33,13 @@ def test_of_a_mean_the_width_is_known_whatever_share_of_the_rows_is_drawn(rows):
 
 
 def test_shares_stay_between_0_and_1():
-    values = (np.arange(100) < 99).astype(float)
-    low, high = of_mean(values)
-    assert low < 0.99 < high == 1.0
+    low, high = of_mean((np.arange(100) < 1).astype(float))
+    assert low == 0.0 < 0.01 < high
+
+    def figures(rows):  # parts that differ by much more than rows do
+        return {"accuracy": float(rows[0] % 2)}
+
+    assert part_limits({"accuracy": 0.7}, figures, 100, resamples=50, seed=0)["accuracy"][1] == 1.0
 
 
 def test_no_row_is_drawn_twice_in_a_part():
@@ -44,7 +48,7 @@ def test_no_row_is_drawn_twice_in_a_part():
         assert set(rows) <= set(range(120))
         return {"ami": float(rows.sum())}
 
-    assert "ami" in part_limits({"ami": 1.0}, figures, 120, resamples=5, seed=0)
+    assert "ami" in part_limits({"ami": 0.5}, figures, 120, resamples=5, seed=0)
 
 
 def test_what_parts_lack_or_agree_on_or_is_undefined_or_no_aim_has_no_limits():
@@ -61,6 +65,31 @@ def test_few_rows_have_no_limits():
     points, labels = space(99)
     assert clustering(points, labels, resamples=10)["intervals"] == {}
     assert retrieval(points, labels, resamples=10)["intervals"] == {}
+
+
+@pytest.mark.parametrize("rows", [100, 1000])
+def test_a_figure_that_few_rows_keep_from_1_has_no_limits(rows):
+    def found(wrong):
+        right = (np.arange(rows) >= wrong).astype(float)
+        whole = {"precision_at_1": float(right.mean()), "davies_bouldin": float(right.mean())}
+
+        def figures(part):
+            return dict.fromkeys(whole, float(right[part].mean()))
+
+        return set(part_limits(whole, figures, rows, resamples=20, seed=0))
+
+    assert found(wrong=19) == {"davies_bouldin"}  # of which 1 is no bound
+    assert found(wrong=21) == {"precision_at_1", "davies_bouldin"}
+
+
+def test_an_almost_perfect_space_has_no_limits_of_agreement_and_neighbours():
+    points, labels = space(400, spread=0.15)
+    groups, neighbours = (judge(points, labels, resamples=10) for judge in (clustering, retrieval))
+    assert min(groups["ami"], neighbours["precision_at_1"]) > 0.98
+    assert set(groups["intervals"]) == {
+        *("silhouette", "silhouette_labels", "davies_bouldin", "davies_bouldin_labels")
+    }
+    assert neighbours["intervals"] == {}
 
 
 def test_intervals_of_a_space_hold_its_figures_and_shrink_with_the_rows():

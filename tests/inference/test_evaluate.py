@@ -142,12 +142,12 @@ def test_of_several_labels_the_rows_with_exactly_one_are_judged_and_all_rows_by_
     assert "overlap_retrieval" not in space_figures(model(single()), single())
 
 
-def many(rows: int = 300) -> Corpus:
-    """Texts of several labels, most of which say what holds."""
+def many(rows: int = 600) -> Corpus:
+    """Texts of several labels, many of which say what holds."""
     random = np.random.default_rng(0)
     numbers = random.integers(0, 6, (rows, 3))
     names = np.array(["joy", "anger", "fear"])
-    true = [list(names[row + random.integers(-1, 2, 3) > 3]) for row in numbers]
+    true = [list(names[row + random.integers(-2, 3, 3) > 3]) for row in numbers]
     return Corpus.build([" ".join(map(str, row)) for row in numbers], true, split="dev")
 
 

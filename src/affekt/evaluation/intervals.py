@@ -18,6 +18,7 @@ from affekt.evaluation.arrays import Floats
 from affekt.evaluation.figures import figure
 
 FEWEST_ROWS = 100
+FEWEST_WRONG = 20  # rows, at least so many of which must keep a figure from 1
 MOST_DRAWN = 2_000  # the cost of distances grows with the square of the rows
 CHUNK = 2**22  # entries of one block of draws: 32 MiB of float64
 
@@ -159,7 +160,8 @@ def part_limits(
 
     `of_part` gives the figures, or some, of the rows with these numbers; each of the `resamples` parts is
     half of the `count` rows and at most 2,000. Of fewer than 100 rows there are no limits: their halves say
-    too little, and none of figures that are alike in all parts. Limits of shares stay within [0, 1].
+    too little, and none of figures that are alike in all parts, nor of one near 1 of which
+    (1 − value) · count is below 20, as with 19 rows wrong. Limits of shares stay within [0, 1].
     """
     if count < FEWEST_ROWS:
         return {}
@@ -171,6 +173,8 @@ def part_limits(
         known = figure(name)
         parts = np.array([part[name] for part in drawn if name in part and known.says(part[name])])
         if known.better is None or not known.says(value) or len(parts) < 2 or not parts.std():
+            continue
+        if known.better == "higher" and (1 - value) * count < FEWEST_WRONG:
             continue
         reach = scale * float(parts.std(ddof=1))
         low, high = value - reach, value + reach
