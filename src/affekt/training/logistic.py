@@ -18,56 +18,33 @@ from affekt.recipe.objectives import Logistic
 
 def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
     """Fit one softmax for one label per text, one sigmoid per label for several; return the linear head."""
-    features = _features(encoder, train)
-    targets = np.asarray(train.targets) > 0.5 if not train.single_label else train.class_indices()
+    runtime, k = TorchRuntime(Network(encoder)), len(train.labels)
+    if getattr(encoder, "components", ...) is None:  # counts of terms that nothing reduces stay sparse
+        features = encoder.sparse(train.texts)
+    else:
+        features = Model(runtime).embed(train.texts, unit=runtime.by_direction)
     weight = None if spec.class_weights == "none" else "balanced"
     regression = LogisticRegression(C=spec.inverse_regularisation, max_iter=2000, class_weight=weight)
-    unit = TorchRuntime(Network(encoder)).by_direction
-    head = LinearHead(encoder.dimension, len(train.labels), unit=unit)
+    # a label that no training text has gets a very low logit, one that all have a very high one
+    coefficients, intercepts = np.zeros((k, features.shape[1])), np.full(k, -20.0)
     if train.single_label:
-        coefficients, intercepts = _softmax(regression.fit(features, targets), len(train.labels))
+        fitted = regression.fit(features, train.class_indices())
+        rows, shifts = fitted.coef_, fitted.intercept_
+        if len(fitted.classes_) == 2:  # then scikit-learn keeps the second's logit alone, the first's being 0
+            rows, shifts = np.vstack([0 * rows, rows]), np.r_[0.0, shifts]
+        coefficients[fitted.classes_], intercepts[fitted.classes_] = rows, shifts
     else:
-        coefficients, intercepts = _sigmoids(regression, features, targets)
+        for label, column in enumerate((np.asarray(train.targets) > 0.5).T):
+            if column.all():
+                intercepts[label] = 20.0
+            elif column.any():
+                fitted = clone(regression).fit(features, column)
+                coefficients[label], intercepts[label] = fitted.coef_[0], fitted.intercept_[0]
+    head = LinearHead(encoder.dimension, k, unit=runtime.by_direction)
     with torch.no_grad():
         head.out.weight.copy_(torch.as_tensor(coefficients, dtype=torch.float32))
         head.out.bias.copy_(torch.as_tensor(intercepts, dtype=torch.float32))
     return head
-
-
-def _features(encoder: Any, train: Corpus) -> Any:
-    if getattr(encoder, "components", ...) is None:  # counts of terms that nothing reduces stay sparse
-        return encoder.sparse(train.texts)
-    runtime = TorchRuntime(Network(encoder))
-    return Model(runtime).embed(train.texts, unit=runtime.by_direction)
-
-
-def _softmax(fitted: LogisticRegression, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (k, d) and intercepts (k,); classes without a training row get a very low logit."""
-    coefficients = np.zeros((k, fitted.coef_.shape[1]))
-    intercepts = np.full(k, -20.0)
-    if len(fitted.classes_) == 2:  # then scikit-learn keeps the second's logit alone, the first's being 0
-        first, second = fitted.classes_
-        coefficients[second] = fitted.coef_[0]
-        intercepts[first], intercepts[second] = 0.0, fitted.intercept_[0]
-        return coefficients, intercepts
-    coefficients[fitted.classes_] = fitted.coef_
-    intercepts[fitted.classes_] = fitted.intercept_
-    return coefficients, intercepts
-
-
-def _sigmoids(
-    regression: LogisticRegression, features: Any, targets: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (k, d) and intercepts (k,); a label that all texts have, or none, gets a far-off logit."""
-    coefficients = np.zeros((targets.shape[1], features.shape[1]))
-    intercepts = np.zeros(targets.shape[1])
-    for label, column in enumerate(targets.T):
-        if column.all() or not column.any():
-            intercepts[label] = 20.0 if column.all() else -20.0
-            continue
-        fitted = clone(regression).fit(features, column)
-        coefficients[label], intercepts[label] = fitted.coef_[0], fitted.intercept_[0]
-    return coefficients, intercepts
 
 
 FITTED: dict[str, Callable[..., LinearHead]] = {"logistic": fit_logistic}  # objectives without gradients
