@@ -61,10 +61,7 @@ class Examples:
 
 
 class RowFault(Exception):  # noqa: N818 - it never leaves the readers
-    """Something is wrong with a cell, or without a column with a whole row."""
-
-    def __init__(self, reason: str, column: str = "") -> None:
-        super().__init__(f"column {column!r} {reason}" if column else reason)
+    """What is wrong with a cell: "column 'text'" and the reason make a sentence."""
 
 
 class Reader:
@@ -102,16 +99,16 @@ class Reader:
             words = list(map(str.strip, cells if kinds == {str} else map(str, cells)))
             if all(words) and (batch.sound or is_sound("".join(words))):
                 return words
-        return _one_by_one(partial(_word, column=column), cells, "", faults)
+        return _one_by_one(_word, cells, "", column, faults)
 
     def _labels(self, batch: Batch, column: str | None, faults: dict[int, str]) -> list[tuple[str, ...]]:
         if column is None:
             return []
         cells = batch.column(column)
-        read = partial(_labels, column=column, layout=self.layout)
+        read = partial(_labels, layout=self.layout)
         kind, *others = {str} if batch.sound else {*map(type, cells)} or {str}
         if others or kind not in (str, int, float, bool):
-            return _one_by_one(read, cells, (), faults)
+            return _one_by_one(read, cells, (), column, faults)
         known = self.known[kind]
         for cell in set(cells) - known.keys():
             with suppress(RowFault):
@@ -119,7 +116,7 @@ class Reader:
         try:
             return list(map(known.__getitem__, cells))
         except KeyError:
-            return _one_by_one(read, cells, (), faults)
+            return _one_by_one(read, cells, (), column, faults)
 
     def _shares(self, batch: Batch, faults: dict[int, str]) -> npt.NDArray[np.float64]:
         columns = self.layout.columns.share_columns
@@ -132,7 +129,7 @@ class Reader:
             except (TypeError, ValueError, OverflowError):
                 right = False
             if not right:
-                shares[:, place] = _one_by_one(partial(_share, column=column), cells, np.nan, faults)
+                shares[:, place] = _one_by_one(_share, cells, np.nan, column, faults)
         if columns and self.layout.single_label:
             total = np.add.accumulate(shares, axis=1)[:, -1]
             whole = np.abs(total - 1) <= _SUM_TOLERANCE
@@ -149,7 +146,7 @@ def is_marked(value: Any) -> bool:
 
 
 def _one_by_one(
-    read: Callable[[Any], _Cell], cells: Sequence[Any], gap: _Cell, faults: dict[int, str]
+    read: Callable[[Any], _Cell], cells: Sequence[Any], gap: _Cell, column: str, faults: dict[int, str]
 ) -> list[_Cell]:
     """Return what each cell holds; where it can't be read a gap, and the row's fault unless it has one."""
     found = []
@@ -158,7 +155,7 @@ def _one_by_one(
             found.append(read(cell))
         except RowFault as fault:
             found.append(gap)
-            faults.setdefault(position, str(fault))
+            faults.setdefault(position, f"column {column!r} {fault}")
     return found
 
 
@@ -169,7 +166,7 @@ def _texts(batch: Batch, column: str, faults: dict[int, str]) -> list[str]:
         blank = set(filter(is_blank, {text[:1] for text in cells}))
         if not blank and (batch.sound or is_sound("".join(cells))):
             return list(cells)
-    return _one_by_one(partial(_text, column=column), cells, "", faults)
+    return _one_by_one(_text, cells, "", column, faults)
 
 
 # --- cells
@@ -179,70 +176,70 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def _word(value: Any, column: str) -> str:
+def _word(value: Any) -> str:
     """Return a short cell (an id, a rater, a split) as text."""
-    if _missing(value) or not (word := _as_name(value, column)):
-        raise RowFault("is empty", column)
+    if _missing(value) or not (word := _as_name(value)):
+        raise RowFault("is empty")
     return word
 
 
-def _text(value: Any, column: str) -> str:
+def _text(value: Any) -> str:
     if _missing(value):
-        raise RowFault("is empty", column)
+        raise RowFault("is empty")
     if not isinstance(value, str):
-        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a text is wanted", column)
+        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a text is wanted")
     if broken := fault_of(value):
-        raise RowFault(broken, column)
+        raise RowFault(broken)
     if is_blank(value):
-        raise RowFault("is empty", column)
+        raise RowFault("is empty")
     return value
 
 
-def _labels(value: Any, column: str, layout: Layout) -> tuple[str, ...]:
+def _labels(value: Any, layout: Layout) -> tuple[str, ...]:
     if layout.form == "list":
         if not isinstance(value, list | tuple):
             kind = "nothing" if _missing(value) else type(value).__name__
-            raise RowFault(f"holds {kind} where a list of labels is wanted ([] for none)", column)
-        names = [_as_name(member, column) for member in value]
+            raise RowFault(f"holds {kind} where a list of labels is wanted ([] for none)")
+        names = [_as_name(member) for member in value]
     else:
-        name = "" if _missing(value) else _as_name(value, column)
+        name = "" if _missing(value) else _as_name(value)
         if name.startswith("[") and name.endswith("]"):
             reason = f"holds a list written as text, {name!r:.40}; part labels by a separator instead"
-            raise RowFault(reason, column)
+            raise RowFault(reason)
         parts = name.split(layout.columns.separator) if layout.form == "delimited" else [name]
         names = [part.strip() for part in parts if part.strip()]
     if layout.names is not None:
         for name in names:
             if name not in layout.positions:
-                raise RowFault(f"holds an {unknown_name('label', name, layout.names).rstrip('.')}", column)
+                raise RowFault(f"holds an {unknown_name('label', name, layout.names).rstrip('.')}")
         names = [layout.names[layout.positions[name]] for name in names]
     found = tuple(dict.fromkeys(names))
     if layout.single_label and len(found) != 1:
         said = "no label" if not found else f"{len(found)} labels ({', '.join(found)})"
-        raise RowFault(f"holds {said} where exactly one is wanted", column)
+        raise RowFault(f"holds {said} where exactly one is wanted")
     return found
 
 
-def _as_name(value: Any, column: str) -> str:
+def _as_name(value: Any) -> str:
     """Return a label or an id as text; whole floats lose their point, since gaps turn ints into floats."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, str | int):
-        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a name is wanted", column)
+        raise RowFault(f"holds {type(value).__name__} {value!r:.40} where a name is wanted")
     name = str(value).strip()
     if broken := fault_of(name):
-        raise RowFault(broken, column)
+        raise RowFault(broken)
     return name
 
 
-def _share(value: Any, column: str) -> float:
+def _share(value: Any) -> float:
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         value = is_marked(value)
     try:
         share = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise RowFault(f"holds {value!r:.40}, which is not a number", column) from None
+        raise RowFault(f"holds {value!r:.40}, which is not a number") from None
     if not 0.0 <= share <= 1.0:
         what = "is not a number" if share != share else "is outside [0, 1]"
-        raise RowFault(f"holds {value!r:.40}, which {what}", column)
+        raise RowFault(f"holds {value!r:.40}, which {what}")
     return share

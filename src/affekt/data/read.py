@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
-from affekt.data.cells import Examples, Reader, RowFault
+from affekt.data.cells import Examples, Reader
 from affekt.data.columns import Columns, Layout, OnBadRow, lay_out
 from affekt.data.files import open_table
 from affekt.data.tables import Batch, Table
@@ -156,7 +156,7 @@ def _repeats(found: Examples, places: Sequence[int], layout: Layout, reading: _R
     hint = "" if layout.columns.id else "; id='' numbers the rows instead"
 
     def repeated(name: str, first: int) -> str:
-        return str(RowFault(f"repeats {name!r} of {reading.where(first)}{hint}", layout.id or ""))
+        return f"column {layout.id!r} repeats {name!r} of {reading.where(first)}{hint}"
 
     faults: dict[int, str] = {}
     if not layout.columns.rater:
@@ -176,8 +176,8 @@ def _repeats(found: Examples, places: Sequence[int], layout: Layout, reading: _R
         if key in reading.rated:
             faults[row] = repeated(key[0], reading.rated[key])
         elif reading.shown.setdefault(key[0], found.texts[row]) != found.texts[row]:
-            reason = f"differs from what other raters of {key[0]!r} saw"
-            faults[row] = str(RowFault(reason, layout.columns.text))
+            column = layout.columns.text
+            faults[row] = f"column {column!r} differs from what other raters of {key[0]!r} saw"
         else:
             reading.rated[key] = places[row]
     return faults

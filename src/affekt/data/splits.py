@@ -76,7 +76,7 @@ def stratified_rows(
     shares: Mapping[str, float],
     seed: int = 0,
 ) -> dict[str, Rows]:
-    """Return which rows go to which split: each gets its share of every label, no text is in two splits.
+    """Return the rows of each split, in order: each gets its share of every label, no text is in two splits.
 
     Iterative stratification after Sechidis et al. 2011: labels are dealt out from the rarest, each text going
     to the split that lacks its label most. Texts that differ only in case or spacing stay together.
@@ -85,12 +85,8 @@ def stratified_rows(
         texts: The n texts.
         targets: (n, k) values in [0, 1]; a text without a label by `present` counts for its strongest one.
         present: (n, k) the labels each text has.
-        shares: How much of the texts each split gets, as in {"train": 0.8, "dev": 0.1, "test": 0.1}; they
-            sum to 1.
+        shares: How much of the texts each split gets; they sum to 1.
         seed: Of the draw.
-
-    Returns:
-        The positions of each split's rows, in order.
     """
     values = np.array(list(shares.values()), dtype=np.float64)
     if not len(values) or (values <= 0).any() or abs(values.sum() - 1) > 1e-6:

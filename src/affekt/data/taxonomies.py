@@ -146,9 +146,6 @@ _VALENCES = {
     for label in labels
 }
 
-VALENCES = ("negative", "ambiguous", "neutral", "positive")
-"""From the red end of the picture over yellow to the blue one."""
-
 
 def taxonomy_named(name: str) -> Taxonomy:
     """Return the known taxonomy of that name."""
