@@ -3,14 +3,13 @@
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from itertools import chain
+from typing import Any, Literal, TypedDict
 
+from affekt.data.tables import Table
 from affekt.errors import DataError
-
-if TYPE_CHECKING:
-    from affekt.data.tables import Table
 
 OnBadRow = Literal["fail", "skip", "report"]
 Form = Literal["none", "one", "delimited", "list", "shares"]
@@ -23,8 +22,12 @@ _SPLITS = {
     "development": "dev",
     "testing": "test",
 }
+_TEXT = "text"  # the column that holds texts, unless said
 _UNCLEAR = "example_very_unclear"
 _SHOWN = 20  # columns that a message names
+_WORDS = 3  # a text has, at least and in the mean
+_LETTERS = 0.6  # of a text's characters, the spaces apart
+_ALIKE = 0.5  # of the longest column's length: so long a column may be meant too
 
 
 def _said(default: Any, help: str, option: str = "") -> Any:
@@ -40,7 +43,7 @@ class Columns:
     and its option where it has another name, stand with it; `ColumnOptions` has the types once more.
     """
 
-    text: str = _said("text", "The column with the text.")
+    text: str = _said(_TEXT, "The column with the text.")
     labels: str | Sequence[str] | None = _said(
         "labels", "The column with the labels; none for texts without. Several names mean label_columns."
     )
@@ -186,7 +189,7 @@ def split_named(name: str) -> str:
     return _SPLITS.get(name.lower(), name.lower() if name.lower() in ("train", "dev", "test") else name)
 
 
-def lay_out(table: "Table", columns: Columns) -> Layout:
+def lay_out(table: Table, columns: Columns) -> Layout:
     """Match columns with a table; a column that is not there is a fault of the whole table."""
     _require_columns(table, columns)
     form: Form = "delimited" if columns.separator else "one"
@@ -210,7 +213,7 @@ def lay_out(table: "Table", columns: Columns) -> Layout:
 # --- matching
 
 
-def _require_columns(table: "Table", columns: Columns) -> None:
+def _require_columns(table: Table, columns: Columns) -> None:
     missing = sorted(columns.named - set(table.columns))
     if not missing:
         return
@@ -237,3 +240,44 @@ def _positions(names: Sequence[str] | None) -> dict[str, int]:
     numbers = {str(position): position for position in range(len(names))}
     truths = {"False": 0, "True": 1} if len(names) == 2 else {}
     return {**numbers, **truths, **positions}
+
+
+# --- where nothing says which column holds the texts
+
+
+def with_text(table: Table, columns: Columns) -> tuple[Table, Columns]:
+    """Return a table and its columns with the one text-like column for the text, if there is no "text".
+
+    The table's notes then say so. Where several columns look alike, the table is refused.
+    """
+    if columns.text != _TEXT or _TEXT in table.columns:
+        return table, columns
+    first = next(table.batches, None)
+    if first is None:
+        return table, columns
+    taken = columns.named | {"id"}
+    lengths = {name: _length(first.column(name)) for name in first.names() if name not in taken}
+    longest = max(lengths.values(), default=0.0)
+    alike = [name for name, length in lengths.items() if length and length >= _ALIKE * longest]
+    table = replace(table, batches=chain([first], table.batches))
+    if not alike:
+        return table, columns
+    if len(alike) > 1:
+        names = ", ".join(f"{name!r:.60}" for name in alike[:9])
+        raise DataError(
+            f"{table.name} has no column {_TEXT!r}, and texts may stand in {names}; "
+            f"name one, as text={alike[0]!r:.60}"
+        )
+    note = f"{table.name} has no column {_TEXT!r}: texts are taken from {alike[0]!r}"
+    return replace(table, notes=(*table.notes, note)), replace(columns, text=alike[0])
+
+
+def _length(cells: Any) -> float:
+    """Return the mean length of a column's cells if they look like texts, else 0."""
+    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+    if not texts or 2 * len(texts) < len(cells):
+        return 0.0
+    shown = "".join("".join(text.split()) for text in texts)
+    letters = sum(map(str.isalpha, shown)) / len(shown)
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    return len(shown) / len(texts) if words >= _WORDS and letters >= _LETTERS else 0.0

@@ -349,9 +349,4 @@ def _object_row(number: int, value: Any, what: str) -> Row:
     return Row(number, value)
 
 
-_OPENED = {
-    ".jsonl": _open_json_lines,
-    ".ndjson": _open_json_lines,
-    ".json": _open_json,
-    ".txt": _open_lines,
-}
+_OPENED = {".jsonl": _open_json_lines, ".ndjson": _open_json_lines, ".json": _open_json, ".txt": _open_lines}

@@ -24,10 +24,7 @@ _SPANISH = (
     *("ira", "anticipación", "asco", "miedo", "alegría", "amor"),
     *("optimismo", "pesimismo", "tristeza", "sorpresa", "confianza"),
 )
-_ARABIC = (
-    *("غضب", "ترقب", "اشمئزاز", "خوف", "فرح", "حب"),
-    *("تفاؤل", "تشاؤم", "حزن", "دهشة", "ثقة"),
-)
+_ARABIC = (*("غضب", "ترقب", "اشمئزاز", "خوف", "فرح", "حب"), *("تفاؤل", "تشاؤم", "حزن", "دهشة", "ثقة"))
 
 # A set may name more labels than a data set has, not fewer.
 LABEL_WORDS: dict[str, dict[str, str]] = {
@@ -60,10 +57,8 @@ def check_choice(choice: Any) -> Any:
         return choice
     if isinstance(choice, Mapping):
         given = [*choice.keys(), *choice.values()]
-    elif isinstance(choice, list | tuple):
-        given = list(choice)
     else:
-        given = [choice]
+        given = list(choice) if isinstance(choice, list | tuple) else [choice]
     if not given or not all(isinstance(part, str) and part.strip() for part in given):
         raise ValueError(
             f"{choice!r} are no label words; give {NAMES}, one of {', '.join(LABEL_WORDS)}, a list of words "

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.data.cells import Examples, Reader
-from affekt.data.columns import Columns, Layout, OnBadRow, lay_out
+from affekt.data.columns import Columns, Layout, OnBadRow, lay_out, with_text
 from affekt.data.files import open_table
 from affekt.data.tables import Batch, Table
 from affekt.data.targets import Targets, in_order, multi_hot
-from affekt.data.text_columns import with_text
 from affekt.errors import DataError, UsageError
 from affekt.text.surrogates import mended
 

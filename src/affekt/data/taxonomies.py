@@ -68,11 +68,7 @@ class Taxonomy:
 
 
 def renaming(
-    labels: Sequence[str],
-    mapping: Mapping[str, str],
-    known: Sequence[str] = (),
-    *,
-    ignore_case: bool = False,
+    labels: Sequence[str], mapping: Mapping[str, str], known: Sequence[str] = (), *, ignore_case: bool = False
 ) -> Taxonomy:
     """Return the taxonomy in which some labels go by other names, and the others by their own.
 
