@@ -38,17 +38,12 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         console.result_json(entries)
         return
-    rows = [
-        [
-            entry["name"],
-            entry["task"],
-            str(entry["labels"] or ""),
-            entry["language"],
-            " / ".join(f"{size:,}" for size in entry["sizes"].values()),
-            "here" if entry["place"] else "on the Hub" if entry["hub"] else "by hand",
-        ]
-        for entry in entries
-    ]
+    rows = []
+    for entry in entries:
+        sizes = " / ".join(f"{size:,}" for size in entry["sizes"].values())
+        where = "here" if entry["place"] else "on the Hub" if entry["hub"] else "by hand"
+        labels = str(entry["labels"] or "")
+        rows.append([entry["name"], entry["task"], labels, entry["language"], sizes, where])
     console.table("Known data sets", ["name", "task", "labels", "language", "rows by split", "where"], rows)
 
 

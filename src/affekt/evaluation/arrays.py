@@ -77,9 +77,7 @@ def averaged(truth: Bools, *, only_present: bool) -> Bools:
 
 def one_hot_argmax(scores: Floats) -> Bools:
     """Return (n, k) truth values with the largest score of each row set, the first among equals."""
-    chosen = np.zeros(scores.shape, dtype=np.bool_)
-    chosen[np.arange(len(scores)), scores.argmax(axis=1)] = True
-    return chosen
+    return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
 
 
 def decide(probabilities: Floats, thresholds: float | ArrayLike, *, single_label: bool) -> Bools:
@@ -114,11 +112,9 @@ def decisions(predicted: ArrayLike, truth: Bools) -> Bools:
 
 def label_names(labels: Sequence[str] | None, count: int) -> Sequence[str | int]:
     """Return the label names, or the column numbers where there are none."""
-    if labels is None:
-        return list(range(count))
-    if len(labels) != count:
+    if labels is not None and len(labels) != count:
         raise DataError(f"{len(labels)} label names were given for {count} columns of targets.")
-    return list(labels)
+    return list(range(count) if labels is None else labels)
 
 
 def class_codes(labels: ArrayLike, rows: int) -> NDArray[np.int64]:
@@ -126,5 +122,4 @@ def class_codes(labels: ArrayLike, rows: int) -> NDArray[np.int64]:
     array = np.asarray(labels)
     if array.ndim != 1 or len(array) != rows:
         raise DataError(f"labels must be one per row ({rows} rows), but the shape is {array.shape}.")
-    codes: NDArray[np.int64] = np.unique(array, return_inverse=True)[1].astype(np.int64)
-    return codes
+    return np.asarray(np.unique(array, return_inverse=True)[1], dtype=np.int64)

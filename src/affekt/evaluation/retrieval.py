@@ -19,6 +19,7 @@ from affekt.evaluation.intervals import part_limits
 METRICS = ("cosine", "euclidean")
 BLOCK_BYTES = 2**26
 DEPTH = 10  # of the graded figure
+DISCOUNTS = 1.0 / np.log2(np.arange(2, DEPTH + 2))
 LOWEST = np.finfo(np.float32).min  # a query's similarity to itself where it is among the references
 
 Numbers = NDArray[Any]
@@ -230,16 +231,12 @@ def _gain(search: _Search, rows: Integers, nearest: Integers) -> Floats:
     if search.query_labels.ndim == 1:
         return np.zeros(len(rows))
     wanted, found = search.query_labels[rows][:, None], search.reference_labels[nearest]
-    return np.asarray(_overlap(wanted, found) @ _discounts(nearest.shape[1]))
+    return np.asarray(_overlap(wanted, found) @ DISCOUNTS[: nearest.shape[1]])
 
 
 def _overlap(wanted: Numbers, found: Numbers) -> Floats:
     """Return the Jaccard overlap of multi-hot rows along the last axis; 0 where both are empty."""
     return counts.ratio(np.minimum(wanted, found).sum(axis=-1), np.maximum(wanted, found).sum(axis=-1))
-
-
-def _discounts(depth: int) -> Floats:
-    return np.asarray(1.0 / np.log2(np.arange(2, depth + 2)))
 
 
 def _best_gain(search: _Search) -> Floats:
@@ -256,5 +253,5 @@ def _best_gain(search: _Search) -> Floats:
         if search.own is not None and sizes[same[0]] <= DEPTH:
             gains[starts[same[0]]] = 0.0  # the query itself is no find
         top = np.sort(gains)[::-1][:depth]
-        best[row] = top @ _discounts(len(top))
+        best[row] = top @ DISCOUNTS[: len(top)]
     return np.asarray(best[place])

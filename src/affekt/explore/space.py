@@ -87,8 +87,7 @@ def read_texts(
     corpus = catalog.read_split(data, split, columns, on_bad_row)
     if limit is None or len(corpus) <= limit:
         return corpus
-    drawn = np.random.default_rng(seed).choice(len(corpus), limit, replace=False)
-    return corpus.select(np.sort(drawn))
+    return corpus.select(np.sort(np.random.default_rng(seed).choice(len(corpus), limit, replace=False)))
 
 
 # --- the map
@@ -285,7 +284,6 @@ def _source_rows(corpus: Corpus, source: str, columns: Columns | None) -> dict[s
 def _write_table(
     out: Path, rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, str], safe: bool
 ) -> None:
-    """Write rows with the cluster of each, in a column of its own name where the file has a "cluster"."""
     kind = format_of(out, ROWS)
     columns = tuple(dict.fromkeys(name for row in rows.values() for name in row))
     finder = TypeFinder()

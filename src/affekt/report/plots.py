@@ -116,16 +116,10 @@ def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
 
 def _lines(ax: Axes, x: Sequence[float], series: Mapping[str, Sequence[float]]) -> None:
     for i, (name, values) in enumerate(series.items()):
-        ax.plot(
-            x,
-            values,
-            label=plain(known(name).title, LONGEST_LABEL),
-            color=CATEGORICAL[i % len(CATEGORICAL)],
-            marker=MARKERS[i % len(MARKERS)],
-            linestyle=_LINES[i // 2 % len(_LINES)],
-            markersize=5,
-            linewidth=1.8,
-        )
+        colour, mark = CATEGORICAL[i % len(CATEGORICAL)], MARKERS[i % len(MARKERS)]
+        label, line = plain(known(name).title, LONGEST_LABEL), _LINES[i // 2 % len(_LINES)]
+        size: dict[str, Any] = {"markersize": 5, "linewidth": 1.8}
+        ax.plot(x, values, label=label, color=colour, marker=mark, linestyle=line, **size)
     if series:
         columns = 2 if len(series) > 3 else len(series)
         ax.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.18), handlelength=2.6, **KEY)
@@ -199,16 +193,9 @@ def reliability(before: Bins | None, after: Bins, path: Path) -> None:
         curves = [("before calibration", before, VERMILLION, "s", "--")] if before is not None else []
         curves.append(("after calibration" if curves else "as predicted", after, BLUE, "o", "-"))
         for i, (name, bins, colour, marker, line) in enumerate(curves):
-            top.plot(
-                [one["confidence"] for one in bins],
-                [one["frequency"] for one in bins],
-                label=name,
-                color=colour,
-                marker=marker,
-                linestyle=line,
-                linewidth=1.8,
-                markersize=5.5,
-            )
+            look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": line, "linewidth": 1.8}
+            places = ([one[side] for one in bins] for side in ("confidence", "frequency"))
+            top.plot(*places, label=name, markersize=5.5, **look)
             widths = np.asarray([(one["high"] - one["low"]) * 0.84 / len(curves) for one in bins])
             lefts = np.asarray([one["low"] + 0.08 * (one["high"] - one["low"]) for one in bins]) + i * widths
             quiet(bottom, grid="y").bar(lefts, [one["n"] for one in bins], widths, align="edge", color=colour)
@@ -313,14 +300,8 @@ def scatter(
             colour, symbol = looks[name]
             at = points[held == name]
             label = plain(f"{name or 'none'} ({len(at):,})", LONGEST_LABEL + 8)
-            look: dict[str, Any] = {
-                "s": size,
-                "c": colour,
-                "marker": MARKERS[symbol],
-                "linewidths": 0,
-                "alpha": 0.75,
-            }
-            ax.scatter(at[:, 0], at[:, 1], label=label, **look)
+            x, y, mark = at[:, 0], at[:, 1], MARKERS[symbol]
+            ax.scatter(x, y, s=size, c=colour, marker=mark, linewidths=0, alpha=0.75, label=label)
         for name, place in (names or {}).items():
             ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "boxstyle": "round,pad=0.2"}
             words = plain(name, LONGEST_LABEL + 8)

@@ -3,10 +3,10 @@
 import csv
 import io
 import json
-import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from affekt.errors import DataError
 from affekt.evaluation.figures import SPACE, figure
@@ -81,9 +81,7 @@ def _figures(way: str, runs: Sequence[RunFolder]) -> list[tuple[str, list[Interv
 def _range(values: Sequence[Interval | None]) -> Interval | None:
     """Return mean, least and most of a figure that all of some runs have."""
     numbers = [value[0] for value in values if value is not None]
-    if len(numbers) < len(values):
-        return None
-    return statistics.fmean(numbers), min(numbers), max(numbers)
+    return (fmean(numbers), min(numbers), max(numbers)) if len(numbers) == len(values) else None
 
 
 def _seed(run: RunFolder) -> str:

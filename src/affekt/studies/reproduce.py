@@ -108,11 +108,9 @@ def _command(metrics: Metrics) -> str:
     words = shlex.split(metrics.get("command") or "")
     if not words:
         return f"command not kept (run {metrics['run']})"
-    if "--out" in words:
-        at = words.index("--out")
-        del words[at : at + 2]
-    words = [word for word in words if not word.startswith("--out=")]
-    return shlex.join([*words, "--out", f"runs/{metrics['run']}"])
+    kept = [word for word, before in zip(words, ["", *words], strict=False) if before != "--out"]
+    kept = [word for word in kept if word != "--out" and not word.startswith("--out=")]
+    return shlex.join([*kept, "--out", f"runs/{metrics['run']}"])
 
 
 def _lines(runs: list[Metrics], judged: str) -> list[str]:
