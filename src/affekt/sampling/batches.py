@@ -40,11 +40,8 @@ def split_for_process(batches: Sequence[Indices], rank: int, world: int) -> list
     """
     if not 0 <= rank < world:
         raise UsageError(f"rank is {rank} of {world} processes: it must be from 0 to {world - 1}.")
-    shares = []
-    for batch in batches:
-        share = ceil_divide(len(batch), world)
-        shares.append(np.resize(batch, share * world)[rank * share : (rank + 1) * share])
-    return shares
+    sizes = [ceil_divide(len(batch), world) for batch in batches]
+    return [np.resize(batch, (world, size))[rank] for batch, size in zip(batches, sizes, strict=True)]
 
 
 def _cut(rows: Indices, batch_size: int, rng: np.random.Generator) -> list[Indices]:

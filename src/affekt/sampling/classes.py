@@ -116,9 +116,7 @@ def _deal(strata: Indices, batches: int, rng: np.random.Generator) -> Indices:
     that also a stratum of few items covers the whole range of lengths.
     Items of a stratum must stand together.
     """
-    spread = np.argsort(np.arange(batches) * ((5**0.5 - 1) / 2) % 1.0)
-    seats = np.empty(batches, dtype=np.int64)
-    seats[spread] = np.arange(batches)
+    seats = np.argsort(np.argsort(np.arange(batches) * ((5**0.5 - 1) / 2) % 1.0))
     dealt = seats[(np.arange(len(strata)) + rng.integers(batches)) % batches]
     runs = np.cumsum(np.r_[0, np.diff(strata) != 0])
     return np.asarray(dealt[np.lexsort((dealt, runs))])

@@ -78,12 +78,8 @@ def _batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.ndarray]
 
 def share_of(recipe: Recipe, batches: list[TaskBatch], rank: int, world: int) -> list[TaskBatch]:
     """Return one process's part of every batch; drawn pairs stay together."""
-    sides = 2 if recipe.objective.draws_pairs else 1
-    shares = []
-    for task, batch in batches:
-        parts = sampling.split_for_process(np.split(batch, sides), rank, world)
-        shares.append((task, np.concatenate(parts)))
-    return shares
+    sides, split = 2 if recipe.objective.draws_pairs else 1, sampling.split_for_process
+    return [(task, np.concatenate(split(np.split(rows, sides), rank, world))) for task, rows in batches]
 
 
 def count_steps(recipe: Recipe, rows: Mapping[str, TrainingRows]) -> int:

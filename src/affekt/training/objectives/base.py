@@ -26,8 +26,7 @@ class Objective(nn.Module):
         self, network: Network, spec: ObjectiveSection, losses: LogitLoss | dict[str, LogitLoss]
     ) -> None:
         super().__init__()
-        self.network = network
-        self.spec = spec
+        self.network, self.spec = network, spec
         self.losses = losses if isinstance(losses, dict) else {TASK: losses}
 
     def encoders(self) -> dict[str, Any]:

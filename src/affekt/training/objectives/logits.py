@@ -20,14 +20,7 @@ Terms = dict[str, torch.Tensor]
 
 
 class LogitLoss:
-    """The classification terms of a recipe, as a function of logits and targets.
-
-    Args:
-        spec: Which loss, with its options.
-        single_label: Whether each text has exactly one label.
-        label_weights: (k,) weights of the labels, or None.
-        groups: (k,) group of each label, for the grouped correlation terms.
-    """
+    """The classification terms of a recipe's loss; `groups` (k,) are the labels' for grouped correlation."""
 
     def __init__(
         self,
@@ -37,8 +30,7 @@ class LogitLoss:
         label_weights: torch.Tensor | None = None,
         groups: torch.Tensor | None = None,
     ) -> None:
-        automatic = "cross-entropy" if single_label else "bce"
-        self.kind = automatic if spec.loss == "auto" else spec.loss
+        self.kind = spec.loss if spec.loss != "auto" else "cross-entropy" if single_label else "bce"
         if self.kind == "cross-entropy" and not single_label:
             raise RecipeError(
                 "objective.loss = 'cross-entropy': is for one label per text, and these texts may have "
@@ -49,10 +41,8 @@ class LogitLoss:
                 f"objective.correlation_form = {spec.correlation_form!r}: needs labels that stand in a known "
                 "hierarchy; all and same-side do not."
             )
-        self.spec = spec
+        self.spec, self.label_weights, self.groups = spec, label_weights, groups
         self.focus = Focus(spec.gamma, spec.gamma_negative, spec.gamma_positive, spec.clip)
-        self.label_weights = label_weights
-        self.groups = groups
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> Terms:
         """Return the terms by name for (n, k) logits and targets, those of all processes joined."""
