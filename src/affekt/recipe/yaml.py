@@ -22,10 +22,9 @@ def _refused(problem: str, node: yaml.Node) -> yaml.YAMLError:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads a recipe."""
+    """Reads a recipe; the keys of a section are all different."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping of a node whose keys are all different."""
         seen: set[str] = set()
         for key, _ in node.value:
             name = getattr(key, "value", None)

@@ -86,7 +86,6 @@ def _cheapest(piece: str) -> tuple[float, tuple[str, ...]]:
 
 
 def _cost(word: str) -> float:
-    rank = ranks().get(word)
-    if rank is not None:
-        return log(rank + 10.0)
+    if word in ranks():
+        return log(ranks()[word] + 10.0)
     return _UNKNOWN + _PER_LETTER * len(word) + _FRAGMENT * (len(word) <= 2)

@@ -74,9 +74,7 @@ def gathered(rows: torch.Tensor) -> torch.Tensor:
     way back sums W equal gradients, and the averaging of parameter gradients divides by W again: the result
     is the gradient of one process on the joined batch. All processes must hold equally many rows.
     """
-    if not several():
-        return rows
-    return _Joined.apply(rows)  # type: ignore[no-any-return,no-untyped-call]
+    return _Joined.apply(rows) if several() else rows  # type: ignore[no-untyped-call]
 
 
 class _Joined(torch.autograd.Function):
