@@ -85,9 +85,8 @@ def load(
     corpora = _read(dataset, place, wanted) if place else _fetch(dataset)
     corpora = {split: replace(corpus, name=name) for split, corpus in corpora.items()}
     wanted = list(corpora) if wanted is None else wanted
-    missing = [split for split in wanted if split not in corpora]
-    if missing:
-        raise DataError(f"{name} has no split {', '.join(missing)}; it has {', '.join(corpora)}")
+    if missing := ", ".join(split for split in wanted if split not in corpora):
+        raise DataError(f"{name} has no split {missing}; it has {', '.join(corpora)}")
     chosen = {split: corpora[split] for split in wanted}
     return {split: corpus.map_labels(taxonomy) for split, corpus in chosen.items()} if taxonomy else chosen
 
@@ -145,15 +144,13 @@ def get(name: str, out: Path) -> list[Path]:
     dataset = dataset_named(name)
     folder = out / name
     place = find(name)
-    if place and place.resolve() == folder.resolve():
-        return _files_in(place)
-    if place and (dataset.layout == "splits" or dataset.kind != "texts"):
-        copies = []
-        for path in _files_in(place):
-            copies.append(folder / path.name)
-            with written_aside(copies[-1]) as aside:
+    at_place = place and place.resolve() == folder.resolve()
+    if place and (at_place or dataset.layout == "splits" or dataset.kind != "texts"):
+        there = sorted(one for one in place.iterdir() if one.is_file() and not one.name.startswith("."))
+        for path in () if at_place else there:
+            with written_aside(folder / path.name) as aside:
                 shutil.copyfile(path, aside)
-        return copies
+        return [folder / path.name for path in there]
     if dataset.kind != "texts":
         raise DataError(f"{name} is not under $AFFEKT_DATA; get it from {dataset.home}")
     written = []
@@ -161,10 +158,6 @@ def get(name: str, out: Path) -> list[Path]:
         written.append(folder / f"{split}.parquet")
         write_parquet(corpus, written[-1])
     return written
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
 # --- on this machine
@@ -182,11 +175,8 @@ def _read(dataset: Dataset, place: Path, wanted: Sequence[str] | None) -> dict[s
     if dataset.layout == "raters" and not as_fetched:
         return goemotions_raw(place)
     files = split_files(place)
-    missing = sorted(set(dataset.sizes) - set(files))
-    if missing:
-        raise DataError(
-            f"{place} lacks {dataset.name}'s split {', '.join(missing)}; fetch it from {dataset.home}"
-        )
+    if missing := ", ".join(sorted(set(dataset.sizes) - set(files))):
+        raise DataError(f"{place} lacks {dataset.name}'s split {missing}; fetch it from {dataset.home}")
     if wanted and set(wanted) <= set(files):
         files = {split: files[split] for split in wanted}
     corpora = read_splits(files, on_bad_row="skip", columns=_columns(dataset))
@@ -211,9 +201,8 @@ def _blank_left_out(corpus: Corpus) -> Corpus:
 
 
 def _fetch(dataset: Dataset) -> dict[str, Corpus]:
-    where = (
-        f"{dataset.name} is not under $AFFEKT_DATA ({os.environ.get('AFFEKT_DATA') or 'which is not set'})"
-    )
+    root = os.environ.get("AFFEKT_DATA") or "which is not set"
+    where = f"{dataset.name} is not under $AFFEKT_DATA ({root})"
     if dataset.hub is None:
         files = (
             f"{{{','.join(dataset.sizes)}}}.parquet with the columns id, text and labels (a list of names)"
@@ -225,9 +214,8 @@ def _fetch(dataset: Dataset) -> dict[str, Corpus]:
     try:
         from datasets import load_dataset
     except ImportError as fault:
-        raise DataError(
-            f"{where}; to fetch it from the Hub ({dataset.hub.id}), pip install 'affekt[hub]'"
-        ) from fault
+        way = f"to fetch it from the Hub ({dataset.hub.id}), pip install 'affekt[hub]'"
+        raise DataError(f"{where}; {way}") from fault
     try:
         parts = load_dataset(dataset.hub.id, dataset.hub.config, revision=dataset.hub.revision)
         tables = {split_named(split): part.with_format("arrow")[:] for split, part in parts.items()}

@@ -95,9 +95,8 @@ class Corpus:
         """
         columns = replace(columns or Columns(), **options)
         if columns.split_column and not split:
-            raise DataError(
-                f"name the split to take from column {columns.split_column!r}; read_splits takes all"
-            )
+            column = columns.split_column
+            raise DataError(f"name the split to take from column {column!r}; read_splits takes all")
         paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
         if not paths:
             raise DataError("no file is named")

@@ -75,23 +75,18 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _part(folder: Path, name: str) -> Path:
-    found = [path for path in (folder / f"{name}.csv", folder / f"{name}.csv.gz") if path.exists()]
-    if not found:
-        raise DataError(
-            f"{folder} has no {name}.csv; it takes Kaggle's train.csv, test.csv and test_labels.csv"
-        )
-    return found[0]
+    for path in (folder / f"{name}.csv", folder / f"{name}.csv.gz"):
+        if path.exists():
+            return path
+    raise DataError(f"{folder} has no {name}.csv; it takes Kaggle's train.csv, test.csv and test_labels.csv")
 
 
 def _scored(test: Corpus, path: Path, labels: Sequence[str]) -> Corpus:
     """Return the test rows that have labels, with them."""
     marks: dict[str, list[float]] = {}
     with open_table(path) as table:
-        missing = sorted({"id", *labels} - set(table.columns))
-        if missing:
-            raise DataError(
-                f"{table.name} has no column {', '.join(missing)}; its columns are {table.columns}"
-            )
+        if missing := ", ".join(sorted({"id", *labels} - set(table.columns))):
+            raise DataError(f"{table.name} has no column {missing}; its columns are {table.columns}")
         for row in table.rows:
             found = [str(row.values.get(label)).strip() for label in labels]
             if not set(found) <= {"0", "1", "-1"}:

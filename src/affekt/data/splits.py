@@ -54,9 +54,8 @@ def shares_of(said: Mapping[str, str]) -> dict[str, float]:
         raise DataError(f"shares are numbers: {fault}") from fault
     odd = [split for split, number in numbers.items() if not 0 < number < float("inf")]
     if odd or len(numbers) < 2 or set(numbers) - set(DEFAULT_SHARES):
-        raise DataError(
-            f"shares are numbers above 0 for two or three of {', '.join(DEFAULT_SHARES)}, not {dict(said)}"
-        )
+        known = ", ".join(DEFAULT_SHARES)
+        raise DataError(f"shares are numbers above 0 for two or three of {known}, not {dict(said)}")
     return {split: numbers[split] / sum(numbers.values()) for split in DEFAULT_SHARES if split in numbers}
 
 

@@ -323,8 +323,8 @@ def _is_writable(kind: pa.DataType) -> bool:
 def write_parquet(corpus: Corpus, path: Path) -> None:
     """Write a corpus with the columns id, text and labels; soft ones get a column of shares per label."""
     columns = {"id": pa.array(corpus.ids, pa.string()), "text": pa.array(corpus.texts, pa.string())}
-    if _is_hard(corpus):
-        columns["labels"] = pa.array(_label_lists(corpus), pa.list_(pa.string()))
+    if (lists := _label_lists(corpus)) is not None:
+        columns["labels"] = pa.array(lists, pa.list_(pa.string()))
     else:
         columns |= {label: pa.array(corpus.targets[:, i]) for i, label in enumerate(corpus.labels)}
     with written_aside(path) as aside:
@@ -344,8 +344,7 @@ def write_parts(parts: Mapping[str, Corpus], folder: Path) -> list[Path]:
         raise UsageError(f"{', '.join(there)}: is there already; name another folder, or remove it first.")
     for path, corpus in zip(paths, parts.values(), strict=True):
         labels: list[dict[str, Any]]
-        if _is_hard(corpus):
-            lists = _label_lists(corpus)
+        if (lists := _label_lists(corpus)) is not None:
             labels = [{"labels": several[0] if corpus.single_label else several} for several in lists]
         else:
             shares = corpus.targets.astype(str).tolist()
@@ -356,9 +355,8 @@ def write_parts(parts: Mapping[str, Corpus], folder: Path) -> list[Path]:
     return paths
 
 
-def _is_hard(corpus: Corpus) -> bool:
-    return bool(((corpus.targets == 0) | (corpus.targets == 1)).all())
-
-
-def _label_lists(corpus: Corpus) -> list[list[str]]:
+def _label_lists(corpus: Corpus) -> list[list[str]] | None:
+    """Return the labels of each text; None where some are soft."""
+    if not ((corpus.targets == 0) | (corpus.targets == 1)).all():
+        return None
     return [[corpus.labels[position] for position in row.nonzero()[0]] for row in corpus.targets]
