@@ -250,12 +250,11 @@ class Window(Sequence[StreamedRow]):
         self.names = tuple(batch.names())
         self._batch = batch
         if whole and found.faults:
-            used = {number: row for row, number in enumerate(found.numbers)}
+            used = dict(zip(found.numbers, zip(found.ids, found.texts, strict=True), strict=True))
+            there = [used.get(number, (str(number), "")) for number in batch.numbers]
             self.numbers = batch.numbers
-            self.ids = [found.ids[used[n]] if n in used else str(n) for n in batch.numbers]
-            self.texts = [found.texts[used[n]] if n in used else "" for n in batch.numbers]
-            there = enumerate(batch.numbers)
-            self.faults = {row: found.faults[n] for row, n in there if n in found.faults}
+            self.ids, self.texts = [name for name, _ in there], [text for _, text in there]
+            self.faults = {row: found.faults[n] for row, n in enumerate(batch.numbers) if n in found.faults}
 
     def __len__(self) -> int:
         return len(self.texts)
