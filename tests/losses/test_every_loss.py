@@ -6,11 +6,14 @@ from torch.autograd import gradcheck
 
 from affekt import losses
 from affekt.errors import UsageError
-from affekt.losses import CLASSIFICATION_LOSSES, classification_loss
+from affekt.losses import CLASSIFICATION_LOSSES, LOSSES, classification_loss
 
-LOSSES = {name: getattr(losses, name) for name in losses.__all__ if name.islower()}
 LABELS = 3
 GROUPS = torch.tensor([0, 0, 1])
+
+
+def test_every_public_loss_has_its_name_in_the_table():
+    assert {name: getattr(losses, name) for name in losses.__all__ if name.islower()} == LOSSES
 
 
 def weights_like(embeddings):
