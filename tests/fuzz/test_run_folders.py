@@ -200,7 +200,11 @@ def check(whole: Path, folder: Path, seed: int, verbs: tuple[Callable[[Path, Pat
             verb(run, whole)
         except AffektError as fault:
             said = str(fault)
-            assert name in said, (seed, verb.__name__, said)
+            # metrics with another number of labels are met where the predictions don't fit them
+            assert name in said or (name, "predictions.parquet" in said) == ("metrics.json", True), (
+                seed,
+                said,
+            )
             assert "\n" not in said or name == "recipe.yaml", (seed, verb.__name__, said)
         except Exception as fault:
             raise AssertionError(f"seed {seed}: {verb.__name__}, {damage.__name__} of {name}") from fault

@@ -20,7 +20,7 @@ from affekt.data.corpus import Corpus
 from affekt.data.read import SkippedRow
 from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError, first_line
-from affekt.files import CARD, is_utf8, recover, write_json, written_aside
+from affekt.files import CARD, is_utf8, parse_json, recover, write_json, written_aside
 from affekt.runs.metrics import check_epoch, check_metrics
 from affekt.runs.predictions import Predictions, read_predictions, write_predictions
 
@@ -256,9 +256,8 @@ def _text(path: Path) -> str:
 def _parsed(text: str, where: str) -> dict[str, Any]:
     """The JSON object that a text holds."""
     try:
-        held = json.loads(text)
-        json.dumps(held, ensure_ascii=False).encode()  # JSON can name letters that no file can hold
-    except (ValueError, RecursionError) as fault:
+        held = parse_json(text)
+    except ValueError as fault:
         raise DataError(
             f"{where}: is not JSON ({first_line(fault)}); train again or restore the file."
         ) from fault

@@ -85,13 +85,17 @@ def _of_split(table: pa.Table, split: str, labels: int, path: Path, *, single_la
 
     has_ids, has_logits = "id" in table.column_names, "logits" in table.column_names
     targets = matrix("targets", float)
+    try:
+        true = arrays.true_labels(targets, single_label=single_label)
+    except DataError as fault:
+        raise DataError(f"{path}: {str(fault).rstrip('.')}, in split {split}; train again.") from fault
     logits = matrix("logits", float) if has_logits and not table["logits"].null_count else None
     return Predictions(
         split,
         [str(one) for one in (table["id"].to_pylist() if has_ids else range(table.num_rows))],
         _strings(table, "text", path),
         targets,
-        arrays.true_labels(targets, single_label=single_label),
+        true,
         matrix("predicted", bool),
         matrix("probabilities", float),
         logits,

@@ -169,9 +169,12 @@ def _line(name: str, figures: list[Any], published: list[Any]) -> str:
 
 def _said(published: list[Any]) -> str:
     """Return published figures, each with the encoder it belongs to."""
-    return "; ".join(
-        f"{one['value']:.3f} ({one['encoder']}, {one['source']})".replace("|", "\\|") for one in published
-    )
+
+    def said(one: Any) -> str:
+        whose = ", ".join(filter(None, (one.get("encoder"), one.get("source"))))
+        return f"{one['value']:.3f} ({whose})".replace("|", "\\|")
+
+    return "; ".join(map(said, published))
 
 
 def _effort(metrics: Metrics) -> str:
