@@ -192,17 +192,18 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file such as `write_json` writes; ValueError where it is none."""
-    held = parse_json(path.read_text(encoding="utf-8"))
-    json.dumps(held, allow_nan=False)
-    return held
+    return parse_json(path.read_text(encoding="utf-8"), finite=True)
 
 
-def parse_json(text: str) -> Any:
-    """Return what a JSON text holds; ValueError where it is none, or names letters that no file can hold."""
+def parse_json(text: str, *, finite: bool = False) -> Any:
+    """Return what a JSON text holds; ValueError where it is none, or names letters that no file can hold.
+
+    If `finite`, NaN and infinity are refused too, which JSON has not.
+    """
     try:
         held = json.loads(text)
-        if "\\u" in text:
-            json.dumps(held, ensure_ascii=False).encode()
+        if finite or "\\u" in text:
+            json.dumps(held, ensure_ascii=False, allow_nan=not finite).encode()
         return held
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

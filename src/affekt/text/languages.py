@@ -70,5 +70,6 @@ def unread_language(texts: Iterable[str], read: Iterable[str]) -> str | None:
         texts: What is to be scored.
         read: Codes of the languages that a model was trained on; where none are known, nothing is said.
     """
-    known, found = set(read), languages_of(texts)
-    return found[0] if known and found and found[0] not in known else None
+    known = set(read)
+    found = languages_of(texts) if known else ()
+    return found[0] if found and found[0] not in known else None
