@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from affekt import files
 from affekt.errors import UsageError
-from affekt.files import folder_written_aside, read_json, recover, write_json, written_aside
+from affekt.files import cache_folder, folder_written_aside, read_json, recover, write_json, written_aside
 
 
 def fill(folder, **contents: str) -> None:
@@ -358,3 +358,32 @@ def test_numbers_that_json_does_not_have_are_refused_before_anything_is_written(
         write_json(tmp_path / "x.json", {"value": value})
     assert json.loads((tmp_path / "x.json").read_text()) == {"value": 1}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+# --- the cache ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "folder"),
+    [
+        ("/mine", "/shared", "/mine"),
+        ("~/mine", "", "/home/me/mine"),
+        ("", "/shared", "/shared/affekt"),
+        (None, "relative", "/home/me/.cache/affekt"),
+        (None, "", "/home/me/.cache/affekt"),
+        (None, None, "/home/me/.cache/affekt"),
+    ],
+)
+def test_the_cache_is_affekts_own_or_in_the_users(monkeypatch, own, shared, folder):
+    monkeypatch.setenv("HOME", "/home/me")
+    for name, value in (("AFFEKT_CACHE", own), ("XDG_CACHE_HOME", shared)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert cache_folder() == Path(folder)
+
+
+def test_a_cache_of_nobody_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("AFFEKT_CACHE", "~nobody-here/x")
+    with pytest.raises(UsageError, match=r"no cache folder \(.*\); name one in AFFEKT_CACHE"):
+        cache_folder()

@@ -17,6 +17,27 @@ CARD = "affekt.json"  # what a model's folder says to affekt alone
 _OLD = ".old"  # ends the name of a folder that steps aside for the new one of the same name without it
 
 
+def cache_folder() -> Path:
+    """Return where affekt keeps what it can have again: $AFFEKT_CACHE, else a folder of the user's cache.
+
+    Raises:
+        UsageError: When there is no such user, or this one has no home.
+    """
+    own, shared = os.environ.get("AFFEKT_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        if own:
+            return Path(own).expanduser().absolute()
+        whole = Path(shared).is_absolute()  # a relative one is to be ignored, says the standard
+        return (Path(shared) if whole else Path.home() / ".cache") / "affekt"
+    except RuntimeError as fault:
+        raise UsageError(f"no cache folder ({first_line(fault)}); name one in AFFEKT_CACHE.") from fault
+
+
+def encoder_folder(name: str) -> Path:
+    """Return where the cache has, or would have, an encoder that `affekt data get` fetches."""
+    return cache_folder() / "encoders" / name
+
+
 def _beside(path: Path) -> Path:
     """Return a path in the same folder that nothing has yet."""
     return path.parent / f".{path.name}.{secrets.token_hex(6)}"

