@@ -32,3 +32,32 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         return str(made[family])
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def ready_package(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package as affekt-small's is, of a tiny untrained model with its labels, in a folder of its own."""
+    from affekt.data.taxonomies import EKMAN
+    from tiny import save_classifier
+
+    package = tmp_path_factory.mktemp("installed") / "affekt_small"
+    labels = sorted(label for group in EKMAN.groups.values() for label in group)
+    save_classifier(tiny("bert"), labels, package / "model", single_label=False)
+    (package / "__init__.py").write_text("")
+    return package
+
+
+@pytest.fixture
+def ready(ready_package: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the ready model while a tiny one is installed in its place."""
+    monkeypatch.syspath_prepend(ready_package.parent)
+    return ready_package / "model"
+
+
+@pytest.fixture
+def no_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let the ready model be neither installed nor in the tree."""
+    from affekt import files
+
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "src" / "affekt" / "files.py"))

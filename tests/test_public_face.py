@@ -43,7 +43,7 @@ def test_the_version_is_that_of_the_installed_package():
 # Each public call with its arguments: "name" must be given by position or name, "name=value" has a default,
 # and those after "*" are given by name. A function may take more, if it does not ask for more.
 SIGNATURES: dict[str, str] = {
-    "load": "folder",
+    "load": "folder=None",
     "Model.predict": "self, texts",
     "Model.probabilities": "self, texts",
     "Model.logits": "self, texts",

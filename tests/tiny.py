@@ -6,7 +6,7 @@ per family for the whole test run.
 """
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +192,19 @@ def save_encoder(family: str, folder: Path, *, seed: int = 0, **changes: Any) ->
     vocabulary = len(AutoTokenizer.from_pretrained(folder))
     make_model(family, vocabulary, seed=seed, **changes).save_pretrained(folder)
     return folder
+
+
+def save_classifier(encoder: str, labels: Sequence[str], folder: Path, *, single_label: bool) -> Path:
+    """Write a classifier with random weights over a folder's encoder, nothing fitted; return its folder."""
+    from affekt.decisions import Decisions
+    from affekt.encoders.transformer import TransformerEncoder
+    from affekt.inference.model import Model
+    from affekt.inference.runtimes.torch import TorchRuntime
+    from affekt.networks.heads import build_head
+    from affekt.networks.network import Network
+
+    torch.manual_seed(0)
+    opened = TransformerEncoder.pretrained(encoder)
+    network = Network(opened, build_head(opened, len(labels), kind="classification")).eval()
+    decisions = Decisions.unfitted(len(labels), single_label=single_label)
+    return Model(TorchRuntime(network), tuple(labels), single_label, decisions).save(folder)

@@ -8,12 +8,14 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError, UsageError, first_line
 
 CARD = "affekt.json"  # what a model's folder says to affekt alone
+READY = "affekt-small"  # the model that is there without training
 _OLD = ".old"  # ends the name of a folder that steps aside for the new one of the same name without it
 
 
@@ -36,6 +38,16 @@ def cache_folder() -> Path:
 def encoder_folder(name: str) -> Path:
     """Return where the cache has, or would have, an encoder that `affekt data get` fetches."""
     return cache_folder() / "encoders" / name
+
+
+def ready_model() -> Path | None:
+    """Return the folder of the ready model, from its package or from the tree that affekt is run from."""
+    package = READY.replace("-", "_")
+    installed = find_spec(package)
+    packages = [Path(__file__).parents[2] / "models" / READY / package]
+    if installed and installed.origin:
+        packages.insert(0, Path(installed.origin).parent)
+    return next((one / "model" for one in packages if (one / "model" / CARD).is_file()), None)
 
 
 def _beside(path: Path) -> Path:

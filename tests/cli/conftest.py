@@ -19,23 +19,12 @@ def multi_classifier(tiny: Callable[[str], str], tmp_path_factory: pytest.TempPa
 
 
 def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single_label: bool) -> str:
-    import torch
-
     from affekt.data import catalog
-    from affekt.decisions import Decisions
-    from affekt.encoders.transformer import TransformerEncoder
-    from affekt.inference.model import Model
-    from affekt.inference.runtimes.torch import TorchRuntime
-    from affekt.networks.heads import build_head
-    from affekt.networks.network import Network
+    from tiny import save_classifier
 
     labels = catalog.DATASETS["sample"].labels
-    encoder = TransformerEncoder.pretrained(tiny("bert"))
-    torch.manual_seed(0)
-    network = Network(encoder, build_head(encoder, len(labels), kind="classification")).eval()
-    decisions = Decisions.unfitted(len(labels), single_label=single_label)
     folder = places.mktemp("cli") / "model"
-    return str(Model(TorchRuntime(network), labels, single_label, decisions).save(folder))
+    return str(save_classifier(tiny("bert"), labels, folder, single_label=single_label))
 
 
 @pytest.fixture

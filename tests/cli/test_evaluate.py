@@ -21,7 +21,7 @@ def posts(tmp_path_factory):
 
 
 def test_a_known_data_set_is_judged_on_its_test_split(verb, classifier):
-    found = json.loads(verb("evaluate", classifier, "sample", "--json"))
+    found = json.loads(verb("evaluate", "-m", classifier, "sample", "--json"))
     test = catalog.load("sample")["test"]
     assert (found["data"], found["split"], found["n"]) == ("sample", "test", len(test))
     assert set(found) >= {"classification", "calibration", "clustering", "retrieval", "per_label"}
@@ -32,7 +32,7 @@ def test_a_known_data_set_is_judged_on_its_test_split(verb, classifier):
 def test_a_file_is_judged_and_the_figures_are_those_of_the_model(verb, classifier, posts):
     from affekt.inference.model import load
 
-    found = json.loads(verb("evaluate", classifier, posts, "--labels", "emotion", "--json"))
+    found = json.loads(verb("evaluate", "-m", classifier, posts, "--labels", "emotion", "--json"))
     texts, labels = zip(*(line.split(",") for line in posts.read_text().splitlines()[1:]), strict=True)
     said = [prediction.labels[0] for prediction in load(classifier).predict(texts)]
     right = sum(one == other for one, other in zip(said, labels, strict=True))
@@ -42,7 +42,7 @@ def test_a_file_is_judged_and_the_figures_are_those_of_the_model(verb, classifie
 
 
 def test_tables_show_each_kind_of_figure_and_each_label(verb, classifier, posts):
-    shown = verb("evaluate", classifier, posts, "--labels", "emotion")
+    shown = verb("evaluate", "-m", classifier, posts, "--labels", "emotion")
     for title in ("classification", "calibration", "clustering", "retrieval"):
         assert f"{title} (n = 12)" in shown
     words = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip()}
@@ -74,7 +74,7 @@ def test_figures_of_the_space_are_shown_with_their_intervals_where_they_have_any
 
 
 def test_an_encoder_without_classifier_is_judged_by_its_space(verb, tiny, posts):
-    found = json.loads(verb("evaluate", tiny("bert"), posts, "--labels", "emotion", "--json"))
+    found = json.loads(verb("evaluate", "-m", tiny("bert"), posts, "--labels", "emotion", "--json"))
     assert set(found) >= {"data", "split", "n", "clustering", "retrieval"}
     assert not {"classification", "calibration", "per_label"} & set(found)
 
@@ -82,33 +82,33 @@ def test_an_encoder_without_classifier_is_judged_by_its_space(verb, tiny, posts)
 def test_an_encoder_cannot_be_judged_on_two_texts(verb, tiny, tmp_path):
     (tmp_path / "two.csv").write_text("text,labels\na,joy\nb,fear\n")
     with pytest.raises(DataError, match=r"two\.csv: nothing can be judged"):
-        verb("evaluate", tiny("bert"), tmp_path / "two.csv")
+        verb("evaluate", "-m", tiny("bert"), tmp_path / "two.csv")
 
 
 def test_an_unknown_split_or_column_or_model_is_named(verb, classifier, posts, tmp_path):
     with pytest.raises(DataError, match="no split 'later'; its splits are train, dev, test"):
-        verb("evaluate", classifier, "sample", "--split", "later")
+        verb("evaluate", "-m", classifier, "sample", "--split", "later")
     with pytest.raises(DataError, match="no split 'dev'"):
-        verb("evaluate", classifier, posts, "--labels", "emotion", "--split", "dev")
+        verb("evaluate", "-m", classifier, posts, "--labels", "emotion", "--split", "dev")
     with pytest.raises(DataError, match="no column 'labels'"):
-        verb("evaluate", classifier, posts)
+        verb("evaluate", "-m", classifier, posts)
     with pytest.raises(DataError, match="did you mean sample"):
-        verb("evaluate", classifier, "smple")
+        verb("evaluate", "-m", classifier, "smple")
     with pytest.raises(ModelError, match="no such folder"):
-        verb("evaluate", tmp_path / "nowhere", "sample")
+        verb("evaluate", "-m", tmp_path / "nowhere", "sample")
 
 
 def test_labels_that_the_model_does_not_know_are_named(verb, classifier, tmp_path):
     rows = [f"text {i},{label}" for i in range(2) for label in (LABELS[0], "boredom")]
     (tmp_path / "odd.csv").write_text("text,labels\n" + "\n".join(rows) + "\n")
     with pytest.raises(DataError, match="does not know the label boredom; it knows"):
-        verb("evaluate", classifier, tmp_path / "odd.csv")
+        verb("evaluate", "-m", classifier, tmp_path / "odd.csv")
 
 
 def test_several_labels_in_a_cell_are_parted(verb, multi_classifier, tmp_path):
     (tmp_path / "several.csv").write_text(f'text,labels\na,{LABELS[0]};{LABELS[1]}\nb,{LABELS[1]}\nc,""\n')
     found = json.loads(
-        verb("evaluate", multi_classifier, tmp_path / "several.csv", "--separator", ";", "--json")
+        verb("evaluate", "-m", multi_classifier, tmp_path / "several.csv", "--separator", ";", "--json")
     )
     assert found["per_label"][LABELS[1]]["support"] == 2
 
@@ -148,7 +148,7 @@ def test_files_are_read_as_their_columns_are_described(verb, multi_classifier, t
     mark = ";" if "--delimiter" in words else ","
     lines = [mark.join(map(str, row)) for row in (head, *rows)]
     (tmp_path / "posts.csv").write_text("\n".join(lines) + "\n")
-    found = json.loads(verb("evaluate", multi_classifier, tmp_path / "posts.csv", *words, "--json"))
+    found = json.loads(verb("evaluate", "-m", multi_classifier, tmp_path / "posts.csv", *words, "--json"))
     assert found["n"] == 3
     assert found["per_label"][LABELS[1]]["support"] == 2
 
@@ -157,10 +157,10 @@ def test_rows_without_text_are_left_out_when_asked_and_said(verb, classifier, tm
     rows = [*(f"post {i} of {label},{label}" for i in range(2) for label in LABELS[:2]), f",{LABELS[0]}"]
     (tmp_path / "holes.csv").write_text("text,labels\n" + "\n".join(rows) + "\n")
     with pytest.raises(DataError, match=r"holes\.csv:6: column 'text' is empty"):
-        verb("evaluate", classifier, tmp_path / "holes.csv")
+        verb("evaluate", "-m", classifier, tmp_path / "holes.csv")
     told: list[str] = []
     monkeypatch.setattr("affekt.cli.console.say", told.append)
-    verb("evaluate", classifier, tmp_path / "holes.csv", "--on-bad-row", "skip")
+    verb("evaluate", "-m", classifier, tmp_path / "holes.csv", "--on-bad-row", "skip")
     assert told[:2] == ["left out holes.csv:6: column 'text' is empty", "1 row was left out"]
 
 
@@ -168,10 +168,10 @@ def test_labels_of_other_data_are_mapped_and_unknown_ones_left_out(verb, classif
     lines = posts.read_text(encoding="utf-8").replace(f",{LABELS[0]}\n", ",others\n")
     path = tmp_path / "mapped.csv"
     path.write_text(lines, encoding="utf-8")
-    words = ("evaluate", classifier, path, "--labels", "emotion")
+    words = ("evaluate", "-m", classifier, path, "--labels", "emotion")
     with pytest.raises(DataError, match=r"label others.*\(--map\), or .* knows \(--only-known\)"):
         verb(*words)
-    plain = json.loads(verb("evaluate", classifier, posts, "--labels", "emotion", "--json"))
+    plain = json.loads(verb("evaluate", "-m", classifier, posts, "--labels", "emotion", "--json"))
     mapped = json.loads(verb(*words, "--map", f"Others={LABELS[0].upper()}", "--json"))
     assert mapped["classification"] == plain["classification"]
     left = json.loads(verb(*words, "--only-known", "--json"))

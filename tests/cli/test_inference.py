@@ -67,7 +67,7 @@ def shown(what, monkeypatch, *, encoding="utf-8", columns=80):
 
 
 def test_a_text_gets_bars_for_its_labels_the_surest_first(folder):
-    lines = run("predict", folder, "i love playing").stdout.splitlines()
+    lines = run("predict", "-m", folder, "i love playing").stdout.splitlines()
     [expected] = load(folder).predict("i love playing")
     assert lines[0] == "i love playing"
     order = sorted(LABELS, key=lambda label: -expected.scores[label])
@@ -79,17 +79,17 @@ def test_a_text_gets_bars_for_its_labels_the_surest_first(folder):
 
 
 def test_a_text_as_json_has_every_score(folder):
-    found = json.loads(run("predict", folder, "héllo 🙂", "--json").stdout)
+    found = json.loads(run("predict", "-m", folder, "héllo 🙂", "--json").stdout)
     [expected] = load(folder).predict("héllo 🙂")
     assert found == {"text": "héllo 🙂", "labels": expected.labels, "scores": expected.scores}
 
 
 def test_lines_of_input_are_predicted_one_by_one(folder):
     stdin = "\ufeffso happy\r\n\n  \nday after day\n".encode() + b"caf\xe9\n"
-    lines = run("predict", folder, "-", "--json", stdin=stdin).stdout.splitlines()
+    lines = run("predict", "-m", folder, "-", "--json", stdin=stdin).stdout.splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["so happy", "day after day", "caf\ufffd"]
     assert json.loads(lines[0])["scores"] == pytest.approx(load(folder).predict("so happy")[0].scores)
-    assert run("predict", folder, "-", stdin="so happy\n").stdout.startswith("so happy\n ● ")
+    assert run("predict", "-m", folder, "-", stdin="so happy\n").stdout.startswith("so happy\n ● ")
 
 
 class Piped:
@@ -119,12 +119,12 @@ def test_a_closed_standard_input_is_said(monkeypatch):
 @pytest.mark.parametrize("words", [("",), (" \n",)])
 def test_an_empty_text_is_a_fault_of_use(folder, words):
     with pytest.raises(UsageError, match="the text is empty"):
-        run("predict", folder, *words)
+        run("predict", "-m", folder, *words)
 
 
 def test_an_output_file_for_a_text_is_a_fault_of_use(folder, tmp_path):
     with pytest.raises(UsageError, match="'so happy' is none"):
-        run("predict", folder, "so happy", "-o", tmp_path / "out.csv")
+        run("predict", "-m", folder, "so happy", "-o", tmp_path / "out.csv")
 
 
 @pytest.mark.parametrize(("text", "means_file"), [
@@ -202,7 +202,7 @@ def test_a_text_without_a_label_says_so(monkeypatch):
 
 
 def test_a_file_is_scored_beside_itself_and_the_labels_are_counted(folder, tweets):
-    outcome = run("predict", folder, tweets, "--on-bad-row", "skip")
+    outcome = run("predict", "-m", folder, tweets, "--on-bad-row", "skip")
     rows = list(csv.DictReader((tweets.parent / "my.tweets.predictions.csv").open(newline="")))
     predictions = load(folder).predict(["so happy", "two\nlines"])
     assert [(row["text"], row["n"]) for row in rows] == [
@@ -221,7 +221,8 @@ def test_a_file_is_scored_beside_itself_and_the_labels_are_counted(folder, tweet
 
 def test_a_file_as_json_says_what_was_done(folder, tweets, tmp_path):
     out = tmp_path / "out.parquet"
-    summary = json.loads(run("predict", folder, tweets, "-o", out, "--on-bad-row", "skip", "--json").stdout)
+    words = ("predict", tweets, "-m", folder, "-o", out, "--on-bad-row", "skip", "--json")
+    summary = json.loads(run(*words).stdout)
     assert (summary["rows"], summary["skipped"], summary["out"]) == (2, 1, str(out))
     assert sum(summary["predicted"].values()) == 2
     assert pq.read_table(out)["predicted"].is_valid().to_pylist() == [True, True, False]
@@ -244,21 +245,21 @@ def test_vectors_of_a_file_from_a_model_or_a_bare_encoder(folder, tiny, tmp_path
     pq.write_table(pa.table({"tweet": ["so happy", "day"], "id": ["a", "b"]}), tmp_path / "in.parquet")
     for model, pooled in ((folder, load(folder)), (tiny("bert"), load(tiny("bert")))):
         out = tmp_path / "vectors.npy"
-        said = run("embed", model, tmp_path / "in.parquet", "-o", out, "--text", "tweet").stderr
+        said = run("embed", "-m", model, tmp_path / "in.parquet", "-o", out, "--text", "tweet").stderr
         assert "2 vectors of 32" in said
         assert np.allclose(np.load(out), pooled.embed(["so happy", "day"]), atol=1e-6)
 
 
 @pytest.mark.parametrize(("words", "kind", "message"), [
-    (("predict", "MODEL", "none.csv"), DataError, "none.csv does not exist"),
-    (("predict", "MODEL", "FILE", "-o", "out.xlsx"), UsageError, "must end in one of"),
-    (("predict", "MODEL", "FILE", "-o", "FILE"), UsageError, "is the file to be read"),
-    (("predict", "MODEL", "FILE", "--text", "tweet"), DataError, "its columns are 'text', 'n'"),
-    (("predict", "MODEL", "FILE"), DataError, "my.tweets.csv:4: column 'text' is empty"),
-    (("predict", "ENCODER", "so happy"), ModelError, "without a classifier"),
-    (("embed", "MODEL", "FILE", "-o", "out.csv"), UsageError, r"must end in one of \.parquet, \.npy"),
+    (("predict", "-m", "MODEL", "none.csv"), DataError, "none.csv does not exist"),
+    (("predict", "-m", "MODEL", "FILE", "-o", "out.xlsx"), UsageError, "must end in one of"),
+    (("predict", "-m", "MODEL", "FILE", "-o", "FILE"), UsageError, "is the file to be read"),
+    (("predict", "-m", "MODEL", "FILE", "--text", "tweet"), DataError, "its columns are 'text', 'n'"),
+    (("predict", "-m", "MODEL", "FILE"), DataError, "my.tweets.csv:4: column 'text' is empty"),
+    (("predict", "-m", "ENCODER", "so happy"), ModelError, "without a classifier"),
+    (("embed", "-m", "MODEL", "FILE", "-o", "out.csv"), UsageError, r"must end in one of \.parquet, \.npy"),
     (
-        ("embed", "MODEL", "FILE", "-o", "out.npy", "--projected", "--on-bad-row", "skip"),
+        ("embed", "-m", "MODEL", "FILE", "-o", "out.npy", "--projected", "--on-bad-row", "skip"),
         ModelError,
         "no projection",
     ),
@@ -272,7 +273,7 @@ def test_faults_are_those_users_can_mend(folder, tiny, tweets, monkeypatch, word
 
 
 def test_a_fault_is_one_message_and_exit_code_2(folder, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["affekt", "predict", str(folder), "none.csv"])
+    monkeypatch.setattr(sys, "argv", ["affekt", "predict", "none.csv", "-m", str(folder)])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2

@@ -70,7 +70,7 @@ def test_faults_and_interrupts_have_their_exit_codes(monkeypatch, capsys):
 
 def test_a_command_line_that_makes_no_sense_ends_with_2_too(monkeypatch, capsys):
     assert ended(monkeypatch, "sing") == 2
-    assert ended(monkeypatch, "map", "model", "posts.csv", "--limit", "0") == 2
+    assert ended(monkeypatch, "map", "-m", "model", "posts.csv", "--limit", "0") == 2
     assert "Traceback" not in capsys.readouterr().err
 
 

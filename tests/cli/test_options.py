@@ -137,7 +137,8 @@ def test_keywords_are_said_as_options_or_keys(said, options, keys):
 def test_a_verb_speaks_of_its_own_options(verb, classifier, tmp_path, verb_name):
     path = tmp_path / "posts.csv"
     path.write_text('text,labels\n"never closed,joy\n', encoding="utf-8")
-    words = verb_name.split() if verb_name.startswith("data") else [verb_name, classifier]
+    words = verb_name.split() if verb_name.startswith("data") else [verb_name, "-m", classifier]
+    words += ["joy"] if verb_name == "search" else []
     out = ["-o", tmp_path / "out.npy"] if verb_name == "embed" else []
     with pytest.raises(AffektError) as caught:
         verb(*words, path, *out, *(["--on-bad-row", "fail"]))
@@ -159,7 +160,7 @@ def test_files_with_their_own_delimiter_quotes_and_encoding_are_read(verb, class
     path.write_bytes('nr;tweet\na;"wie schön\nb;"ja\n'.encode("cp1252"))
     words = ["--text", "tweet", "--id", "nr", "--delimiter", ";", "--no-quotes", "--encoding", "cp1252"]
     out = tmp_path / "out.parquet"
-    verb(name, classifier, path, "-o", out, *words)
+    verb(name, "-m", classifier, path, "-o", out, *words)
     import pyarrow.parquet as pq
 
     rows = pq.read_table(out).to_pylist()
@@ -170,7 +171,7 @@ def test_files_with_their_own_delimiter_quotes_and_encoding_are_read(verb, class
 def test_an_unknown_encoding_is_refused(verb, classifier, tmp_path):
     (tmp_path / "posts.csv").write_text("text\nyes\n", encoding="utf-8")
     with pytest.raises(DataError, match="'latin-99' is no encoding"):
-        verb("predict", classifier, tmp_path / "posts.csv", "--encoding", "latin-99")
+        verb("predict", "-m", classifier, tmp_path / "posts.csv", "--encoding", "latin-99")
 
 
 @pytest.mark.parametrize("name", ["predict", "cluster"])
@@ -178,12 +179,13 @@ def test_safe_cells_are_asked_for(verb, classifier, tmp_path, name):
     path = tmp_path / "posts.csv"
     path.write_text("text\n=1+1\nyes\nno\nso\nwe\ngo\n", encoding="utf-8")
     for option, start in (([], "=1+1"), (["--safe-cells"], "'=1+1")):
-        verb(name, classifier, path, "-o", tmp_path / "out.csv", *option)
+        verb(name, "-m", classifier, path, "-o", tmp_path / "out.csv", *option)
         assert (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()[1].startswith(start)
 
 
 def test_safe_cells_of_what_no_spreadsheet_opens_are_refused(verb, classifier, tmp_path):
-    (tmp_path / "posts.csv").write_text("text\nyes\n", encoding="utf-8")
+    posts = tmp_path / "posts.csv"
+    posts.write_text("text\nyes\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"out\.jsonl: safe cells are for csv and tsv"):
-        verb("predict", classifier, tmp_path / "posts.csv", "-o", tmp_path / "out.jsonl", "--safe-cells")
+        verb("predict", posts, "-m", classifier, "-o", tmp_path / "out.jsonl", "--safe-cells")
     assert not (tmp_path / "out.jsonl").exists()

@@ -30,7 +30,18 @@ def unloadable(monkeypatch):
 
 
 def test_a_known_data_set_is_drawn_with_its_labels(verb, classifier, tmp_path):
-    verb("map", classifier, "sample", "--split", "dev", "--limit", 30, "--out", tmp_path / "a" / "map.html")
+    verb(
+        "map",
+        "-m",
+        classifier,
+        "sample",
+        "--split",
+        "dev",
+        "--limit",
+        30,
+        "--out",
+        tmp_path / "a" / "map.html",
+    )
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"map.html", "map.png"}
     page = (tmp_path / "a" / "map.html").read_text(encoding="utf-8")
     assert "Map of sample" in page
@@ -39,16 +50,16 @@ def test_a_known_data_set_is_drawn_with_its_labels(verb, classifier, tmp_path):
 
 def test_a_file_is_drawn_with_its_labels_or_with_the_model_s(verb, classifier, posts, tmp_path):
     out = tmp_path / "map.html"
-    verb("map", classifier, posts, "--out", out)
+    verb("map", "-m", classifier, posts, "--out", out)
     assert '"name":"predicted emotion"' in out.read_text(encoding="utf-8")
-    verb("map", classifier, posts, "--labels", "emotion", "--out", out)
+    verb("map", "-m", classifier, posts, "--labels", "emotion", "--out", out)
     assert '"name":"label"' in out.read_text(encoding="utf-8")
 
 
 def test_a_known_data_set_is_clustered(verb, classifier, tmp_path):
     out = tmp_path / "out.jsonl"
     found = json.loads(
-        verb("cluster", classifier, "sample", "--split", "dev", "--clusters", 3, "-o", out, "--json")
+        verb("cluster", "-m", classifier, "sample", "--split", "dev", "--clusters", 3, "-o", out, "--json")
     )
     dev = catalog.load("sample")["dev"]
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
@@ -60,7 +71,7 @@ def test_a_known_data_set_is_clustered(verb, classifier, tmp_path):
 
 
 def test_a_file_s_clusters_are_shown_with_their_emotions_and_words(verb, classifier, posts, tmp_path):
-    shown = verb("cluster", classifier, posts, "--clusters", 2, "-o", tmp_path / "out.csv")
+    shown = verb("cluster", "-m", classifier, posts, "--clusters", 2, "-o", tmp_path / "out.csv")
     assert "2 clusters" in shown
     joined = " ".join(shown.split())
     assert "happy" in joined
@@ -71,14 +82,14 @@ def test_a_file_s_clusters_are_shown_with_their_emotions_and_words(verb, classif
 
 def test_labels_of_a_file_tell_its_clusters(verb, tiny, posts, tmp_path):
     words = ("--labels", "emotion", "--clusters", 2, "-o", tmp_path / "out.csv", "--json")
-    found = json.loads(verb("cluster", tiny("bert"), posts, *words))
+    found = json.loads(verb("cluster", "-m", tiny("bert"), posts, *words))
     assert set().union(*(one["emotions"] for one in found)) == {"joy", "fear"}
 
 
 def test_labels_in_columns_of_0_and_1_tell_a_file_s_clusters_and_colour_its_map(verb, tiny, tmp_path):
     rows = [f"i am so happy today {i};1;0\nsad and in fear {i};0;1" for i in range(6)]
     (tmp_path / "posts.csv").write_text("text;joy;fear\n" + "\n".join(rows) + "\n")
-    words = (tiny("bert"), tmp_path / "posts.csv", "--label-columns", "joy,fear", "--delimiter", ";")
+    words = ("-m", tiny("bert"), tmp_path / "posts.csv", "--label-columns", "joy,fear", "--delimiter", ";")
     found = json.loads(verb("cluster", *words, "--clusters", 2, "-o", tmp_path / "out.csv", "--json"))
     assert set().union(*(one["emotions"] for one in found)) == {"joy", "fear"}
     verb("map", *words, "--out", tmp_path / "map.html")
@@ -100,37 +111,37 @@ def test_labels_in_columns_of_0_and_1_tell_a_file_s_clusters_and_colour_its_map(
 )
 def test_what_cannot_be_clustered_is_said_before_the_model_is_opened(verb, unloadable, posts, words, said):
     with pytest.raises((UsageError, DataError), match=said):
-        verb("cluster", unloadable, posts, *words)
+        verb("cluster", "-m", unloadable, posts, *words)
     assert [path.name for path in posts.parent.iterdir()] == ["posts.csv"]
 
 
 def test_too_few_texts_are_said_before_the_model_is_opened(verb, unloadable, tmp_path):
     (tmp_path / "two.csv").write_text("text\na\nb\n")
     with pytest.raises(DataError, match="2 texts are too few for kmeans"):
-        verb("cluster", unloadable, tmp_path / "two.csv", "-o", tmp_path / "out.csv")
+        verb("cluster", "-m", unloadable, tmp_path / "two.csv", "-o", tmp_path / "out.csv")
 
 
 def test_the_input_is_not_written_over(verb, unloadable, posts):
     before = posts.read_bytes()
     with pytest.raises(UsageError, match="is the file to be read"):
-        verb("cluster", unloadable, posts, "-o", posts)
+        verb("cluster", "-m", unloadable, posts, "-o", posts)
     assert posts.read_bytes() == before
 
 
 def test_what_cannot_be_drawn_is_said_before_the_model_is_opened(verb, unloadable, posts, tmp_path):
     with pytest.raises(UsageError, match=r"\.html"):
-        verb("map", unloadable, posts, "--out", tmp_path / "map.pdf")
+        verb("map", "-m", unloadable, posts, "--out", tmp_path / "map.pdf")
     with pytest.raises(DataError, match="its splits are train, dev, test"):
-        verb("map", unloadable, "sample", "--split", "later")
+        verb("map", "-m", unloadable, "sample", "--split", "later")
     with pytest.raises(DataError, match="did you mean sample"):
-        verb("map", unloadable, "smple")
+        verb("map", "-m", unloadable, "smple")
     for seed in (-1, 2**32):
         with pytest.raises(UsageError, match=f"but is {seed}"):
-            verb("map", unloadable, posts, "--seed", seed)
+            verb("map", "-m", unloadable, posts, "--seed", seed)
     cold = tmp_path / "cold.csv"
     cold.write_text("text,label\nbrr,cold\nicy,cold\n")
     with pytest.raises(UsageError, match="nothing to colour by sentiment"):
-        verb("map", unloadable, cold, "--labels", "label", "--colour", "sentiment")
+        verb("map", "-m", unloadable, cold, "--labels", "label", "--colour", "sentiment")
 
 
 @pytest.mark.parametrize(("name", "out"), [("map", "map.html"), ("cluster", "groups.csv")])
@@ -140,10 +151,10 @@ def test_a_blank_post_is_left_out_and_said_unless_it_is_to_stop_the_work(
     with posts.open("a") as file:
         file.write("x,,joy\ny,,fear\n")
     with pytest.raises(DataError, match=r"posts\.csv:14: column 'text' is empty"):
-        verb(name, classifier, posts, "-o", posts.parent / out, "--on-bad-row", "fail")
+        verb(name, "-m", classifier, posts, "-o", posts.parent / out, "--on-bad-row", "fail")
     assert not (posts.parent / out).exists()
     told: list[str] = []
     monkeypatch.setattr("affekt.cli.console.say", told.append)
-    verb(name, classifier, posts, "-o", posts.parent / out)
+    verb(name, "-m", classifier, posts, "-o", posts.parent / out)
     assert "2 rows were left out" in told
     assert (posts.parent / out).exists()

@@ -98,7 +98,7 @@ def test_a_kernel_from_the_hub_is_code_too(tmp_path, key):
 def test_an_answer_on_standard_input_changes_nothing(tmp_path):
     folder = save_encoder("bert", tmp_path / "bert")
     mark = with_code(folder, "config.json")
-    command = [sys.executable, "-m", "affekt", "predict", str(folder), "so happy"]
+    command = [sys.executable, "-m", "affekt", "predict", "-m", str(folder), "so happy"]
     ended = subprocess.run(command, input="y\ny\n", capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert REFUSED in " ".join(ended.stderr.split())

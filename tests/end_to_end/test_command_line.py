@@ -57,7 +57,7 @@ def test_training_on_files_leaves_a_complete_run_folder_that_predicts(
     resumed = affekt("train", path, *changes, "--out", out, "--resume", "--json", "--no-report")
     assert resumed.code == 0
     assert json.loads(resumed.out) == metrics
-    predicted = affekt("predict", out, "so happy today")
+    predicted = affekt("predict", "-m", out, "so happy today")
     assert predicted.code == 0
     assert "joy" in predicted.out
 

@@ -8,6 +8,7 @@ import typer
 
 from affekt._version import __version__
 from affekt.cli import console, data, demo, evaluate, inference, runs, search, space
+from affekt.cli.options import OfAModel
 from affekt.errors import AffektError, FollowerError, unreachable
 
 app = typer.Typer(
@@ -37,12 +38,12 @@ def _affekt(
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data", help="Known data sets: list, inspect, split, get.")
 app.command("train")(runs.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(inference.predict)
-app.command("embed")(inference.embed)
-app.command("search")(search.search)
-app.command("map")(space.map_texts)
-app.command("cluster")(space.cluster)
+app.command("evaluate", cls=OfAModel)(evaluate.evaluate)
+app.command("predict", cls=OfAModel)(inference.predict)
+app.command("embed", cls=OfAModel)(inference.embed)
+app.command("search", cls=OfAModel)(search.search)
+app.command("map", cls=OfAModel)(space.map_texts)
+app.command("cluster", cls=OfAModel)(space.cluster)
 app.command("compare")(runs.compare)
 app.command("reproduce")(runs.reproduce)
 

@@ -39,4 +39,4 @@ def demo(
     for prediction in () if json else load(out).predict(_TEXTS):
         show_prediction(prediction)
     console.say(f"report: {write_report(out)}")
-    console.say(f'next: affekt predict {shlex.quote(str(out))} "your own words"')
+    console.say(f'next: affekt predict "your own words" --model {shlex.quote(str(out))}')

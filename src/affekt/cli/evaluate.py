@@ -20,9 +20,9 @@ _SECTIONS = {
 
 @columns_as_options()
 def evaluate(
-    model: ModelName,
     data: Data,
     columns: Columns,
+    model: ModelName = None,
     split: Split = None,
     on_bad_row: BadRows = "fail",
     map_: Annotated[

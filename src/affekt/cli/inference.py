@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, SafeCells, TextFile, columns_as_options
+from affekt.cli.options import FORM, BadRows, ModelName, SafeCells, TextFile, columns_as_options
 from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
@@ -31,7 +31,6 @@ _EIGHTHS = "▏▎▍▌▋▊▉"
 
 @columns_as_options(FORM, labels=None)
 def predict(
-    model: Annotated[str, typer.Argument(help="A model folder or a run folder.")],
     texts: Annotated[
         str,
         typer.Argument(
@@ -39,6 +38,7 @@ def predict(
         ),
     ],
     columns: Columns,
+    model: ModelName = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -89,10 +89,10 @@ def predict(
 
 @columns_as_options(FORM, labels=None)
 def embed(
-    model: Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")],
     file: TextFile,
     columns: Columns,
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
+    model: ModelName = None,
     on_bad_row: BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,

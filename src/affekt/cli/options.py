@@ -1,6 +1,7 @@
 """Arguments and options that several verbs take."""
 
 import inspect
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -9,11 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from affekt.data.columns import OPTIONS, Columns, OnBadRow, as_options
-from affekt.errors import AffektError
+from affekt.errors import AffektError, UsageError
+from affekt.files import CARD
 
-ModelName = Annotated[str, typer.Argument(help="A model folder, a run folder, or an encoder's name.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="A model folder, a run folder, or an encoder's name; affekt-small if left out."
+    ),
+]
 Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
 TextFile = Annotated[
     Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")
@@ -28,6 +36,43 @@ SafeCells = Annotated[
 FIELDS = tuple(one.name for one in fields(Columns))
 FORM = ("text", "id", "delimiter", "quoted", "encoding")  # what matters where no labels are read
 _TYPES = get_type_hints(Columns)
+
+
+class OfAModel(TyperCommand):
+    """A verb with --model: a call with the model before what is to be read, as it once was, is told so."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a call.
+
+        Raises:
+            UsageError: When they begin with a model, or are too many.
+        """
+        extra = super().parse_args(ctx, args)
+        names = [str(one.name) for one in self.params if one.param_type_name == "argument"]
+        given, takes = [*(str(ctx.params[name]) for name in names), *extra], " ".join(names).upper()
+        first, others = given[0], given[1:]
+        if _is_model(Path(first)):
+            said = shlex.join(others) or takes
+            raise UsageError(
+                f"{first} is a model, which is named by --model: "
+                f"affekt {ctx.info_name} {said} --model {shlex.quote(first)}"
+            )
+        if extra:
+            raise UsageError(
+                f"affekt {ctx.info_name} takes {takes} and was given {shlex.join(given)}: "
+                "put a text in quotes, and name a model by --model."
+            )
+        return extra
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a path is a model's folder or a run's: a file of texts, or a folder of them, is none."""
+    try:
+        return any((path / name).is_file() for name in (CARD, f"model/{CARD}", "config.json"))
+    except (OSError, ValueError):  # too long or odd for a path
+        return False
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, TextFile, columns_as_options
+from affekt.cli.options import FORM, BadRows, ModelName, TextFile, columns_as_options
 from affekt.data.columns import Columns
 
 
@@ -14,10 +14,7 @@ def search(
     words: Annotated[str, typer.Argument(help="What to look for, by what it says; '' for nothing.")],
     posts: TextFile,
     columns: Columns,
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model folder, a run folder, or an encoder's name; the default encoder."),
-    ] = None,
+    model: ModelName = None,
     like: Annotated[
         list[str] | None, typer.Option(help="A text that those found should be like; may be repeated.")
     ] = None,
@@ -28,21 +25,15 @@ def search(
 ) -> None:
     """Find the texts of a file that are nearest to some words, to a text, or that hold an emotion."""
     from affekt.data.read import SkippedRow
-    from affekt.inference.model import Model, check, load
+    from affekt.inference.model import check, load
     from affekt.inference.search import search_file
 
     if model is not None:
         check(model)
-
-    def opened() -> Model:
-        from affekt.encoders.pretrained import DEFAULT  # its package imports torch
-
-        return load(DEFAULT if model is None else model)
-
     skipped: list[SkippedRow] = []
     notes: list[str] = []
     hits = search_file(
-        opened,
+        lambda: load(model),
         words,
         posts,
         like=like or (),

@@ -14,9 +14,9 @@ _LABELS = "The column with the labels; without labels the model says the emotion
 
 @columns_as_options(labels=None, labels_help=_LABELS)
 def map_texts(
-    model: ModelName,
     data: Data,
     columns: Columns,
+    model: ModelName = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write; a PNG goes beside it.")] = Path(
         "map.html"
     ),
@@ -50,9 +50,9 @@ def map_texts(
 
 @columns_as_options(labels=None, labels_help=_LABELS)
 def cluster(
-    model: ModelName,
     data: Data,
     columns: Columns,
+    model: ModelName = None,
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", "-o", help="A table (csv, …) or a page (.html), or both by -o twice."),

@@ -10,7 +10,7 @@ import numpy as np
 from affekt._version import __version__
 from affekt.decisions import Decisions
 from affekt.errors import ModelError, UsageError, first_line, not_whole, of_classifier, unknown_name
-from affekt.files import CARD, folder_written_aside, read_json, recover, write_json
+from affekt.files import CARD, READY, folder_written_aside, read_json, ready_model, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
 from affekt.inference.runtimes.opening import open_encoder, open_runtime
 from affekt.inference.search import Hit, search
@@ -199,11 +199,12 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     return [str(text) for text in given]  # numpy's str_ are str, but not to everybody
 
 
-def load(folder: str | Path, *, device: str | None = None) -> Model:
+def load(folder: str | Path | None = None, *, device: str | None = None) -> Model:
     """Open a model: a folder that affekt wrote, or an encoder by name (it then embeds, but cannot predict).
 
     Args:
-        folder: A model folder, a run folder holding `model/`, or the name of an encoder.
+        folder: A model folder, a run folder holding `model/`, or the name of an encoder; unless said the
+            ready model, affekt-small.
         device: Where to run; a GPU when there is one, else the CPU.
 
     Raises:
@@ -220,8 +221,10 @@ def load(folder: str | Path, *, device: str | None = None) -> Model:
     return model
 
 
-def check(folder: str | Path) -> Path:
+def check(folder: str | Path | None = None) -> Path:
     """Return where `load` looks for a model, after refusing in a moment what can be none."""
+    if folder is None or (folder == READY and not Path(READY).exists()):
+        return _ready()
     if not isinstance(folder, str | Path):
         raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
     try:
@@ -231,6 +234,17 @@ def check(folder: str | Path) -> Path:
     except (OSError, ValueError, RuntimeError) as fault:  # no rights, too long a name, ~nobody
         raise ModelError(f"{folder}: no model can be looked for there ({first_line(fault)}).") from fault
     return path
+
+
+def _ready() -> Path:
+    """Return the folder of the ready model; ModelError where it is not installed."""
+    folder = ready_model()
+    if folder is None:
+        raise ModelError(
+            f"no model is named, and the ready one, {READY}, is not installed: "
+            f"pip install {READY} (the extra 'small'), or name a model's folder."
+        )
+    return folder
 
 
 def _found(path: Path) -> Path:

@@ -34,7 +34,7 @@ Tick = Callable[[int, int], None]
 
 
 def predict_file(
-    model: Model | str | Path,
+    model: Model | str | Path | None,
     path: str | Path,
     out: str | Path,
     *,
@@ -52,7 +52,8 @@ def predict_file(
     A row that is skipped stands in its place, with nothing predicted.
 
     Args:
-        model: A classifier, or where `load` finds it: it is then opened once the file has been looked at.
+        model: A classifier, or where `load` finds it, None for the ready one: it is then opened once the file
+            has been looked at.
         path: csv, tsv, jsonl, json, txt (all also with .gz), xlsx or parquet.
         out: csv, tsv, jsonl or parquet; it appears when it is whole, and replaces what was there.
         text: The column with the texts; unless said, "text", or the one column that looks like it.
@@ -77,7 +78,7 @@ def predict_file(
     if safe_cells and "sv" not in kind:
         raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
     survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet", model=model)
-    opened = load(model) if isinstance(model, str | Path) else model
+    opened = model if isinstance(model, Model) else load(model)
     began = time.monotonic()
     decisions = opened.deciding()
     scores = [f"score_{label}" for label in opened.labels]
@@ -113,7 +114,7 @@ def _scored(model: Model, decisions: Decisions, window: Window) -> tuple[np.ndar
 
 
 def embed_file(
-    model: Model | str | Path,
+    model: Model | str | Path | None,
     path: str | Path,
     out: str | Path,
     *,
@@ -126,7 +127,7 @@ def embed_file(
     """Write a vector of length 1 for every text of a file, in the order of the file and in bounded memory.
 
     Args:
-        model: Any model, or where `load` finds it.
+        model: Any model, or where `load` finds it, None for the ready one.
         path: As for `predict_file`.
         out: A parquet file of id, text and vector (a fixed-size list of float32), or an (n, d) .npy file.
         text: The column with the texts.
@@ -142,7 +143,7 @@ def embed_file(
     columns = _told(columns, text)
     kind = _kind_of(target, VECTORS, source)
     survey = _survey(source, columns, on_bad_row, typed=False, model=model)
-    opened = load(model) if isinstance(model, str | Path) else model
+    opened = model if isinstance(model, Model) else load(model)
     began = time.monotonic()
     dimension = opened.embed([], projected=projected).shape[1]
     with written_aside(target) as aside, vectors_to(aside, kind, (survey.rows, dimension)) as write:
@@ -206,10 +207,10 @@ class _Tally(list[SkippedRow]):
 
 
 def _survey(
-    source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool, model: Model | str | Path
+    source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool, model: Model | str | Path | None
 ) -> _Survey:
     """Look at a whole file, and first whether there can be such a model at all."""
-    if isinstance(model, str | Path):
+    if not isinstance(model, Model):
         check(model)
     finder = TypeFinder(_declared(source) if typed else ())
     skipped, notes = _Tally(), list[str]()

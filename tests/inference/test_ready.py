@@ -1,0 +1,35 @@
+"""The ready model: found without being named, here a tiny one in a package of its name."""
+
+import pytest
+
+import affekt
+from affekt.errors import ModelError
+from affekt.inference.model import check, load
+
+
+def test_no_name_and_its_own_name_open_the_ready_model(ready):
+    assert check() == check("affekt-small") == ready
+    [found] = affekt.load().predict("so happy")
+    assert found == load(ready).predict("so happy")[0]
+
+
+def test_a_folder_of_its_name_goes_first(ready, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "affekt-small").symlink_to(tiny("bert"))
+    assert load("affekt-small").labels == ()
+    assert load().labels == load(ready).labels
+
+
+@pytest.mark.usefixtures("no_ready")
+def test_it_is_found_in_the_tree_that_affekt_is_run_from(ready_package, tmp_path):
+    package = tmp_path / "models" / "affekt-small" / "affekt_small"
+    package.mkdir(parents=True)
+    (package / "model").symlink_to(ready_package / "model")
+    assert check() == package / "model"
+
+
+@pytest.mark.usefixtures("no_ready")
+def test_without_it_a_sentence_says_how_to_have_it():
+    with pytest.raises(ModelError, match="affekt-small, is not installed: pip install affekt-small") as fault:
+        affekt.load()
+    assert len(str(fault.value).splitlines()) == 1
