@@ -42,6 +42,8 @@ CALLS = {
     "inter_group_correlation": lambda e, t: LOSSES["inter_group_correlation"](e, t, GROUPS),
     "same_side_correlation": lambda e, t: LOSSES["same_side_correlation"](e, t),
     "space_preservation": lambda e, t: LOSSES["space_preservation"](e, t.to(e.dtype)),
+    "distillation several": lambda e, t: LOSSES["distillation"](e, t, temperature=2.0, single_label=False),
+    "distillation one": lambda e, t: LOSSES["distillation"](e, t, temperature=2.0, single_label=True),
     **{
         f"classification_loss {kind}": lambda e, t, kind=kind: classification_loss(e, t, kind=kind)
         for kind in CLASSIFICATION_LOSSES

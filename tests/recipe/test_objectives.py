@@ -18,7 +18,11 @@ DIGESTS = {  # as they stood when the figures of docs/results were made
 }
 
 
+REQUIRED = {"distil": {"teachers": ["runs/teacher"]}}
+
+
 def section(**objective: Any) -> Any:
+    objective = {**REQUIRED.get(objective["kind"], {}), **objective}
     return parse_recipe({"name": "x", "objective": objective}).objective
 
 
@@ -66,6 +70,7 @@ def test_every_kind_stands_under_its_name() -> None:
             {"classifies", "by_gradients", "needs_labels", "is_contrastive", "changes_texts"},
         ),
         ({"kind": "retrofit"}, {"by_gradients", "needs_labels", "is_contrastive", "keeps_space"}),
+        ({"kind": "distil"}, {"classifies", "by_gradients", "needs_labels"}),
     ],
 )
 def test_a_section_says_what_is_true_of_its_objective(objective: dict[str, Any], true: set[str]) -> None:
@@ -98,6 +103,27 @@ def test_focal_and_asymmetric_losses_have_options_and_others_refuse_them() -> No
         section(kind="classify", gamma=3)
     with pytest.raises(RecipeError, match="clip: is read by loss: asymmetric alone, and loss is focal"):
         section(kind="label-aware", loss="focal", clip=0.1)
+
+
+def test_a_distillation_names_its_teachers_and_one_name_is_a_list_of_one() -> None:
+    made = section(kind="distil", teachers="runs/a", texts="more.txt")
+    assert (made.teachers, made.texts) == (("runs/a",), ("more.txt",))
+    with pytest.raises(RecipeError, match=r"objective\.teachers"):
+        section(kind="distil", teachers=[])
+    with pytest.raises(RecipeError, match=r"objective\.hard"):
+        section(kind="distil", hard=1)
+    with pytest.raises(RecipeError, match=r"objective\.temperature"):
+        section(kind="distil", temperature=0)
+
+
+@pytest.mark.parametrize("sampler", ["stratified", "m-per-class"])
+def test_batches_by_class_are_refused_where_texts_have_no_labels(sampler: str) -> None:
+    objective = {"kind": "distil", "teachers": ["runs/a"]}
+    told = {"name": "x", "objective": objective, "training": {"sampler": sampler}}
+    assert parse_recipe(told).training.sampler == sampler
+    objective["texts"] = ["more.txt"]
+    with pytest.raises(RecipeError, match=f"{sampler} reads labels, and objective.texts have none"):
+        parse_recipe(told)
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])

@@ -111,6 +111,10 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int]]]] = {
         },
         [("batch", _DRAW.randint(1, _BATCHES))],
     ),
+    "with a teacher and texts without labels": (
+        {"objective": {"kind": "distil", "texts": ["sample"]}},
+        [("batch", _DRAW.randint(1, _BATCHES))],
+    ),
     "with a second network and changed texts": (
         {"objective": {"kind": "label-aware", "views": "synonym", "warmup_epochs": 0.5}},
         [("batch", _DRAW.randint(1, _BATCHES))],
@@ -140,6 +144,10 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(
     case: str, tmp_path: Path, tiny: Tiny, sample: dict[str, Any], never_stopped: Straight
 ) -> None:
     sections, moments = CASES[case]
+    if sections.get("objective", {}).get("kind") == "distil":
+        taught = run_recipe(tiny("roberta"), sample, training={"epochs": 1})
+        teacher = train(taught, tmp_path / "teacher") and str(tmp_path / "teacher")
+        sections = {**sections, "objective": {**sections["objective"], "teachers": [teacher]}}
     if sections.get("objective", {}).get("kind") == "label-aware":
         weighting = {"name": tiny("bert"), "max_length": 12}
         sections = {**sections, "objective": {**sections["objective"], "weighting": weighting}}

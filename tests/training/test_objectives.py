@@ -396,7 +396,52 @@ def test_the_frozen_copy_never_trains_and_never_changes() -> None:
     assert not torch.equal(main.encoder.dense.weight, before["dense.weight"])
 
 
-# --- the rest
+# --- distillation
+
+
+TAUGHT = torch.rand(6, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+def distilled(labelled: list[bool], *, single: bool = False, **spec: Any) -> tuple[Network, Terms]:
+    main = network()
+    objective = made({"kind": "distil", "teachers": ["runs/a"], **spec}, main, single=single)
+    taught = {"probabilities": TAUGHT, "labelled": torch.tensor(labelled)}
+    terms = objective({**inputs_of(objective), "taught": taught}, SINGLE if single else TARGETS)
+    return main, terms
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_distillation_weighs_every_row_alike_and_labels_only_where_there_are_any(single: bool) -> None:
+    labelled = [True, False, True, True, False, False]
+    main, terms = distilled(labelled, single=single, hard=0.4, temperature=3.0)
+    logits = main(batch_of(main))
+    soft = losses.distillation(logits, TAUGHT, temperature=3.0, single_label=single)
+    name, rows = ("cross-entropy", SINGLE) if single else ("bce", TARGETS)
+    each = [losses.classification_loss(logits[[i]], rows[[i]], kind=name) for i in (0, 2, 3)]
+    close(terms, {name: 0.4 * sum(each) / 6, "teachers": 0.6 * soft})
+
+
+def test_a_batch_without_labels_hears_the_teachers_alone() -> None:
+    main, terms = distilled([False] * 6, hard=0.5)
+    assert terms["bce"] == 0
+    total(terms).backward()
+    assert torch.isfinite(main.classifier.out.weight.grad).all()
+    assert main.classifier.out.weight.grad.abs().sum() > 0
+
+
+def test_with_a_share_of_zero_the_labels_are_not_read() -> None:
+    assert list(distilled([True] * 6, hard=0.0)[1]) == ["teachers"]
+
+
+def test_labels_of_a_distillation_have_the_usual_options() -> None:
+    assert list(distilled([True] * 6, loss="focal", correlation=0.2)[1]) == [
+        "focal",
+        "correlation",
+        "teachers",
+    ]
+
+
+# --- whatever the kind
 
 
 @pytest.mark.parametrize("spec", [Logistic(kind="logistic"), None, "classify"])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from affekt.losses.classification import CLASSIFICATION_LOSSES, Focus, classification_loss
+from affekt.losses.distillation import distillation
 from affekt.losses.label_aware import label_aware_contrastive
 from affekt.losses.label_correlation import (
     inter_group_correlation,
@@ -24,6 +25,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     loss.__name__: loss
     for loss in (
         classification_loss,
+        distillation,
         inter_group_correlation,
         intra_group_correlation,
         label_aware_contrastive,
@@ -42,6 +44,7 @@ __all__ = [
     "LOSSES",
     "Focus",
     "classification_loss",
+    "distillation",
     "inter_group_correlation",
     "intra_group_correlation",
     "label_aware_contrastive",

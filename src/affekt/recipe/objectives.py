@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from affekt.recipe.parts import EncoderSpec, HeadSpec, ProjectionSpec, Section
 
@@ -175,8 +175,29 @@ class Retrofit(ObjectiveSection):
     projection: ProjectionSpec = ProjectionSpec(kind="mlp", out=64)
 
 
+class Distil(ClassifyLoss):
+    """Classification led by what teachers say, beside the true labels."""
+
+    to_classify: ClassVar[Mapping[str, Any] | None] = {}
+
+    kind: Literal["distil"]
+    teachers: tuple[str, ...] = Field(
+        min_length=1, description="run folders or model folders of the same labels; their probabilities' mean"
+    )
+    temperature: float = Field(2.0, gt=0)
+    hard: float = Field(0.3, ge=0, lt=1, description="share of the true labels' loss")
+    texts: tuple[str, ...] = Field(
+        (), description="further texts, without labels: known data sets or files; the teachers alone speak"
+    )
+
+    @field_validator("teachers", "texts", mode="before")
+    @classmethod
+    def _may_be_one(cls, names: Any) -> Any:
+        return (names,) if isinstance(names, str) else names
+
+
 _Contrast = Contrastive | ContrastiveUnsupervised | SupervisedContrastive | LabelAware | Retrofit
-_Any = Classify | Logistic | _Contrast
+_Any = Classify | Logistic | _Contrast | Distil
 ObjectiveSpec = Annotated[_Any, Field(discriminator="kind")]
 
 OBJECTIVE_SECTIONS: dict[str, type[ObjectiveSection]] = {

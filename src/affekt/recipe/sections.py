@@ -171,6 +171,11 @@ class Recipe(Section):
                 f"training.sampler: {training.sampler} has no effect on drawn pairs; "
                 "leave it out, or set objective.pairs: in-batch"
             )
+        if getattr(objective, "texts", ()) and training.sampler != "bucketed":
+            raise ValueError(
+                f"training.sampler: {training.sampler} reads labels, and objective.texts have none; "
+                "leave one of them out"
+            )
         if objective.whole_after >= training.epochs:
             raise ValueError(
                 f"objective.warmup_epochs: {objective.whole_after:g} is not less than training.epochs "

@@ -25,6 +25,7 @@ class TrainingRows:
         encoders: The encoder of each input.
         views: Gives the texts of inputs that change from epoch to epoch.
         others: The texts of inputs that read the corpus in another normalisation.
+        further: Further inputs that are no texts: for each, tensors (n, …) by name.
         rows: Tokenised rows of each input.
     """
 
@@ -32,6 +33,7 @@ class TrainingRows:
     encoders: dict[str, Any]
     views: Views | None = None
     others: dict[str, list[str]] = field(default_factory=dict)
+    further: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
     rows: dict[str, list[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,11 +53,15 @@ class TrainingRows:
 
     def batch(self, indices: np.ndarray, device: torch.device) -> tuple[dict[str, Any], torch.Tensor]:
         """Collate the inputs and the targets of some rows."""
-        inputs = {}
+        chosen = torch.as_tensor(indices)
+        inputs = {
+            name: {key: value[chosen].to(device) for key, value in of_rows.items()}
+            for name, of_rows in self.further.items()
+        }
         for name, encoder in self.encoders.items():
             collated = encoder.collate([self.rows[name][i] for i in indices])
             inputs[name] = {key: value.to(device) for key, value in collated.items()}
-        return inputs, self.targets[torch.as_tensor(indices)].to(device)
+        return inputs, self.targets[chosen].to(device)
 
 
 def epoch_batches(recipe: Recipe, rows: Mapping[str, TrainingRows], epoch: int) -> list[TaskBatch]:

@@ -38,8 +38,10 @@ from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_
 from affekt.training.data import load_splits, normalised, style_of, view_texts, weighting_texts
 from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop
+from affekt.training.objectives.distil import TAUGHT
 from affekt.training.processes import alone, from_leader, join_processes, leads
 from affekt.training.rows import TrainingRows
+from affekt.training.teachers import Lessons, lessons
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,12 @@ def _train(
         ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
         + f" texts of {splits['train'].name}"
     )
-    texts, network = _prepared(recipe, splits)
+    texts, network, taught = _prepared(recipe, splits, heard)
     if leads():
         folder.write_start(recipe.to_yaml(), (row for corpus in splits.values() for row in corpus.skipped))
-    progress, network = _fit(recipe, splits, texts, network, folder=folder, resume=resume, heard=heard)
+    progress, network = _fit(
+        recipe, splits, texts, network, taught, folder=folder, resume=resume, heard=heard
+    )
     if not leads():
         return
     model = _model(recipe, network, splits["train"])
@@ -188,8 +192,10 @@ def _train(
     folder.write_metrics(metrics)
 
 
-def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Network]:
-    """Return the normalised texts and the network, after seeing to what would fail only later."""
+def _prepared(
+    recipe: Recipe, splits: dict[str, Corpus], heard: Listener
+) -> tuple[Corpus, Network, Lessons | None]:
+    """Return the normalised texts, the network and its teachers' lessons; what may fail, fails here."""
     chosen_precision(recipe.training.precision, recipe.training.device)
     if recipe.objective.needs_labels:
         splits["train"].require_classes()
@@ -198,7 +204,7 @@ def _prepared(recipe: Recipe, splits: dict[str, Corpus]) -> tuple[Corpus, Networ
     if network.head is not None:  # refused now, not once all is trained
         deciding.check_calibration(recipe.decisions.calibration, single_label=splits["train"].single_label)
     _check_stopping(recipe, splits, network)
-    return texts, network
+    return texts, network, lessons(recipe, splits, heard.say, heard.tick)
 
 
 def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network) -> None:
@@ -240,8 +246,8 @@ def fit_model(
     """
     heard, began = listener or Listener(), time.monotonic()
     with alone():
-        texts, network = _prepared(recipe, splits)
-        progress, network = _fit(recipe, splits, texts, network, heard=heard)
+        texts, network, taught = _prepared(recipe, splits, heard)
+        progress, network = _fit(recipe, splits, texts, network, taught, heard=heard)
     model = _model(recipe, network, splits["train"])
     model.about = {"name": recipe.name, "recipe": recipe.digest, "data": record.data_digest(splits)}
     figures: dict[str, Any] = {"history": progress.history, "seconds": time.monotonic() - began}
@@ -270,6 +276,7 @@ def _fit(
     splits: dict[str, Corpus],
     texts: Corpus,
     network: Network,
+    taught: Lessons | None,
     *,
     heard: Listener,
     folder: RunFolder | None = None,
@@ -285,7 +292,9 @@ def _fit(
     for_weighting = weighting_texts(recipe, splits["train"])
     objective = objective_for(recipe, network, texts, for_weighting)
     others = {"weighting": for_weighting.texts} if for_weighting else {}
-    rows = TrainingRows(texts, objective.encoders(), view_texts(recipe, texts), others)
+    trained = taught.corpus if taught else texts
+    further = {TAUGHT: taught.inputs} if taught else {}
+    rows = TrainingRows(trained, objective.encoders(), view_texts(recipe, texts), others, further)
     judged = _judge(recipe, network, splits.get("dev"), texts)
 
     def judge() -> dict[str, float]:
@@ -308,6 +317,7 @@ def _fit(
         heard.tick(loop.progress.epoch * of + done, recipe.training.epochs * of)
 
     data = {f"data ({name})": corpus.digest for name, corpus in splits.items()}
+    data |= {"teacher": taught.digest} if taught else {}
     checkpoints = None if folder is None else Checkpoints(folder.path, {"recipe": recipe.digest, **data})
     loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, tick)
     progress = loop.run(resume=resume)

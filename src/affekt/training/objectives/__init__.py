@@ -16,6 +16,7 @@ from affekt.training.objectives.contrastive import (
     SupervisedContrastiveObjective,
     UnsupervisedObjective,
 )
+from affekt.training.objectives.distil import DistilObjective
 from affekt.training.objectives.label_aware import LabelAwareObjective
 from affekt.training.objectives.logits import LogitLoss, Terms
 from affekt.training.objectives.retrofit import RetrofitObjective
@@ -27,6 +28,7 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "supervised-contrastive": SupervisedContrastiveObjective,
     "label-aware": LabelAwareObjective,
     "retrofit": RetrofitObjective,
+    "distil": DistilObjective,
 }
 
 
@@ -51,6 +53,7 @@ __all__ = [
     "OBJECTIVES",
     "ClassifyObjective",
     "ContrastiveObjective",
+    "DistilObjective",
     "LabelAwareObjective",
     "LogitLoss",
     "Objective",

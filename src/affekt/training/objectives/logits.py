@@ -42,11 +42,15 @@ class LogitLoss:
                 "hierarchy; all and same-side do not."
             )
         self.spec, self.label_weights, self.groups = spec, label_weights, groups
+        self.single_label = single_label
         self.focus = Focus(spec.gamma, spec.gamma_negative, spec.gamma_positive, spec.clip)
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> Terms:
         """Return the terms by name for (n, k) logits and targets, those of all processes joined."""
-        logits, targets = gathered(logits), gathered(targets)
+        return self.of(gathered(logits), gathered(targets))
+
+    def of(self, logits: torch.Tensor, targets: torch.Tensor) -> Terms:
+        """Return the terms of rows that are joined already."""
         weights = None if self.label_weights is None else self.label_weights.to(logits)
         value = classification_loss(
             logits,
