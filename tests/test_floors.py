@@ -19,7 +19,7 @@ FLOORS = {
     4: {"networks", "runs", "recipe", "recipes"},
     5: {"inference", "report"},
     6: {"training", "explore"},
-    7: {"studies", "estimators"},
+    7: {"studies", "estimators", "serving"},
     8: {"cli", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

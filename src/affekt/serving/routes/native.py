@@ -1,0 +1,130 @@
+"""affekt's own interface: emotions with probabilities, decisions and the model's version."""
+
+from typing import Annotated, Any, TypedDict
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+
+from affekt.serving.bodies import Texts, texts_of
+from affekt.serving.endpoints import Endpoint
+from affekt.serving.refusals import Refusal
+from affekt.serving.service import FINEST, ModelFacts, Service
+
+Float = Annotated[float, Field(ge=0, le=1)]
+
+
+class EmotionsAsked(BaseModel):
+    """Texts, and what is to be said of them."""
+
+    model_config = ConfigDict(extra="forbid", title="Emotions")
+
+    texts: Texts = Field(description="One text or several.")
+    label_set: str = Field(
+        FINEST, max_length=100, description="A coarser label set, such as ekman or sentiment."
+    )
+    top: int | None = Field(None, ge=1, description="Only the likeliest so many scores; all unless said.")
+    coverage: float | None = Field(
+        None, gt=0, lt=1, description="Give a set that holds the true labels this often, or abstain."
+    )
+    why: bool = Field(False, description="Say which words carry each emotion.")
+    vectors: bool = Field(False, description="Give the text's vector too.")
+
+
+class ModelSaid(TypedDict):
+    """The model that answered."""
+
+    name: str
+    version: str
+    thresholds: str
+    single_label: bool
+    labels: list[str]
+
+
+class EmotionsSaid(TypedDict, total=False):
+    """What is said of one text."""
+
+    labels: list[str]
+    scores: dict[str, float]
+    set: list[str]
+    abstained: bool
+    why: Any
+    vector: list[float]
+
+
+class EmotionsGiven(TypedDict):
+    """An answer for each text, in order."""
+
+    model: ModelSaid
+    answers: list[EmotionsSaid]
+
+
+async def emotions(service: Service, asked: EmotionsAsked, request: Request) -> EmotionsGiven:
+    """Return labels, calibrated probabilities and what else was asked for."""
+    texts = texts_of(asked.texts, service.limits)
+    model = await service.model(asked.label_set)
+    probabilities = await service.probabilities(texts, asked.label_set)
+    decided = model.deciding().decide(probabilities)
+    answers = [
+        _said(model.labels, row, held, asked.top) for row, held in zip(probabilities, decided, strict=True)
+    ]
+    if asked.coverage is not None:
+        for answer, sure in zip(answers, _sets(model, probabilities, asked.coverage), strict=True):
+            answer.update(sure)
+    if asked.why:
+        for answer, reasons in zip(answers, await service.why(texts, asked.label_set), strict=True):
+            answer["why"] = reasons
+    if asked.vectors:
+        for answer, vector in zip(answers, await service.vectors(texts), strict=True):
+            answer["vector"] = numbers(vector)
+    return {"model": model_said(service.facts, model.labels), "answers": answers}
+
+
+def model_said(facts: ModelFacts, labels: tuple[str, ...]) -> ModelSaid:
+    """Return what is said of the model that answers, by the labels it answers with."""
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "thresholds": facts.thresholds,
+        "single_label": facts.single_label,
+        "labels": list(labels),
+    }
+
+
+def numbers(row: np.ndarray) -> list[float]:
+    """Return float32 as the shortest numbers that mean them."""
+    return [float(str(value)) for value in row.astype(np.float32)]
+
+
+def _said(labels: tuple[str, ...], row: np.ndarray, held: np.ndarray, top: int | None) -> EmotionsSaid:
+    order = np.argsort(-row, kind="stable")
+    scores = numbers(row)
+    kept = order if top is None else order[:top]
+    return {
+        "labels": [labels[i] for i in order if held[i]],
+        "scores": {labels[i]: scores[i] for i in kept},
+    }
+
+
+def _sets(model: Any, probabilities: np.ndarray, coverage: float) -> list[EmotionsSaid]:
+    """Return each text's set that holds its labels as often as asked; 422 where no model can."""
+    sets = getattr(model, "sets", None)
+    if sets is None:
+        raise Refusal(422, "this model was not fitted to promise a coverage; leave out coverage.")
+    found: list[EmotionsSaid] = sets(probabilities, coverage)
+    return found
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/v1/emotions",
+        "Emotions of texts: labels, calibrated probabilities, decisions",
+        emotions,
+        takes=EmotionsAsked,
+        gives=EmotionsGiven,
+        examples={
+            "one text": {"texts": "i can't stop smiling, she said yes!!"},
+            "several": {"texts": ["so sad today", "leave me alone"], "top": 3},
+        },
+    ),
+)

@@ -1,0 +1,91 @@
+"""The server: uvicorn over the application, in one process or several."""
+
+import json
+import os
+import signal
+import socket
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from affekt.errors import UsageError, first_line
+from affekt.inference.model import check
+from affekt.serving.app import create_app
+from affekt.serving.logs import log
+from affekt.serving.metrics import SHARED
+from affekt.serving.settings import Limits, Settings
+
+_SETTINGS = "AFFEKT_SERVE_SETTINGS"  # the file, readable by its owner alone, from which workers learn them
+
+
+def run(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
+    """Serve until told to stop; then every accepted request is answered first.
+
+    Raises:
+        AffektError: When the model does not open, or nothing can listen there.
+    """
+    check(settings.model)
+    listener = _listening(host, port)
+    log("listening", url=f"http://{host}:{listener.getsockname()[1]}", workers=workers)
+    if workers > 1:
+        _run_several(settings, listener, workers)
+        return
+    app = create_app(settings)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # uvicorn has its own meanwhile, and raises it once more
+    uvicorn.Server(_config(app)).run(sockets=[listener])
+    if fault := app.state.service.fault:
+        raise fault
+
+
+def app_of_worker() -> Starlette:
+    """Return the application of a worker process."""
+    said = json.loads(Path(os.environ[_SETTINGS]).read_text(encoding="utf-8"))
+    said |= {
+        "limits": Limits(**said["limits"]),
+        "keys": tuple(said["keys"]),
+        "origins": tuple(said["origins"]),
+    }
+    return create_app(Settings(**said))
+
+
+def _run_several(settings: Settings, listener: socket.socket, workers: int) -> None:
+    with tempfile.TemporaryDirectory() as shared:
+        (told := Path(shared) / "settings.json").write_text(json.dumps(asdict(settings)), encoding="utf-8")
+        os.environ[SHARED], os.environ[_SETTINGS] = shared, str(told)
+        config = _config("affekt.serving.server:app_of_worker", factory=True, workers=workers)
+        try:
+            Multiprocess(config, sockets=[listener]).run()
+        finally:
+            del os.environ[_SETTINGS], os.environ[SHARED]
+
+
+def _config(app: Starlette | str, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=workers,
+        access_log=False,  # ours holds no path that somebody made up
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_worker_healthcheck=60,  # a worker that opens its model is busy, not dead
+        limit_concurrency=4096,
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        listener.set_inheritable(True)
+    except OSError as fault:
+        raise UsageError(f"nothing can listen on {host}:{port} ({first_line(fault)}).") from fault
+    return listener

@@ -1,0 +1,102 @@
+"""affekt's own route: what it says, and what it is told to leave out."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from serving.client import LABELS, made_up, run, serving
+
+
+@run
+async def test_an_answer_has_labels_probabilities_and_the_model_s_version():
+    model = made_up()
+    async with serving(model) as client:
+        reply = await client.post("/v1/emotions", {"texts": ["joy", "a text with joy joy"]})
+        assert reply.status == 200
+        first, second = reply.json["answers"]
+        expected = model.probabilities(["joy", "a text with joy joy"])
+        for answer, row in zip((first, second), expected, strict=True):
+            assert np.float32(list(answer["scores"].values())) == pytest.approx(np.sort(row)[::-1])
+        assert (first["labels"], second["labels"]) == (["joy"], ["anger", "joy"])
+        said = reply.json["model"]
+        assert (said["name"], said["labels"], said["single_label"]) == ("made-up", list(LABELS), False)
+        assert len(said["version"]) == len(said["thresholds"]) == 12
+
+
+@run
+async def test_one_text_is_a_list_of_one_answer_and_top_leaves_out_scores():
+    async with serving() as client:
+        reply = await client.post("/v1/emotions", {"texts": "joy joy", "top": 1, "vectors": True})
+        [answer] = reply.json["answers"]
+        assert list(answer["scores"]) == ["joy"]
+        assert np.linalg.norm(answer["vector"]) == pytest.approx(1, abs=1e-6)
+
+
+@run
+async def test_what_a_model_cannot_say_is_refused_and_not_made_up():
+    async with serving() as client:
+        for more in ({"label_set": "nothing"}, {"why": True}, {"coverage": 0.9}):
+            reply = await client.post("/v1/emotions", {"texts": "joy", **more})
+            assert (reply.status, reply.json["error"]["type"]) == (422, "invalid")
+    async with serving(made_up(labels=())) as client:
+        reply = await client.post("/v1/emotions", {"texts": "joy"})
+        assert reply.status == 422
+        assert "without a classifier" in reply.json["error"]["message"]
+
+
+@run
+async def test_coarser_labels_words_and_sets_are_given_where_the_model_has_them():
+    class Able(type(made_up())):
+        def coarser(self, name):
+            assert name == "two"
+            return Able(self.runtime, (*LABELS[:2], "other"), False, self.decisions)
+
+        def why(self, texts):
+            return [[{"word": "joy", "carries": {"joy": 0.5}}] for _ in texts]
+
+        def sets(self, probabilities, coverage):
+            return [{"set": ["joy"], "abstained": False} for _ in probabilities]
+
+    plain = made_up()
+    async with serving(Able(plain.runtime, plain.labels, False, plain.decisions)) as client:
+        asked = {"texts": ["joy", "joy joy"], "label_set": "two", "why": True, "coverage": 0.9}
+        reply = await client.post("/v1/emotions", asked)
+        assert reply.status == 200
+        assert reply.json["model"]["labels"] == ["anger", "joy", "other"]
+        for answer in reply.json["answers"]:
+            assert (answer["set"], answer["abstained"]) == (["joy"], False)
+            assert answer["why"][0]["word"] == "joy"
+
+
+@run
+async def test_health_is_at_once_and_readiness_after_the_warm_up():
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly():
+        asyncio.run_coroutine_threadsafe(asked.wait(), loop).result()
+        return made_up()
+
+    async with serving(slowly, wait=False) as client:
+        assert (await client.get("/health")).json == {"status": "starting"}
+        for reply in (await client.get("/ready"), await client.post("/v1/emotions", {"texts": "joy"})):
+            assert (reply.status, reply.headers["retry-after"]) == (503, "2")
+        asked.set()
+        while client.service.state == "starting":
+            await asyncio.sleep(0.001)
+        assert (await client.get("/ready")).status == 200
+        client.service.drain()
+        assert (await client.post("/v1/emotions", {"texts": "joy"})).status == 503
+
+
+@run
+async def test_a_recent_text_is_answered_from_the_cache_which_is_bounded():
+    for cache, times in ((2**20, 1), (0, 2), (500, 2)):
+        model = made_up()
+        async with serving(model, cache=cache) as client:
+            warm = len(model.runtime.batches)
+            for text in ("joy", "other", "joy"):
+                await client.post("/v1/emotions", {"texts": text})
+            assert sum(batch == ["joy"] for batch in model.runtime.batches[warm:]) == times
+            assert client.service._cache.bytes <= max(cache, 0)
