@@ -114,6 +114,30 @@ def test_inspect_says_which_labels_look_wrong_and_how_to_read_them(tmp_path):
     assert "look like" not in run("inspect", tmp_path / "posts.csv", "--separator", ",")
 
 
+def test_inspect_of_several_shows_the_texts_that_any_two_splits_share(root, tmp_path):
+    rows = "text,labels\nTrain POST 1!,joy\nsomething new,joy\n"
+    (tmp_path / "mine.csv").write_text(rows, encoding="utf-8")
+    shown = run("inspect", tmp_path / "mine.csv", "tweeteval-emotion")
+    assert "1 + 0 nearly" in shown
+    assert "5 of 6 pairs of splits share no text" in shown
+    found = json.loads(run("inspect", tmp_path / "mine.csv", "tweeteval-emotion", "--json"))
+    assert found["splits"] == {str(tmp_path / "mine.csv"): 2} | {
+        f"tweeteval-emotion {split}": 4 for split in ("train", "dev", "test")
+    }
+    assert len(found["overlaps"]) == 6
+    sharing = [pair for pair in found["overlaps"] if pair["other_in_one"]["same"]]
+    assert [(pair["one"], pair["other"]) for pair in sharing] == [
+        (str(tmp_path / "mine.csv"), "tweeteval-emotion train")
+    ]
+
+
+def test_inspect_of_several_draws_nothing_and_takes_each_once(root):
+    with pytest.raises(UsageError, match="shows one data set, and 2 are named"):
+        run("inspect", "sample", "tweeteval-emotion", "--figure", "classes.png")
+    with pytest.raises(UsageError, match="named twice"):
+        run("inspect", "sample", "sample")
+
+
 def test_inspect_draws_the_class_distribution(root, tmp_path):
     pytest.importorskip("affekt.report.plots")
     run("inspect", "tweeteval-emotion", "--figure", tmp_path / "classes.png")

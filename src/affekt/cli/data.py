@@ -1,15 +1,18 @@
 """`affekt data`: which data sets are known, where they lie, and what is in them or in a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from affekt.cli import console
 from affekt.cli.options import FIELDS, BadRows, columns_as_options
 from affekt.data.columns import Columns
+
+if TYPE_CHECKING:
+    from affekt.data.corpus import Corpus
 
 app = typer.Typer(
     help="Known data sets, encoders and files: list, inspect, split, get.", no_args_is_help=True
@@ -69,7 +72,9 @@ def list_datasets(as_json: AsJson = False) -> None:
 @app.command("inspect")
 @columns_as_options()
 def inspect_data(
-    source: Annotated[str, typer.Argument(help="A known data set, a file, or a folder of split files.")],
+    sources: Annotated[
+        list[str], typer.Argument(help="A known data set, a file, or a folder of split files; or several.")
+    ],
     columns: Columns,
     split: Annotated[str, typer.Option(hidden=True, help="What --split-column says.")] = "",
     on_bad_row: BadRows = "fail",
@@ -77,11 +82,24 @@ def inspect_data(
     figure: Annotated[Path | None, typer.Option(help="Draw the class distribution into this PNG.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show splits, label counts, text lengths, duplicates, and texts shared between splits."""
+    """Show splits, label counts, text lengths, duplicates, and texts shared between splits.
+
+    Of several data sets: how many texts any two of their splits share, exactly or nearly.
+    """
     from affekt.data import catalog
     from affekt.errors import UsageError
 
     columns = replace(columns, split_column=columns.split_column or split or None)
+    if len(sources) > 1:
+        if figure:
+            raise UsageError(f"--figure {figure}: shows one data set, and {len(sources)} are named.")
+        read = [
+            catalog.read(source, columns=columns, taxonomy=taxonomy, on_bad_row=on_bad_row)
+            for source in sources
+        ]
+        _overlaps(sources, read, as_json=as_json)
+        return
+    source = sources[0]
     splits = catalog.read(source, columns=columns, taxonomy=taxonomy, on_bad_row=on_bad_row)
     found = catalog.inspect(splits)
     if figure and not found["labels"]:
@@ -147,6 +165,37 @@ def get_dataset(
         console.result(str(path))
     known = catalog.DATASETS[name]
     console.say(f"{known.citation}. Licence: {known.licence}.")
+
+
+def _overlaps(sources: Sequence[str], read: Sequence[Mapping[str, "Corpus"]], *, as_json: bool) -> None:
+    """Show which splits of several data sets share texts."""
+    from affekt.data.leaks import overlaps
+    from affekt.errors import UsageError
+
+    if len(set(sources)) < len(sources):
+        raise UsageError(f"a data set is named twice: {', '.join(sources)}; name each once.")
+    texts = {
+        source if split == "all" else f"{source} {split}": corpus.texts
+        for source, splits in zip(sources, read, strict=True)
+        for split, corpus in splits.items()
+    }
+    found = overlaps(texts)
+    if as_json:
+        sizes = {name: len(own) for name, own in texts.items()}
+        console.result_json({"splits": sizes, "overlaps": found})
+        return
+    title = "Texts that two splits share: the same but for case, marks, links and names, or nearly"
+    columns = ["split", "texts", "other", "texts", "also in other", "of other in it"]
+    sharing = [pair for pair in found if any(pair["one_in_other"].values())]
+    rows = []
+    for pair in sharing:
+        row = [entry for name in (pair["one"], pair["other"]) for entry in (name, f"{len(texts[name]):,}")]
+        counts = (pair["one_in_other"], pair["other_in_one"])
+        rows.append([*row, *(f"{n['same']:,} + {n['nearly']:,} nearly" for n in counts)])
+    if rows:
+        console.table(title, columns, rows)
+    if rest := len(found) - len(sharing):
+        console.result(f"{rest:,} of {len(found):,} pairs of splits share no text")
 
 
 def _show(found: Mapping[str, Any]) -> None:
