@@ -1,6 +1,7 @@
 """The training step with its waste taken out computes what the stock modules compute."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,10 +9,19 @@ from torch import nn
 from transformers import MobileBertConfig, MobileBertModel
 
 from affekt.encoders import fast
-from affekt.encoders.fast import Dropout, bert_layer, dropout, is_bert_shaped, padding_bias, use_fast_dropout
+from affekt.encoders.fast import (
+    Dropout,
+    bert_layer,
+    dropout,
+    is_bert_shaped,
+    padding_bias,
+    score_bias,
+    use_fast_dropout,
+)
+from affekt.encoders.transformer import TransformerEncoder
 from tiny import make_model
 
-SHAPED = ("bert", "roberta", "xlm-roberta", "electra")
+SHAPED = ("bert", "roberta", "xlm-roberta", "electra", "mpnet")
 
 
 # --- dropout ------------------------------------------------------------------------------------------------
@@ -205,7 +215,7 @@ def states(family: str):
 @pytest.mark.parametrize("family", SHAPED)
 def test_a_layer_equals_the_stock_layer_at_every_position_with_padding(family):
     model, hidden, mask = states(family)
-    bias = padding_bias(mask, torch.float64)
+    bias = score_bias(model, hidden[0], mask)
     for i, layer in enumerate(model.encoder.layer):
         with torch.no_grad():
             ours = bert_layer(layer, hidden[i], bias)
@@ -216,7 +226,8 @@ def test_a_layer_equals_the_stock_layer_at_every_position_with_padding(family):
 @pytest.mark.parametrize("read", [1, 4])
 def test_a_partial_read_equals_the_first_rows_of_the_whole_and_has_the_same_gradients(family, read):
     model, hidden, mask = states(family)
-    layer, bias = model.encoder.layer[0], padding_bias(mask, torch.float64)
+    layer, bias = model.encoder.layer[0], score_bias(model, hidden[0], mask)
+    bias = None if bias is None else bias.detach()
     weight = torch.randn(3, read, 32, dtype=torch.float64)
     results = []
     for asked in (None, read):
@@ -239,6 +250,31 @@ def test_the_attention_of_training_is_that_of_evaluation_where_nothing_is_droppe
                 module.p = 1e-9  # above zero, so that masks are drawn, and below what they can resolve
         moving = bert_layer(layer.train(), hidden[1], bias)
     torch.testing.assert_close(moving, still, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("dropped", [0.0, 1e-9])  # the latter draws masks that drop nothing
+@pytest.mark.parametrize("family", SHAPED)
+def test_a_model_computes_and_learns_as_the_stock_one_does(family, dropped, padded):
+    still = {"hidden_dropout_prob": dropped, "attention_probs_dropout_prob": dropped}
+    model = make_model(family, **still).double().train()
+    model.pooler = None
+    torch.manual_seed(8)
+    ids, lengths = torch.randint(5, 150, (3, 40)), torch.tensor([40, 17, 2] if padded else [40, 40, 40])
+    mask = torch.arange(40)[None] < lengths[:, None]
+    ids[~mask] = model.config.pad_token_id
+    weight = torch.randn(3, 40, 32, dtype=torch.float64) * mask[:, :, None]
+    parameters = {name: value for name, value in model.named_parameters() if "pooler" not in name}
+    ours = SimpleNamespace(backbone=model, _bert_shaped=True)
+    results = []
+    for encode in (
+        lambda: model(input_ids=ids, attention_mask=mask.long()).last_hidden_state,
+        lambda: TransformerEncoder._hidden(ours, {"ids": ids, "mask": mask}, None),
+    ):
+        hidden = encode()
+        results.append([hidden[mask], *torch.autograd.grad((hidden * weight).sum(), [*parameters.values()])])
+    for name, stock, fast_one in zip(["states", *parameters], *results, strict=True):
+        torch.testing.assert_close(fast_one, stock, rtol=1e-8, atol=1e-8, msg=name)
 
 
 def test_training_drops_attention_weights_and_states():

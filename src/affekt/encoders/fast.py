@@ -10,6 +10,7 @@ Three things are done differently from the stock modules, whose weights are used
 """
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,8 +19,10 @@ from torch import nn
 
 from affekt.hardware import processor_field
 
-# transformers' model types whose layers are BERT's
-_BERT_SHAPED = {"bert", "camembert", "electra", "roberta", "xlm-roberta"}
+# transformers' model types whose layers are BERT's, and MPNet, which adds to the scores a bias by position
+_BERT_SHAPED = {"bert", "camembert", "electra", "mpnet", "roberta", "xlm-roberta"}
+_NAMES = {"attention.self.query", "attention.output.LayerNorm", "intermediate.dense", "output.LayerNorm"}
+_NAMES_OF_MPNET = {"attention.attn.q", "attention.LayerNorm", "intermediate.dense", "output.LayerNorm"}
 _ZEN_5 = 26  # the processor family
 _DRAWS = 1 << 16  # a mask element is kept when its 16 bits are at least p · 2¹⁶
 
@@ -120,15 +123,36 @@ def is_bert_shaped(backbone: nn.Module) -> bool:
     if not isinstance(layers, nn.ModuleList) or len(layers) == 0:
         return False
     names = {name for name, _ in layers[0].named_modules()}
-    expected = {
-        "attention.self.query",
-        "attention.output.LayerNorm",
-        "intermediate.dense",
-        "output.LayerNorm",
-    }
     config = getattr(backbone, "config", None)
-    same = getattr(config, "model_type", None) in _BERT_SHAPED and not getattr(config, "is_decoder", False)
-    return same and expected <= names
+    family = getattr(config, "model_type", None)
+    expected = _NAMES_OF_MPNET if family == "mpnet" else _NAMES
+    return family in _BERT_SHAPED and not getattr(config, "is_decoder", False) and expected <= names
+
+
+@dataclass(frozen=True)
+class _Attention:
+    """The parts of a layer's attention, whatever their names."""
+
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+    heads: int
+    of_weights: nn.Dropout
+    out: nn.Linear
+    of_states: nn.Dropout
+    norm: nn.LayerNorm
+
+
+def _parts(attention: Any) -> _Attention:
+    if hasattr(attention, "attn"):  # MPNet
+        own, after = attention.attn, attention
+        query, key, value, out = own.q, own.k, own.v, own.o
+    else:
+        own, after = attention.self, attention.output
+        query, key, value, out = own.query, own.key, own.value, after.dense
+    return _Attention(
+        query, key, value, own.num_attention_heads, own.dropout, out, after.dropout, after.LayerNorm
+    )
 
 
 def _heads(x: torch.Tensor, heads: int) -> torch.Tensor:
@@ -137,14 +161,14 @@ def _heads(x: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def _attend(
-    attention: Any, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None
+    attention: _Attention, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None
 ) -> torch.Tensor:
     """Self-attention of the first `read` positions over all positions."""
-    heads = attention.num_attention_heads
-    query = _heads(linear(attention.query, hidden if read is None else hidden[:, :read]), heads)
-    key = _heads(linear(attention.key, hidden), heads)
-    value = _heads(linear(attention.value, hidden), heads)
-    p = attention.dropout.p if attention.training else 0.0
+    query = _heads(linear(attention.query, hidden if read is None else hidden[:, :read]), attention.heads)
+    key = _heads(linear(attention.key, hidden), attention.heads)
+    value = _heads(linear(attention.value, hidden), attention.heads)
+    bias = bias if read is None or bias is None else bias[:, :, :read]
+    p = attention.of_weights.p if attention.of_weights.training else 0.0
     if p == 0.0:
         mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     else:
@@ -157,13 +181,22 @@ def _attend(
 def bert_layer(
     layer: Any, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None = None
 ) -> torch.Tensor:
-    """Apply a stock BERT-shaped layer to (n, t, d) with `padding_bias`; return the first `read` positions."""
-    mixed = _attend(layer.attention.self, hidden, bias, read)
-    after = layer.attention.output
+    """Apply a stock BERT-shaped layer to (n, t, d) with a `score_bias`; return the first `read` positions."""
+    attention = _parts(layer.attention)
+    mixed = _attend(attention, hidden, bias, read)
     residual = hidden if read is None else hidden[:, :read]
-    hidden = after.LayerNorm(after.dropout(linear(after.dense, mixed)) + residual)
+    hidden = attention.norm(attention.of_states(linear(attention.out, mixed)) + residual)
     inner = layer.intermediate.intermediate_act_fn(linear(layer.intermediate.dense, hidden))
     return layer.output.LayerNorm(layer.output.dropout(linear(layer.output.dense, inner)) + hidden)  # type: ignore[no-any-return]
+
+
+def score_bias(backbone: Any, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor | None:
+    """Return what is added to the scores of every layer, or None: `padding_bias`, and MPNet's by position."""
+    bias = padding_bias(mask, hidden.dtype)
+    if not hasattr(backbone.encoder, "relative_attention_bias"):
+        return bias
+    by_position: torch.Tensor = backbone.encoder.compute_position_bias(hidden[:1])  # (1, heads, t, t)
+    return by_position if bias is None else by_position + bias
 
 
 def padding_bias(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from affekt.encoders import Batch, Encoded, Encoder, Order, pooled
-from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, padding_bias, use_fast_dropout
+from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, score_bias, use_fast_dropout
 from affekt.encoders.pretrained import load_pretrained, quiet_transformers
 from affekt.encoders.saving import Size, read_saved_options
 from affekt.encoders.sentence import write_sentence_transformer
@@ -197,7 +197,7 @@ class TransformerEncoder(Encoder):
         hidden = self.backbone.embeddings(input_ids=batch["ids"], **segments)
         project = getattr(self.backbone, "embeddings_project", None)  # ELECTRA's small embeddings
         hidden = hidden if project is None else linear(project, hidden)
-        bias = padding_bias(batch["mask"], hidden.dtype)
+        bias = score_bias(self.backbone, hidden, batch["mask"])
         layers = self.backbone.encoder.layer
         for layer in layers[:-1]:
             hidden = bert_layer(layer, hidden, bias)
