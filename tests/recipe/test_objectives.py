@@ -32,7 +32,8 @@ def test_a_published_recipe_keeps_its_digest(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "plain", "other"), [("training.device", "auto", "cpu"), ("objective.clip", 0.05, 0.1)]
+    ("key", "plain", "other"),
+    [("training.device", "auto", "cpu"), ("training.average", 0.0, 0.9), ("objective.clip", 0.05, 0.1)],
 )
 def test_a_key_that_came_later_counts_in_the_digest_only_where_it_says_something(
     key: str, plain: Any, other: Any
@@ -124,6 +125,13 @@ def test_batches_by_class_are_refused_where_texts_have_no_labels(sampler: str) -
     objective["texts"] = ["more.txt"]
     with pytest.raises(RecipeError, match=f"{sampler} reads labels, and objective.texts have none"):
         parse_recipe(told)
+
+
+def test_averaged_weights_need_steps() -> None:
+    with pytest.raises(RecipeError, match=r"training\.average: logistic regression takes no steps"):
+        parse_recipe({"name": "x", "objective": {"kind": "logistic"}, "training": {"average": 0.9}})
+    with pytest.raises(RecipeError, match=r"training\.average = 1"):
+        parse_recipe({"name": "x", "training": {"average": 1}})
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])

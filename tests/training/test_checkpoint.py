@@ -115,6 +115,10 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int]]]] = {
         {"objective": {"kind": "distil", "texts": ["sample"]}},
         [("batch", _DRAW.randint(1, _BATCHES))],
     ),
+    "with averaged weights": (
+        {"training": {"average": 0.8}},
+        [("batch", _DRAW.randint(1, _BATCHES - 2)), ("batch", 1)],
+    ),
     "with a second network and changed texts": (
         {"objective": {"kind": "label-aware", "views": "synonym", "warmup_epochs": 0.5}},
         [("batch", _DRAW.randint(1, _BATCHES))],

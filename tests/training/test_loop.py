@@ -384,6 +384,78 @@ def test_a_run_that_keeps_improving_goes_to_its_end() -> None:
     assert progress.epoch == 8
 
 
+# --- averaged weights
+
+
+def averaged_run(figures: list[dict[str, float]] | None = None, **training: Any) -> tuple[Run, list[Any]]:
+    """A run and the weights after each of its steps."""
+    run, after = Run(told(**training), figures, dropout=0.3), []
+
+    def record(done: int, of: int) -> None:
+        after.append({name: value.clone() for name, value in run.main.state_dict().items()})
+
+    run.loop.tick = record
+    run.run()
+    return run, after
+
+
+def averages(after: list[dict[str, Tensor]], decay: float) -> dict[str, Tensor]:
+    shares = [decay ** (len(after) - 1 - i) for i in range(len(after))]
+    return {
+        name: sum(share * weights[name] for share, weights in zip(shares, after, strict=True)) / sum(shares)
+        for name in after[0]
+    }
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.999])
+def test_the_average_of_all_steps_is_judged_and_kept_while_training_goes_its_own_way(decay: float) -> None:
+    run, after = averaged_run(average=decay, epochs=3)
+    _, alone = averaged_run(epochs=3)
+    assert len(after) == 9
+    for mine, others in zip(after, alone, strict=True):
+        assert same(mine, others)
+    for epoch, judged in enumerate(run.weights, start=1):
+        for name, value in averages(after[: 3 * epoch], decay).items():
+            torch.testing.assert_close(judged[name], value, msg=name)
+    assert same(run.weights[-1], run.main.state_dict())
+
+
+def test_batches_put_together_count_as_one_step_of_the_average() -> None:
+    run, after = averaged_run(average=0.5, accumulate=3, epochs=2)
+    for name, value in averages([after[2], after[5]], 0.5).items():
+        torch.testing.assert_close(run.main.state_dict()[name], value)
+
+
+def test_the_best_epoch_is_kept_as_it_was_judged() -> None:
+    figures = [{"f1_macro": value} for value in (0.1, 0.5, 0.4, 0.4)]
+    stop = {"metric": "f1_macro", "patience": 2}
+    run, _ = averaged_run(figures, average=0.9, epochs=8, early_stopping=stop, keep="best")
+    assert run.loop.progress.epoch == 4
+    assert same(run.main.state_dict(), run.weights[1])
+
+
+def test_the_average_survives_a_kill(tmp_path: Path) -> None:
+    plan = told(average=0.9, epochs=3, checkpoint_seconds=0)
+    straight = Run(plan, dropout=0.3)
+    straight.run()
+
+    def die(done: int, of: int) -> None:
+        if len(killed.weights) == 1 and done == 2:
+            raise KeyboardInterrupt
+
+    killed = Run(plan, dropout=0.3)
+    killed.loop.checkpoints, killed.loop.tick = Checkpoints(tmp_path, {}), die
+    with pytest.raises(KeyboardInterrupt):
+        killed.run()
+    resumed = Run(plan, dropout=0.3)
+    resumed.loop.checkpoints = Checkpoints(tmp_path, {})
+    resumed.loop.run(resume=True)
+    assert same(resumed.main.state_dict(), straight.main.state_dict())
+
+
+# --- faults
+
+
 def test_a_metric_that_dev_does_not_have_is_answered_with_those_it_has() -> None:
     run = Run(stopping("f1"), [{"f1_macro": 0.1, "loss": 1.0}])
     with pytest.raises(UsageError, match=r"training.early_stopping.metric = 'f1': dev has f1_macro, loss"):

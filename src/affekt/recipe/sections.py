@@ -84,10 +84,13 @@ class TrainingSpec(Section):
     )
     device: str = Field("auto", description="auto takes a GPU where there is one; or cpu, cuda, cuda:1, mps")
     frozen_embeddings: bool = False
+    average: float = Field(
+        0.0, ge=0, lt=1, description="decay a step of the weights' moving average, judged and saved; 0 is off"
+    )
     checkpoint_seconds: float = Field(120.0, ge=0)
     seed: int = Field(0, ge=0, lt=SEEDS)
 
-    newer = ("device",)
+    newer = ("device", "average")
 
     @field_validator("device")
     @classmethod
@@ -183,6 +186,8 @@ class Recipe(Section):
             )
         if not objective.by_gradients and training.early_stopping is not None:
             raise ValueError("training.early_stopping: logistic regression is fitted at once; leave it out")
+        if not objective.by_gradients and training.average:
+            raise ValueError("training.average: logistic regression takes no steps; leave it out")
         return self
 
     def to_yaml(self) -> str:

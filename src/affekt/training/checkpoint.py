@@ -45,6 +45,7 @@ class Checkpoints:
         *,
         generators: list[dict[str, torch.Tensor]],
         best: dict[str, torch.Tensor] | None,
+        average: dict[str, torch.Tensor] | None = None,
     ) -> None:
         """Write the state aside and rename it over the last checkpoint."""
         state = {
@@ -54,6 +55,7 @@ class Checkpoints:
             "progress": json.dumps(asdict(progress)),
             "generators": generators,  # one per process: the state of each device's random numbers
             "best": best,
+            "average": average,
         }
         with written_aside(self.folder / CHECKPOINT) as aside:
             torch.save(state, aside)
@@ -77,7 +79,7 @@ class Checkpoints:
                 optimizer.load_state_dict(values)
         except (RuntimeError, ValueError, KeyError) as fault:
             raise ModelError(_unusable(path, fault)) from fault
-        return Restored(state["progress"], state["generators"], state["best"])
+        return Restored(state["progress"], state["generators"], state["best"], state["average"])
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Restored:
     progress: Progress
     generators: list[dict[str, torch.Tensor]]
     best: dict[str, torch.Tensor] | None
+    average: dict[str, torch.Tensor] | None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if not all(isinstance(one, dict) for one in state["generators"]):
             raise TypeError("its random numbers are kept in another form")
         kept = ("identity", "objective", "optimizers", "progress", "generators", "best")
-        return {name: state[name] for name in kept}
+        return {name: state[name] for name in kept} | {"average": state.get("average")}  # the newest part
     except Exception as fault:  # a damaged file raises a dozen kinds of exception
         raise ModelError(_unusable(path, fault)) from fault
 

@@ -15,6 +15,7 @@ from affekt.errors import UsageError
 from affekt.evaluation.figures import figure
 from affekt.hardware import chosen_precision
 from affekt.recipe.sections import Recipe
+from affekt.training.average import MovingAverage
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients, rate_factor, set_rates
@@ -58,6 +59,7 @@ class Loop:
         torch.manual_seed(spec.seed + self.accelerator.process_index)
         self.objective.to(self.device)
         self.optimizers = build_optimizers(self.objective, spec)
+        self.average = MovingAverage(self.objective.network, spec.average) if spec.average else None
         if resume:
             self._restore()
         self.wrapped = self.accelerator.prepare_model(self.objective, device_placement=False)
@@ -67,6 +69,8 @@ class Loop:
             self._epoch()
         if self.best is not None:
             self.objective.network.load_state_dict(self.best)
+        elif self.average is not None:
+            self.average.put_in()
         return self.progress
 
     def _restore(self) -> None:
@@ -79,6 +83,8 @@ class Loop:
                 f"{self.accelerator.num_processes}; resume with as many as before."
             )
         self.progress, self.best = restored.progress, restored.best
+        if self.average is not None and restored.average is not None:
+            self.average.restore(restored.average)
         set_random_state(restored.generators[self.accelerator.process_index])
 
     def _epoch(self) -> None:
@@ -139,6 +145,8 @@ class Loop:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         progress.step += 1
+        if self.average is not None:
+            self.average.take(progress.step)
 
     def _finish_epoch(self) -> None:
         progress = self.progress
@@ -147,7 +155,9 @@ class Loop:
         terms = {name: value / rows for name, value in sums.items()}  # the same in every process
         tokens = sum(gather_object([tokens]))
         self.objective.eval()
-        dev = from_leader(self.judge() if self.accelerator.is_main_process else None)
+        with self.average.inside() if self.average is not None else nullcontext():
+            dev = from_leader(self.judge() if self.accelerator.is_main_process else None)
+            self._watch(dev)
         entry = {
             "epoch": progress.epoch + 1,
             "step": progress.step,
@@ -163,7 +173,6 @@ class Loop:
         }
         progress.history.append(entry)
         progress.epoch, progress.batch, progress.sums, progress.seconds = progress.epoch + 1, 0, {}, 0.0
-        self._watch(dev)
         if self.accelerator.is_main_process:
             self.tell(entry)
         self._checkpoint()
@@ -196,7 +205,12 @@ class Loop:
             earlier = self.progress.earlier + time.monotonic() - self.began
             progress = replace(self.progress, earlier=earlier)
             self.checkpoints.save(
-                self.objective, self.optimizers, progress, generators=states, best=self.best
+                self.objective,
+                self.optimizers,
+                progress,
+                generators=states,
+                best=self.best,
+                average=None if self.average is None else self.average.weights,
             )
         self.saved_at = time.monotonic()
 
