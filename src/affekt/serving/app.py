@@ -20,14 +20,16 @@ from starlette.routing import Route
 from affekt.errors import AffektError
 from affekt.inference.model import Model, load
 from affekt.serving import page
-from affekt.serving.bodies import read_form
+from affekt.serving.bodies import checked, read_body
 from affekt.serving.endpoints import Endpoint
 from affekt.serving.logs import log, place_of
+from affekt.serving.openapi import described
 from affekt.serving.refusals import NAMES, Refusal, Shape, native
-from affekt.serving.routes import ENDPOINTS
+from affekt.serving.routes import ENDPOINTS as ROUTES
 from affekt.serving.service import Service
 from affekt.serving.settings import Settings
 
+ENDPOINTS = (*ROUTES, *described(ROUTES), *page.ENDPOINTS)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -54,6 +56,9 @@ def create_app(settings: Settings, open_model: Callable[[], Model] | None = None
         Route(path, _handler(service, endpoints), methods=[one.method for one in endpoints])
         for path, endpoints in by_path.items()
     ]
+    shapes = {
+        route.endpoint: endpoints[0].shape for route, endpoints in zip(routes, by_path.values(), strict=True)
+    }
     middleware = [Middleware(_Door, service=service)]
     if settings.origins:
         cors = Middleware(
@@ -70,6 +75,7 @@ def create_app(settings: Settings, open_model: Callable[[], Model] | None = None
         exception_handlers={HTTPException: _not_ours},
     )
     app.state.service = service
+    app.state.shapes = shapes
     return app
 
 
@@ -116,7 +122,8 @@ async def _answered(service: Service, endpoint: Endpoint, request: Request) -> R
     form = None
     if endpoint.takes is not None:
         service.ready()  # before a body is read for nothing
-        form = await read_form(request, endpoint.takes, service.limits)
+        body = await read_body(request, service.limits)
+        form = checked(endpoint.parse(body, request), endpoint.takes)
     answer = await endpoint.answer(service, form, request)
     return answer if isinstance(answer, Response) else json_response(answer)
 
@@ -134,8 +141,7 @@ def _counted(service: Service, refusal: Refusal, shape: Shape) -> Response:
 async def _not_ours(request: Request, fault: Exception) -> Response:
     """Answer what no route answers: an unknown path, or a method that a path has not."""
     status = fault.status_code if isinstance(fault, HTTPException) else 500
-    shapes = {endpoint.path: endpoint.shape for endpoint in ENDPOINTS}
-    shape = shapes.get(request.url.path, native)
+    shape = request.app.state.shapes.get(request.scope.get("endpoint"), native)
     said = {404: "there is nothing here; /docs lists what there is.", 405: "this path has other methods."}
     response = refused(Refusal(status, said.get(status, "that cannot be done.")), shape)
     allowed = (fault.headers or {}) if isinstance(fault, HTTPException) else {}

@@ -20,17 +20,12 @@ Texts = Text | list[Text]
 _SAID = 3  # faults of a body that are told at once
 
 
-async def read_form(request: Request, form: type[Form], limits: Limits) -> Form:
-    """Return what a request asks for.
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """Return a request's body.
 
     Raises:
-        Refusal: 413 when the body is too large, 408 when it does not come, 422 when it is not of the form.
+        Refusal: 413 when it is too large, of which no more is read; 408 when it does not come.
     """
-    return checked(parsed(await read_body(request, limits)), form)
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """Return a request's body, and stop reading one beyond the limit."""
     too_large = Refusal(413, f"the body is larger than {limits.body:,} bytes; send fewer texts at once.")
     said = request.headers.get("content-length", "")
     if said.isdecimal() and (len(said) > 15 or int(said) > limits.body):

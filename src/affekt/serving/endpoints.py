@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from affekt.serving.bodies import parsed
 from affekt.serving.refusals import Shape, native
 from affekt.serving.service import Service
 
@@ -27,6 +28,7 @@ class Endpoint:
         shape: How it says that it refuses.
         guarded: Whether a key is asked for, where the service has keys.
         kind: The media type of an answer that is no JSON.
+        parse: From the bytes of a body to what its form is filled from.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Endpoint:
     shape: Shape = native
     guarded: bool = True
     kind: str = "application/json"
+    parse: Callable[[bytes, Request], Any] = lambda body, _: parsed(body)
 
     @property
     def method(self) -> str:

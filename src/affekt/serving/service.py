@@ -136,9 +136,9 @@ class Service:
         rows = await self._answers(f"probabilities {label_set}".strip(), texts)
         return np.stack(rows)
 
-    async def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """Return (n, d) vectors of length 1."""
-        return np.stack(await self._answers("vectors", texts))
+    async def vectors(self, texts: Sequence[str], *, unit: bool = True) -> np.ndarray:
+        """Return (n, d) vectors, of length 1 unless they are to stay as they are."""
+        return np.stack(await self._answers("vectors" if unit else "lengths", texts))
 
     async def why(self, texts: Sequence[str], label_set: str = FINEST) -> list[Any]:
         """Return the words that carry the emotions of each text; 422 where the model cannot say."""
@@ -176,8 +176,9 @@ class Service:
         """Answer texts of a kind, in the worker thread."""
         what, _, label_set = kind.partition(" ")
         model: Any = self._coarser[label_set] if label_set else self._model
-        if what == "vectors":
-            return [row.copy() for row in model.embed(texts, batch_size=len(texts))]
+        if what in ("vectors", "lengths"):
+            rows = model.embed(texts, batch_size=len(texts), unit=what == "vectors")
+            return [row.copy() for row in rows]
         if what == "why":
             return list(model.why(texts))
         return [row.copy() for row in model.probabilities(texts, batch_size=len(texts))]

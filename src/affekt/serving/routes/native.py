@@ -1,10 +1,11 @@
 """affekt's own interface: emotions with probabilities, decisions and the model's version."""
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
+from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
 from affekt.serving.bodies import Texts, texts_of
 from affekt.serving.endpoints import Endpoint
