@@ -11,6 +11,7 @@ import torch
 from affekt.data import catalog
 from affekt.data.known import DATASETS
 from affekt.data.label_words import label_words
+from affekt.data.packaged import PACKAGED
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.pretrained import KNOWN
 from affekt.errors import AffektError, ModelError
@@ -232,6 +233,10 @@ EXPECTED = {
     "goemotions-charbert": "B5",
     "jigsaw-labels": "E2+E5",
     "jigsaw-cnn": "E1",
+    "tweeteval-contrastive-mpnet": "A1",
+    "goemotions-direct-mpnet": "B3",
+    "dair-finetuned-mpnet": "C1",
+    "semeval-labels-correlation-mpnet": "E2+E3",
 }
 
 
@@ -263,6 +268,16 @@ def test_the_four_recipes_of_e_c_differ_only_in_label_words_and_correlation():
         assert b["objective"]["correlation"] == 0.2
     for a, b in ((plain, labels), (correlation, both)):
         assert {key for key in a if a[key] != b[key]} == {"encoder", "head"}
+
+
+@pytest.mark.parametrize("name", [name for name in BUNDLED if name.endswith("-mpnet")])
+def test_a_recipe_of_the_base_size_encoder_is_another_one_s_with_its_own_rates(name):
+    small, base = read_recipe(name.removesuffix("-mpnet")), read_recipe(name)
+    assert base.encoder.name in PACKAGED
+    assert base.row == small.row
+    same = ("data", "objective", "decisions", "published")
+    assert all(getattr(base, section) == getattr(small, section) for section in same)
+    assert base.training.learning_rate < small.training.learning_rate
 
 
 def test_the_two_schedules_of_the_bilstm_differ_only_in_when_they_stop():
