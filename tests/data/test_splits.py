@@ -8,7 +8,7 @@ import pytest
 
 from affekt.data.corpus import Corpus, read_splits, stratified_split
 from affekt.data.read import SkippedRow
-from affekt.data.splits import fold
+from affekt.data.splits import few_of_each, fold
 from affekt.errors import DataError
 
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
@@ -226,3 +226,40 @@ def test_two_names_for_one_split_are_refused(files):
         read_splits({"dev": files["val"], "val": files["val"]})
     with pytest.raises(DataError, match="no file is named"):
         read_splits({})
+
+
+# --- a few rows of each label
+
+
+def test_so_many_rows_of_each_label_are_drawn_or_all_that_there_are():
+    classes = np.repeat([0, 1, 2], [50, 20, 3])
+    drawn = few_of_each(np.eye(3, dtype=bool)[classes], 8, seed=1)
+    assert np.bincount(classes[drawn]).tolist() == [8, 8, 3]
+    assert sorted(set(drawn.tolist())) == drawn.tolist()
+    assert few_of_each(np.eye(3, dtype=bool)[classes], 8, seed=1).tolist() == drawn.tolist()
+    assert few_of_each(np.eye(3, dtype=bool)[classes], 8, seed=2).tolist() != drawn.tolist()
+
+
+def test_fewer_rows_are_a_part_of_more():
+    present = np.eye(4, dtype=bool)[np.arange(400) % 4]
+    parts = [set(few_of_each(present, rows, seed=0).tolist()) for rows in (2, 4, 64)]
+    assert parts[0] < parts[1] < parts[2]
+
+
+def test_of_texts_with_several_labels_each_label_has_enough_and_none_is_a_label_too():
+    present = random_corpus(3000).present
+    drawn = present[few_of_each(present, 5, seed=0)]
+    assert (drawn.sum(axis=0) >= np.minimum(present.sum(axis=0), 5)).all()
+    assert (~drawn.any(axis=1)).sum() == 5
+    assert len(drawn) <= 5 * 7
+
+
+def test_every_row_takes_part_in_the_draw_alike():
+    present = np.ones((10, 1), dtype=bool)
+    times = np.bincount([few_of_each(present, 1, seed)[0] for seed in range(2000)], minlength=10)
+    assert times.min() > 140
+    assert times.max() < 260
+
+
+def test_where_there_is_nothing_nothing_is_drawn():
+    assert few_of_each(np.zeros((0, 3), dtype=bool), 4, seed=0).tolist() == []

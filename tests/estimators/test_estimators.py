@@ -823,3 +823,16 @@ def test_what_is_no_text_has_no_vector(tiny):
         embedder.transform([1])
     with pytest.raises(ValueError, match="no texts"):
         embedder.fit([])
+
+
+# --- few texts
+
+
+def test_few_texts_are_all_trained_on_unless_something_is_to_be_held_out(tiny):
+    objective = {"kind": "few-shot", "passes_per_epoch": 2}
+    few = {"recipe": "few-shot", "encoder": tiny("bert"), "objective": objective}
+    model = EmotionClassifier(**few).fit(TEXTS[:12], NAMES[:12])
+    assert model.recipe_.training.sampler == "m-per-class"
+    assert "dev" not in model.metrics_
+    assert set(model.predict(TEXTS[:12])) <= set(NAMES)
+    assert "dev" in EmotionClassifier(**few, dev_share=0.4).fit(TEXTS[:30], NAMES[:30]).metrics_

@@ -65,6 +65,7 @@ def test_every_kind_stands_under_its_name() -> None:
             {"kind": "supervised-contrastive", "classification": 0.5},
             {"classifies", "by_gradients", "needs_labels", "is_contrastive"},
         ),
+        ({"kind": "few-shot"}, {"classifies", "by_gradients", "needs_labels", "is_contrastive"}),
         ({"kind": "label-aware"}, {"classifies", "by_gradients", "needs_labels", "is_contrastive"}),
         (
             {"kind": "label-aware", "views": "synonym"},
@@ -149,3 +150,13 @@ def test_an_unknown_device_is_refused_with_those_that_there_are(device: str) -> 
 def test_a_seed_is_one_that_every_generator_takes(seed: int) -> None:
     with pytest.raises(RecipeError, match="training\\.seed = "):
         parse_recipe({"name": "x", "training": {"seed": seed}})
+
+
+def test_heads_are_fitted_at_once_by_these_and_few_rows_are_all_trained_on() -> None:
+    assert [kind for kind, one in OBJECTIVE_SECTIONS.items() if one.fits_head] == ["logistic", "few-shot"]
+    assert [kind for kind, one in OBJECTIVE_SECTIONS.items() if not one.holds_out] == ["few-shot"]
+
+
+def test_only_few_rows_are_gone_through_several_times_an_epoch() -> None:
+    assert section(kind="few-shot", passes_per_epoch=7).passes == 7
+    assert {section(kind=kind).passes for kind in OBJECTIVE_SECTIONS if kind != "few-shot"} == {1}

@@ -138,3 +138,27 @@ def _deal(counts: Rows, shares: npt.NDArray[np.float64], seed: int) -> Rows:
                 wanted[split][held] -= counts[group, held]
                 left[held] -= 1
     return dealt
+
+
+def few_of_each(present: npt.NDArray[np.bool_], rows: int, seed: int) -> Rows:
+    """Return rows drawn without repeats so that each label is held by `rows` of them, or by all there are.
+
+    Rows are met in random order, and one is taken where it holds a label of which too few were taken before:
+    of texts with one label each exactly so many, as few-shot figures are published. Texts without any label
+    count as those of one more.
+
+    Args:
+        present: (n, k), the labels each text has.
+        rows: How many of each label.
+        seed: Of the order; with it, of one label per text, fewer rows are a part of more.
+    """
+    held = np.column_stack([present, ~present.any(axis=1)])
+    wanted = np.minimum(held.sum(axis=0), rows)
+    taken, chosen = np.zeros_like(wanted), list[int]()
+    for row in np.random.default_rng(seed).permutation(len(held)):
+        if not (taken < wanted).any():
+            break
+        if (taken < wanted)[held[row]].any():
+            chosen.append(int(row))
+            taken += held[row]
+    return np.sort(np.array(chosen, dtype=np.int64))

@@ -63,12 +63,13 @@ def held_out(corpus: Corpus, share: float | None, recipe: Recipe, weights: Any =
 
     Args:
         corpus: The texts with their labels.
-        share: How much is held out; the recipe's dev_share where None.
+        share: How much is held out; where None the recipe's dev_share, or nothing for few rows.
         recipe: Its seed decides the draw.
         weights: (n,) what each row counts, or None. A row is drawn weight / mean weight times, give or take
             one, and all its copies go to one split: so weights mean the same to every objective.
     """
-    share = recipe.data.dev_share if share is None else share
+    if share is None:
+        share = recipe.data.dev_share if recipe.objective.holds_out else 0.0
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
         raise UsageError(f"dev_share = {share!r}: is a share of the texts, at least 0 and below 1.")
     if weights is not None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from affekt.recipe.parts import EncoderSpec, HeadSpec, ProjectionSpec, Section
+from affekt.recipe.parts import LARGEST, EncoderSpec, HeadSpec, ProjectionSpec, Section
 
 
 class ObjectiveSection(Section):
@@ -14,6 +14,8 @@ class ObjectiveSection(Section):
     Attributes:
         to_classify: The keys with which it trains a classifier; None where it never does.
         by_gradients: Whether it is trained batch by batch; otherwise it is fitted at once.
+        fits_head: Whether its classifier is logistic regression on the vectors, frozen by then.
+        holds_out: Whether part of texts at hand is kept from training where nobody says how much.
         needs_labels: Whether it reads the labels of the texts it trains on.
         is_contrastive: Whether it draws texts together, so that its space may collapse and is watched.
         keeps_space: Whether it means to keep the starting encoder's space, and is judged by that too.
@@ -21,6 +23,8 @@ class ObjectiveSection(Section):
 
     to_classify: ClassVar[Mapping[str, Any] | None] = None
     by_gradients: ClassVar[bool] = True
+    fits_head: ClassVar[bool] = False
+    holds_out: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     is_contrastive: ClassVar[bool] = False
     keeps_space: ClassVar[bool] = False
@@ -46,6 +50,11 @@ class ObjectiveSection(Section):
     def whole_after(self) -> float:
         """Epochs before the last of its terms comes in."""
         return float(getattr(self, "warmup_epochs", 0.0))
+
+    @property
+    def passes(self) -> int:
+        """How often an epoch goes through the texts."""
+        return int(getattr(self, "passes_per_epoch", 1))
 
     @property
     def space(self) -> ProjectionSpec | None:
@@ -96,15 +105,22 @@ class Classify(ClassifyLoss):
     kind: Literal["classify"] = "classify"
 
 
-class Logistic(ObjectiveSection):
-    """Logistic regression on frozen vectors (row C2), and the floor on TF-IDF."""
+class FittedHead(ObjectiveSection):
+    """How a head is fitted on frozen vectors: by logistic regression."""
 
     to_classify: ClassVar[Mapping[str, Any] | None] = {}
+    fits_head = True
+
+    inverse_regularisation: float = Field(1.0, gt=0, description="C of scikit-learn")
+    class_weights: Literal["none", "balanced"] = "none"
+
+
+class Logistic(FittedHead):
+    """Logistic regression on frozen vectors (row C2), and the floor on TF-IDF."""
+
     by_gradients = False
 
     kind: Literal["logistic"]
-    inverse_regularisation: float = Field(1.0, gt=0, description="C of scikit-learn")
-    class_weights: Literal["none", "balanced"] = "none"
 
 
 class Contrastive(ObjectiveSection):
@@ -144,6 +160,22 @@ class SupervisedContrastive(ClassifyLoss):
     )
     views: Literal["one", "dropout"] = "one"
     projection: ProjectionSpec | None = ProjectionSpec()
+
+
+class FewShot(FittedHead):
+    """Supervised contrast that tunes the encoder on few rows, then logistic regression on its vectors.
+
+    An epoch goes through the rows many times, since they are few; every batch contrasts all of its own pairs,
+    and no list of the pairs of all rows is ever made.
+    """
+
+    is_contrastive = True
+    holds_out = False
+
+    kind: Literal["few-shot"]
+    temperature: float = Field(0.1, gt=0)
+    overlap: Literal["any", "jaccard"] = "any"
+    passes_per_epoch: int = Field(20, ge=1, le=LARGEST, description="how often an epoch reads the rows")
 
 
 class LabelAware(ClassifyLoss):
@@ -196,7 +228,7 @@ class Distil(ClassifyLoss):
         return (names,) if isinstance(names, str) else names
 
 
-_Contrast = Contrastive | ContrastiveUnsupervised | SupervisedContrastive | LabelAware | Retrofit
+_Contrast = Contrastive | ContrastiveUnsupervised | SupervisedContrastive | FewShot | LabelAware | Retrofit
 _Any = Classify | Logistic | _Contrast | Distil
 ObjectiveSpec = Annotated[_Any, Field(discriminator="kind")]
 

@@ -35,9 +35,12 @@ class DataSpec(Section, Columns):
     train_share: float = Field(1.0, gt=0, le=1, description="share of the training rows that is used")
     dev_share: float = Field(0.1, gt=0, lt=1, description="taken from train where there is no dev split")
     test_share: float = Field(0.2, gt=0, lt=1, description="taken where a single file has no splits at all")
+    rows_per_label: int | None = Field(
+        None, ge=1, le=LARGEST, description="train on so many rows of each label alone, drawn by split_seed"
+    )
     split_seed: int = Field(0, ge=0, lt=SEEDS, description="draws all shares, whatever training.seed is")
 
-    newer = ("id", "rater", "unclear", "delimiter", "quoted", "encoding", "split_seed")
+    newer = ("id", "rater", "unclear", "delimiter", "quoted", "encoding", "split_seed", "rows_per_label")
 
     @field_validator("labels", "label_names", "label_columns")
     @classmethod

@@ -82,7 +82,7 @@ def build_network(recipe: Recipe, train: Corpus) -> Network:
     torch.manual_seed(recipe.training.seed)
     encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.seed)
     objective = recipe.objective
-    has_head = objective.classifies and objective.by_gradients
+    has_head = objective.classifies and not objective.fits_head
     network = _with_head(encoder, recipe.head, train) if has_head else Network(encoder)
     if objective.space is not None:
         network.projection = Projection(encoder.dimension, **objective.space.model_dump())

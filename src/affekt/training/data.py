@@ -9,6 +9,7 @@ import numpy as np
 
 from affekt.data import catalog
 from affekt.data.corpus import Corpus, read_splits, stratified_split
+from affekt.data.splits import few_of_each
 from affekt.data.taxonomies import TAXONOMIES
 from affekt.errors import AffektError, DataError, FollowerError, RecipeError, unknown_name
 from affekt.recipe.parts import EncoderSpec
@@ -67,6 +68,11 @@ def load_splits(spec: DataSpec) -> dict[str, Corpus]:
         shares = {"train": spec.train_share, "rest": 1 - spec.train_share}
         kept = stratified_split(splits["train"], shares, spec.split_seed)["train"]
         splits["train"] = replace(kept, split="train")
+    if spec.rows_per_label is not None:
+        if not splits["train"].labels:
+            raise RecipeError("data.rows_per_label: there are no labels; name data.labels, or leave it out.")
+        drawn = few_of_each(splits["train"].present, spec.rows_per_label, spec.split_seed)
+        splits["train"] = splits["train"].select(drawn)
     return splits
 
 

@@ -13,10 +13,10 @@ from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import LinearHead
 from affekt.networks.network import Network
-from affekt.recipe.objectives import Logistic
+from affekt.recipe.objectives import FittedHead
 
 
-def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
+def fit_logistic(encoder: Any, train: Corpus, spec: FittedHead) -> LinearHead:
     """Fit one softmax for one label per text, one sigmoid per label for several; return the linear head."""
     runtime, k = TorchRuntime(Network(encoder)), len(train.labels)
     if getattr(encoder, "components", ...) is None:  # counts of terms that nothing reduces stay sparse
@@ -47,4 +47,7 @@ def fit_logistic(encoder: Any, train: Corpus, spec: Logistic) -> LinearHead:
     return head
 
 
-FITTED: dict[str, Callable[..., LinearHead]] = {"logistic": fit_logistic}  # objectives without gradients
+FITTED: dict[str, Callable[..., LinearHead]] = {  # by objective that fits its head
+    "logistic": fit_logistic,
+    "few-shot": fit_logistic,
+}

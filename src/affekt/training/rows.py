@@ -71,6 +71,12 @@ def epoch_batches(recipe: Recipe, rows: Mapping[str, TrainingRows], epoch: int) 
 
 
 def _batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.ndarray]:
+    passes = recipe.objective.passes
+    made = (_pass(recipe, rows, epoch * passes + number) for number in range(passes))
+    return [batch for batches in made for batch in batches]
+
+
+def _pass(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.ndarray]:
     spec, targets = recipe.training, np.asarray(rows.corpus.targets)
     chosen: dict[str, Any] = {"lengths": rows.lengths, "seed": spec.seed, "epoch": epoch}
     if recipe.objective.draws_pairs:

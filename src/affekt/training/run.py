@@ -321,6 +321,9 @@ def _fit(
     checkpoints = None if folder is None else Checkpoints(folder.path, {"recipe": recipe.digest, **data})
     loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, tick)
     progress = loop.run(resume=resume)
+    if recipe.objective.fits_head:
+        head = FITTED[recipe.objective.kind](network.encoder, texts, recipe.objective)
+        network.heads[TASK] = head.to(loop.device)
     return progress, network.eval()
 
 

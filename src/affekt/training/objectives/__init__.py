@@ -13,6 +13,7 @@ from affekt.networks.network import Network
 from affekt.training.objectives.base import ClassifyObjective, Objective, total
 from affekt.training.objectives.contrastive import (
     ContrastiveObjective,
+    FewShotObjective,
     SupervisedContrastiveObjective,
     UnsupervisedObjective,
 )
@@ -26,6 +27,7 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "contrastive": ContrastiveObjective,
     "contrastive-unsupervised": UnsupervisedObjective,
     "supervised-contrastive": SupervisedContrastiveObjective,
+    "few-shot": FewShotObjective,
     "label-aware": LabelAwareObjective,
     "retrofit": RetrofitObjective,
     "distil": DistilObjective,
@@ -54,6 +56,7 @@ __all__ = [
     "ClassifyObjective",
     "ContrastiveObjective",
     "DistilObjective",
+    "FewShotObjective",
     "LabelAwareObjective",
     "LogitLoss",
     "Objective",

@@ -9,7 +9,7 @@ from affekt.losses import (
     unsupervised_contrastive,
 )
 from affekt.networks.network import TASK
-from affekt.recipe.objectives import Contrastive, ContrastiveUnsupervised, SupervisedContrastive
+from affekt.recipe.objectives import Contrastive, ContrastiveUnsupervised, FewShot, SupervisedContrastive
 from affekt.training.objectives.base import Inputs, Objective
 from affekt.training.objectives.logits import Terms
 from affekt.training.processes import gathered
@@ -62,3 +62,16 @@ class SupervisedContrastiveObjective(Objective):
             logit_terms = self.classified(encoded, targets, task)
             terms |= {name: spec.classification * term for name, term in logit_terms.items()}
         return terms
+
+
+class FewShotObjective(Objective):
+    """Supervised contrastive loss on the encoder's own vectors, on which a head is fitted afterwards."""
+
+    spec: FewShot
+
+    def forward(self, inputs: Inputs, targets: torch.Tensor, task: str = TASK) -> Terms:
+        """Return the contrastive term."""
+        vectors = gathered(self.projected(self.network.encode(inputs["text"])))
+        temperature, overlap = self.spec.temperature, self.spec.overlap
+        value = supervised_contrastive(vectors, gathered(targets), temperature=temperature, overlap=overlap)
+        return {"contrastive": value}
