@@ -141,15 +141,22 @@ def test_further_texts_join_once_without_those_of_dev_and_test(
     recipe = told(tiny, sample, teachers["one"])
     splits = load_splits(recipe.data)
     new = ["a text nobody has seen", "and one more of them"]
-    old = [splits["dev"].texts[0].upper(), f"  {splits['test'].texts[1]} ", splits["train"].texts[0], new[0]]
+    changed = " ".join([*splits["dev"].texts[2].split(), "!!"])
+    old = [
+        changed,
+        splits["dev"].texts[0].upper(),
+        f"  {splits['test'].texts[1]} ",
+        splits["train"].texts[0],
+        new[0],
+    ]
     file = tmp_path / "more.txt"
     file.write_text("\n".join([*new, *old]) + "\n", encoding="utf-8")
     said: list[str] = []
     made = taught(told(tiny, sample, teachers["one"], texts=[str(file)]), said)
     assert made.corpus.texts[42:] == new
     assert made.labelled.tolist() == [True] * 42 + [False] * 2
-    assert made.left_out == {"of dev or test": 2, "that came before": 2}
-    assert said[0] == "further texts: 2, 2 of dev or test and 2 that came before left out; 44 train"
+    assert made.left_out == {"of dev or test": 3, "that came before": 2}
+    assert said[0] == "further texts: 2, 3 of dev or test and 2 that came before left out; 44 train"
     np.testing.assert_allclose(made.corpus.targets[42:].sum(1), 1, atol=1e-5)
 
 
@@ -200,6 +207,9 @@ def test_a_distilled_run_is_a_whole_run(
     metrics = train(recipe, tmp_path / "run", listener=Listener(said.append))
     assert metrics["status"] == "complete"
     assert metrics["data"]["splits"]["train"]["n"] == 42
+    further = metrics["data"]["further_texts"]
+    assert f"further texts: {further['n']}, " in "\n".join(said)
+    assert further["n"] > 0
     assert set(RunFolder(tmp_path / "run").history[0]["terms"]) == {"bce", "teachers"}
     assert load(tmp_path / "run").predict(["so happy"])
 

@@ -161,7 +161,7 @@ def _train(
         "seed": recipe.training.seed,
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": record.describe_data(splits),
+        "data": record.describe_data(splits) | (taught.described if taught else {}),
         "encoder": record.describe_encoder(recipe, network),
         "objective": recipe.objective.model_dump(mode="json"),
         "hardware": hardware(chosen_precision(recipe.training.precision, recipe.training.device)),

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ import torch
 from affekt.data import catalog
 from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus
+from affekt.data.leaks import leaks
+from affekt.data.splits import fold
 from affekt.errors import DataError, ModelError, RecipeError
 from affekt.files import CARD, cache_folder, written_aside
 from affekt.hardware import chosen_precision
@@ -51,6 +54,11 @@ class Lessons:
     def inputs(self) -> dict[str, torch.Tensor]:
         """What the objective reads of each row."""
         return {"probabilities": self.probabilities, "labelled": self.labelled}
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a run's record says of its further texts."""
+        return {"further_texts": {"n": int((~self.labelled).sum()), "left_out": self.left_out}}
 
 
 def lessons(
@@ -182,24 +190,17 @@ def _further_texts(
 ) -> tuple[list[str], dict[str, int]]:
     """Return the further texts that may be trained on, and how many others there were by reason."""
     style = style_of(recipe)
-
-    def plain(text: str) -> str:
-        return " ".join(normalize(text, style).casefold().split())
-
-    judged = {plain(text) for name, corpus in splits.items() if name != "train" for text in corpus.texts}
-    seen = {plain(text) for text in splits["train"].texts}
-    kept, left_out = [], {"of dev or test": 0, "that came before": 0}
-    for source in spec.texts:
-        for text in _texts_of(source, recipe):
-            key = plain(text)
-            if key in judged:
-                left_out["of dev or test"] += 1
-            elif key in seen:
-                left_out["that came before"] += 1
-            else:
-                seen.add(key)
-                kept.append(text)
-    return kept, left_out
+    texts = [text for source in spec.texts for text in _texts_of(source, recipe)]
+    guarded = {name: corpus.texts for name, corpus in splits.items() if name != "train"}
+    leaked = {leak.row for leak in leaks(texts, guarded)}
+    keys = [fold(normalize(text, style)) for text in texts]
+    seen = {fold(normalize(text, style)) for text in splits["train"].texts}
+    kept = []
+    for row, key in enumerate(keys):
+        if row not in leaked and key not in seen:
+            seen.add(key)
+            kept.append(texts[row])
+    return kept, {"of dev or test": len(leaked), "that came before": len(texts) - len(leaked) - len(kept)}
 
 
 def _texts_of(source: str, recipe: Recipe) -> list[str]:
