@@ -208,7 +208,7 @@ def test_a_distilled_run_is_a_whole_run(
     assert metrics["status"] == "complete"
     assert metrics["data"]["splits"]["train"]["n"] == 42
     further = metrics["data"]["further_texts"]
-    assert f"further texts: {further['n']}, " in "\n".join(said)
+    assert f"further texts: {further['n']:,}, " in "\n".join(said)
     assert further["n"] > 0
     assert set(RunFolder(tmp_path / "run").history[0]["terms"]) == {"bce", "teachers"}
     assert load(tmp_path / "run").predict(["so happy"])

@@ -92,8 +92,16 @@ class TrainingSpec(Section):
     )
     checkpoint_seconds: float = Field(120.0, ge=0)
     seed: int = Field(0, ge=0, lt=SEEDS)
+    start_seed: int | None = Field(
+        None, ge=0, lt=SEEDS, description="draws what is not pretrained, such as a head; seed unless said"
+    )
 
-    newer = ("device", "average")
+    newer = ("device", "average", "start_seed")
+
+    @property
+    def start(self) -> int:
+        """The seed of the weights before the first step."""
+        return self.seed if self.start_seed is None else self.start_seed
 
     @field_validator("device")
     @classmethod

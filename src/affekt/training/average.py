@@ -1,10 +1,20 @@
 """Averages of weights: over the steps of one run, and over runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+
+@torch.no_grad()
+def mean_weights(modules: Sequence[nn.Module]) -> None:
+    """Give the first of several modules of one form the mean of all their weights, taken in float32."""
+    first, *others = (module.state_dict() for module in modules)
+    for name, value in first.items():
+        if value.is_floating_point():
+            same = torch.stack([value.float(), *(state[name].float() for state in others)])
+            value.copy_(same.mean(dim=0))
 
 
 class MovingAverage:

@@ -79,8 +79,8 @@ def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
 
 def build_network(recipe: Recipe, train: Corpus) -> Network:
     """Make encoder, head and projection; an objective without classification gets no head."""
-    torch.manual_seed(recipe.training.seed)
-    encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.seed)
+    torch.manual_seed(recipe.training.start)
+    encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.start)
     objective = recipe.objective
     has_head = objective.classifies and not objective.fits_head
     network = _with_head(encoder, recipe.head, train) if has_head else Network(encoder)
@@ -119,7 +119,7 @@ def objective_for(
     if spec.weighting_network is not None:
         encoder_spec, head_spec = spec.weighting_network
         texts = weighting_train or train
-        encoder = _training_encoder(recipe, encoder_spec, texts, recipe.training.seed + 1)
+        encoder = _training_encoder(recipe, encoder_spec, texts, recipe.training.start + 1)
         weighting = _with_head(encoder, head_spec, texts)
     return build_objective(spec, network, loss, weighting)
 

@@ -5,7 +5,7 @@ claims the folder, judges, writes and speaks, and the others wait for it.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -150,6 +150,49 @@ def _train(
     )
     if not leads():
         return
+    finish(
+        recipe,
+        folder,
+        splits,
+        texts,
+        network,
+        progress,
+        seconds=lambda: progress.earlier + time.monotonic() - began,
+        command=command,
+        heard=heard,
+        more_of_data=taught.described if taught else {},
+    )
+
+
+def finish(
+    recipe: Recipe,
+    folder: RunFolder,
+    splits: dict[str, Corpus],
+    texts: Corpus,
+    network: Network,
+    progress: Progress,
+    *,
+    seconds: Callable[[], float],
+    command: str,
+    heard: Listener,
+    more_of_data: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Fit decisions on dev, read test once, and write the model and the record of a run.
+
+    Args:
+        recipe: What was done.
+        folder: Where to; it must be claimed.
+        splits: The texts as they were read.
+        texts: The training texts, normalised.
+        network: The trained network.
+        progress: How training went.
+        seconds: Gives the time the run took until now.
+        command: How the run was started.
+        heard: Hears the warnings.
+        more_of_data: What else the record says of the data.
+        more: What else it says of the run.
+    """
     model = _model(recipe, network, splits["train"])
     figures, predictions, model = _evaluated(model, splits, recipe)
     metrics = {
@@ -161,16 +204,17 @@ def _train(
         "seed": recipe.training.seed,
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": record.describe_data(splits) | (taught.described if taught else {}),
+        "data": record.describe_data(splits) | dict(more_of_data or {}),
         "encoder": record.describe_encoder(recipe, network),
         "objective": recipe.objective.model_dump(mode="json"),
         "hardware": hardware(chosen_precision(recipe.training.precision, recipe.training.device)),
-        "timing": record.describe_timing(progress, progress.earlier + time.monotonic() - began),
+        "timing": record.describe_timing(progress, seconds()),
         **figures,
         "space_shift": record.space_shift(recipe, model, splits, texts),
         "baselines": baselines(recipe, texts, splits.get("test", splits["dev"])) if model.decisions else None,
         "examples": record.example_predictions(model, recipe),
         "published": [published.model_dump() for published in recipe.published],
+        **(more or {}),
     }
     decisions = metrics.get("decisions") or {}
     metrics["warnings"] = [*collapse_warnings(metrics, progress.history), *decisions.get("warnings", ())]
