@@ -5,6 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 
+from affekt.errors import UsageError
+from affekt.inference.model import Model
 from serving.client import LABELS, made_up, run, serving
 
 
@@ -36,7 +38,7 @@ async def test_one_text_is_a_list_of_one_answer_and_top_leaves_out_scores():
 @run
 async def test_what_a_model_cannot_say_is_refused_and_not_made_up():
     async with serving() as client:
-        for more in ({"label_set": "nothing"}, {"why": True}, {"coverage": 0.9}):
+        for more in ({"label_set": "nothing"}, {"coverage": 0.9}):
             reply = await client.post("/v1/emotions", {"texts": "joy", **more})
             assert (reply.status, reply.json["error"]["type"]) == (422, "invalid")
     async with serving(made_up(labels=())) as client:
@@ -46,27 +48,44 @@ async def test_what_a_model_cannot_say_is_refused_and_not_made_up():
 
 
 @run
-async def test_coarser_labels_words_and_sets_are_given_where_the_model_has_them():
-    class Able(type(made_up())):
+async def test_coarser_labels_and_sets_are_given_where_the_model_has_them():
+    class Able(Model):
         def coarser(self, name):
-            assert name == "two"
+            if name != "ekman":
+                raise UsageError(f"no taxonomy {name}")
             return Able(self.runtime, (*LABELS[:2], "other"), False, self.decisions)
-
-        def why(self, texts):
-            return [[{"word": "joy", "carries": {"joy": 0.5}}] for _ in texts]
 
         def sets(self, probabilities, coverage):
             return [{"set": ["joy"], "abstained": False} for _ in probabilities]
 
     plain = made_up()
     async with serving(Able(plain.runtime, plain.labels, False, plain.decisions)) as client:
-        asked = {"texts": ["joy", "joy joy"], "label_set": "two", "why": True, "coverage": 0.9}
-        reply = await client.post("/v1/emotions", asked)
-        assert reply.status == 200
+        assert (await client.get("/v1/model")).json["label_sets"] == ["ekman"]
+        reply = await client.post("/v1/emotions", {"texts": ["joy"], "label_set": "ekman", "coverage": 0.9})
         assert reply.json["model"]["labels"] == ["anger", "joy", "other"]
-        for answer in reply.json["answers"]:
-            assert (answer["set"], answer["abstained"]) == (["joy"], False)
-            assert answer["why"][0]["word"] == "joy"
+        [answer] = reply.json["answers"]
+        assert (answer["set"], answer["abstained"]) == (["joy"], False)
+
+
+@run
+async def test_a_word_carries_what_is_less_likely_without_it():
+    model = made_up()
+    async with serving(model) as client:
+        text = " great  joy now"
+        [answer] = (await client.post("/v1/emotions", {"texts": [text], "why": True})).json["answers"]
+        assert "".join(piece["text"] for piece in answer["why"]) == text
+        whole = model.probabilities(text)[0]
+        for piece in answer["why"]:
+            if piece["text"].isspace():
+                assert piece["carries"] == {}
+                continue
+            less = whole - model.probabilities(text.replace(piece["text"], ""))[0]
+            assert piece["carries"] == pytest.approx(dict(zip(LABELS, less, strict=True)), abs=1e-3)
+        for empty in ("", "  "):
+            [answer] = (await client.post("/v1/emotions", {"texts": [empty], "why": True})).json["answers"]
+            assert all(piece["carries"] == {} for piece in answer["why"])
+        many = await client.post("/v1/emotions", {"texts": ["joy"] * 17, "why": True})
+        assert many.status == 413
 
 
 @run

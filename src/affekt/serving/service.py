@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from affekt.serving.refusals import Refusal
 from affekt.serving.settings import Keys, Settings
 
 WARM_UP = ("i can't stop smiling", "so sad today", "a longer text, so that more than one length is tried")
+COARSER = ("ekman", "sentiment")
 FINEST = ""  # the label set that the model has by itself
 
 
@@ -87,6 +89,7 @@ class Service:
 
     def _open(self) -> None:
         model = self._open_model()
+        self._coarser = coarser(model)
         for text in WARM_UP:
             model.embed([text])
             if model.labels:
@@ -127,6 +130,11 @@ class Service:
             raise self._not_ready()
         return self._facts
 
+    @property
+    def label_sets(self) -> list[str]:
+        """The coarser label sets there are."""
+        return list(self._coarser)
+
     # --- what it answers
 
     async def probabilities(self, texts: Sequence[str], label_set: str = FINEST) -> np.ndarray:
@@ -140,23 +148,14 @@ class Service:
         """Return (n, d) vectors, of length 1 unless they are to stay as they are."""
         return np.stack(await self._answers("vectors" if unit else "lengths", texts))
 
-    async def why(self, texts: Sequence[str], label_set: str = FINEST) -> list[Any]:
-        """Return the words that carry the emotions of each text; 422 where the model cannot say."""
-        model = await self.model(label_set)
-        if not hasattr(model, "why"):
-            raise Refusal(422, "this model cannot say which words carry an emotion; leave out why.")
-        return await self._answers(f"why {label_set}".strip(), texts)
-
     async def model(self, label_set: str = FINEST) -> Model:
         """Return the model that answers by a label set; 422 for one that it has not."""
         model = self.ready()
         if not label_set:
             return model
         if label_set not in self._coarser:
-            coarser = getattr(model, "coarser", None)
-            if coarser is None:
-                raise Refusal(422, "this model has no coarser label sets; leave out label_set.")
-            self._coarser[label_set] = coarser(label_set)  # an AffektError names the sets there are
+            there = f"has {', '.join(self._coarser)}" if self._coarser else "has none"
+            raise Refusal(422, f"label_set: there is no such coarser set of labels; this model {there}.")
         return self._coarser[label_set]
 
     async def _answers(self, kind: str, texts: Sequence[str]) -> list[Any]:
@@ -179,9 +178,16 @@ class Service:
         if what in ("vectors", "lengths"):
             rows = model.embed(texts, batch_size=len(texts), unit=what == "vectors")
             return [row.copy() for row in rows]
-        if what == "why":
-            return list(model.why(texts))
         return [row.copy() for row in model.probabilities(texts, batch_size=len(texts))]
+
+
+def coarser(model: Any) -> dict[str, Model]:
+    """Return a model by each coarser label set that its labels fit."""
+    found: dict[str, Model] = {}
+    for name in COARSER if model.labels and hasattr(model, "coarser") else ():
+        with suppress(AffektError):
+            found[name] = model.coarser(name)
+    return found
 
 
 def facts_of(model: Model, name: str | None) -> ModelFacts:

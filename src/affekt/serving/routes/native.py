@@ -1,6 +1,6 @@
 """affekt's own interface: emotions with probabilities, decisions and the model's version."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,10 +9,11 @@ from typing_extensions import TypedDict  # pydantic reads typing's own only from
 
 from affekt.serving.bodies import Texts, texts_of
 from affekt.serving.endpoints import Endpoint
+from affekt.serving.occlusion import Piece, carried
 from affekt.serving.refusals import Refusal
 from affekt.serving.service import FINEST, ModelFacts, Service
 
-Float = Annotated[float, Field(ge=0, le=1)]
+MOST_EXPLAINED = 16  # texts, since each is read once more for every word
 
 
 class EmotionsAsked(BaseModel):
@@ -28,7 +29,7 @@ class EmotionsAsked(BaseModel):
     coverage: float | None = Field(
         None, gt=0, lt=1, description="Give a set that holds the true labels this often, or abstain."
     )
-    why: bool = Field(False, description="Say which words carry each emotion.")
+    why: bool = Field(False, description="Say by how much each word carries an emotion.")
     vectors: bool = Field(False, description="Give the text's vector too.")
 
 
@@ -49,7 +50,7 @@ class EmotionsSaid(TypedDict, total=False):
     scores: dict[str, float]
     set: list[str]
     abstained: bool
-    why: Any
+    why: list[Piece]
     vector: list[float]
 
 
@@ -73,12 +74,31 @@ async def emotions(service: Service, asked: EmotionsAsked, request: Request) -> 
         for answer, sure in zip(answers, _sets(model, probabilities, asked.coverage), strict=True):
             answer.update(sure)
     if asked.why:
-        for answer, reasons in zip(answers, await service.why(texts, asked.label_set), strict=True):
-            answer["why"] = reasons
+        if len(texts) > MOST_EXPLAINED:
+            raise Refusal(413, f"why is told of at most {MOST_EXPLAINED} texts at once.")
+
+        async def of_others(others: list[str]) -> np.ndarray:
+            return await service.probabilities(others, asked.label_set)
+
+        reasons = await carried(texts, probabilities, decided, model.labels, of_others)
+        for answer, pieces in zip(answers, reasons, strict=True):
+            answer["why"] = pieces
     if asked.vectors:
         for answer, vector in zip(answers, await service.vectors(texts), strict=True):
             answer["vector"] = numbers(vector)
     return {"model": model_said(service.facts, model.labels), "answers": answers}
+
+
+async def about(service: Service, form: None, request: Request) -> dict[str, Any]:
+    """Say which model answers, by which label sets, and how much may be asked at once."""
+    facts, limits = service.facts, service.limits
+    bounds = {"texts": limits.texts, "characters": limits.characters, "body": limits.body}
+    return {
+        **model_said(facts, facts.labels),
+        "dimension": facts.dimension,
+        "label_sets": service.label_sets,
+        "limits": bounds,
+    }
 
 
 def model_said(facts: ModelFacts, labels: tuple[str, ...]) -> ModelSaid:
@@ -126,6 +146,8 @@ ENDPOINTS = (
         examples={
             "one text": {"texts": "i can't stop smiling, she said yes!!"},
             "several": {"texts": ["so sad today", "leave me alone"], "top": 3},
+            "which words": {"texts": "so sad today", "why": True},
         },
     ),
+    Endpoint("/v1/model", "The model that answers, and what may be asked", about, gives=dict[str, Any]),
 )
