@@ -11,6 +11,7 @@ import pytest
 
 from affekt.errors import DataError, UsageError
 from affekt.evaluation import classification
+from affekt.inference.model import load
 from affekt.recipe.read import read_recipe
 from affekt.runs.folder import CHECKPOINT, MARKER, RunFolder
 from affekt.training.run import Listener, fit_model, train
@@ -61,6 +62,17 @@ def test_a_run_folder_holds_all_that_later_verbs_read(
     assert metrics["decisions"]["fitted_on"]["n"] == 24
     assert metrics["published"][0]["value"] == 0.5
     assert metrics["timing"]["epochs"] == len(metrics["timing"]["seconds_per_epoch"]) == 2
+
+
+def test_coarser_labels_are_decided_as_fitted_on_dev_too(
+    finished: tuple[Path, dict[str, Any], list[str]],
+) -> None:
+    model = load(finished[0])
+    assert list(model.coarse) == ["ekman", "sentiment"]
+    ekman = model.coarser("ekman")
+    assert ekman.labels == ("anger", "fear", "joy", "sadness", "surprise")
+    assert ekman.deciding() == model.coarse["ekman"]
+    assert ekman.deciding().fitted_on == model.deciding().fitted_on
 
 
 def test_the_history_of_a_contrastive_run_tells_how_many_directions_are_in_use(

@@ -18,7 +18,13 @@ _SECTIONS = {
 }
 
 
-@columns_as_options()
+_LABELS = (
+    "The column with the labels; ekman or sentiment for labels of that taxonomy, the data's and the model's; "
+    "both as emotion,ekman."
+)
+
+
+@columns_as_options(labels_help=_LABELS)
 def evaluate(
     data: Data,
     columns: Columns,
@@ -35,28 +41,34 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge a model on labelled texts: classification, calibration, clustering, retrieval."""
-    from affekt.data.catalog import read_split
+    from affekt.data.catalog import read_split, with_taxonomy
     from affekt.data.taxonomies import pairs
     from affekt.errors import DataError
-    from affekt.inference.evaluate import evaluate_model
+    from affekt.inference.evaluate import evaluate_by, evaluate_model
     from affekt.inference.model import load
 
     names = pairs(map_) if map_ else {}
+    columns, taxonomy = with_taxonomy(data, columns)
     corpus = read_split(data, split, columns, on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     judged, read = load(model), len(corpus)
-    only = judged.labels if known and judged.decisions is not None else None
+    only = judged.labels if known and judged.decisions is not None and taxonomy is None else None
     if names or only:
         corpus = corpus.map_labels(names, only_known=only, ignore_case=True)
-    if len(corpus) < read:
-        console.say(f"{read - len(corpus):,} of {read:,} texts have labels the model does not know: left out")
     with spoken(_options):
-        figures = evaluate_model(judged, corpus)
+        if taxonomy is None:
+            figures = evaluate_model(judged, corpus)
+        else:
+            figures = evaluate_by(judged, corpus, taxonomy, only_known=known)
+    if left := read - figures["n"]:
+        console.say(f"{left:,} of {read:,} texts have labels the model does not know: left out")
     if not any(figures.get(section) for section in _SECTIONS):
         raise DataError(
             f"{data}: nothing can be judged, since the model has no classifier and fewer than three texts, "
             "or texts of one label alone, have exactly one label."
         )
+    if taxonomy is not None:
+        _say_taxonomy(figures, data)
     _say_absent(figures.get("absent_labels") or [], data)
     _say_rare(figures.get("per_label") or {}, data)
     (console.result_json if json else _show)(figures)
@@ -64,6 +76,12 @@ def evaluate(
 
 def _options(message: str) -> str:
     return message.replace("Corpus.map_labels", "--map").replace("its only_known", "--only-known")
+
+
+def _say_taxonomy(figures: Mapping[str, Any], data: str) -> None:
+    shared, others = (", ".join(figures[key]) for key in ("judged_labels", "other_labels"))
+    more = f"; the model's {others} {'are' if ',' in others else 'is'} not judged" if others else ""
+    console.say(f"labels by {figures['taxonomy']}: averages are over those of {data} alone, {shared}{more}")
 
 
 def _say_absent(absent: Sequence[str], data: str) -> None:

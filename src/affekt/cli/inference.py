@@ -39,6 +39,9 @@ def predict(
     ],
     columns: Columns,
     model: ModelName = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="Coarser labels than the model's: ekman or sentiment.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -52,6 +55,7 @@ def predict(
     ] = False,
 ) -> None:
     """Say which emotions a text holds and how surely, or score every row of a file."""
+    from affekt.data.taxonomies import taxonomy_named
     from affekt.inference.model import load
     from affekt.inference.score import foreign, predict_file
 
@@ -66,6 +70,7 @@ def predict(
                 columns=columns,
                 on_bad_row=on_bad_row,
                 safe_cells=safe_cells,
+                taxonomy=labels,
                 tick=tick,
             )
         show_summary(summary, as_json=json)
@@ -74,7 +79,9 @@ def predict(
         raise UsageError(f"--out {out}: is for the rows of a file, and {texts!r:.60} is none.")
     if not texts.strip():
         raise UsageError("the text is empty; give a text, a file, or - for lines of standard input.")
-    loaded = load(model)
+    if labels is not None:
+        taxonomy_named(labels)
+    loaded = load(model) if labels is None else load(model).coarser(labels)
     if texts == "-":
         show_lines(loaded, input_lines(), as_json=json)
         return

@@ -13,11 +13,12 @@ from typing import Any
 
 from affekt.data.columns import Columns, OnBadRow, split_named
 from affekt.data.corpus import Corpus, read_splits, stratified_split
+from affekt.data.files import open_table
 from affekt.data.inspect import inspect
 from affekt.data.known import DATASETS, Dataset, HubPlace
 from affekt.data.layouts import goemotions_raw, jigsaw, rater_columns
 from affekt.data.splits import DEFAULT_SHARES, split_files
-from affekt.data.taxonomies import Taxonomy, taxonomy_named
+from affekt.data.taxonomies import TAXONOMIES, Taxonomy, taxonomy_named
 from affekt.data.writing import write_parquet
 from affekt.errors import DataError, reachable, unknown_name
 from affekt.files import written_aside
@@ -134,6 +135,23 @@ def read_split(
         there = ", ".join(name for name in corpora if name != "all") or "none: it is one file"
         raise DataError(f"{source}: has no split {wanted!r}; its splits are {there}.")
     return corpora[wanted]
+
+
+def with_taxonomy(source: str, columns: Columns) -> tuple[Columns, str | None]:
+    """Return columns without the taxonomy that their `labels` end in, as "ekman" or "emotion,ekman", and it.
+
+    A file's column of that name goes first: `labels` then names it, and no taxonomy.
+    """
+    column, _, name = (part.strip() for part in str(columns.labels).rpartition(","))
+    if name not in TAXONOMIES:
+        return columns, None
+    if not column and source not in DATASETS and Path(source).is_file():
+        with open_table(
+            source, delimiter=columns.delimiter, quoted=columns.quoted, encoding=columns.encoding
+        ) as table:
+            if name in table.columns:
+                return columns, None
+    return replace(columns, labels=column or "labels"), name
 
 
 def get(name: str, out: Path) -> list[Path]:

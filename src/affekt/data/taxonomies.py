@@ -150,6 +150,37 @@ def taxonomy_named(name: str) -> Taxonomy:
     return TAXONOMIES[name]
 
 
+def grouping(labels: Sequence[str], name: str) -> Taxonomy:
+    """Return the groups of some labels in the taxonomy of that name, whatever their case.
+
+    By sentiment also labels that GoEmotions has not are known, see `sentiment_of`.
+
+    Raises:
+        DataError: When there is no such taxonomy, or a label stands in none of its groups.
+
+    >>> grouping(["Love", "fear"], "ekman").groups
+    {'fear': ('fear',), 'joy': ('Love',)}
+    """
+    found = {label: group_in(name, label) for label in labels}
+    if unknown := [label for label in found if found[label] is None]:
+        raise DataError(
+            f"{', '.join(map(repr, unknown))} {'stand' if len(unknown) > 1 else 'stands'} in no group of the "
+            f"taxonomy {name!r}, which has {', '.join(taxonomy_named(name).labels)}."
+        )
+    order = [group for group in taxonomy_named(name).labels if group in found.values()]
+    return Taxonomy(name, {group: tuple(one for one in found if found[one] == group) for group in order})
+
+
+def group_in(name: str, label: str) -> str | None:
+    """Return the group of the taxonomy of that name in which a label stands, whatever its case, or None.
+
+    >>> group_in("ekman", "Love"), group_in("ekman", "worry"), group_in("sentiment", "worry")
+    ('joy', None, 'negative')
+    """
+    taxonomy = taxonomy_named(name)
+    return sentiment_of(label) if taxonomy is SENTIMENT else taxonomy.group_of(label.strip().lower())
+
+
 def pairs(text: str) -> dict[str, str]:
     """Return what a text such as "others=neutral, disgust=anger" puts beside one another.
 

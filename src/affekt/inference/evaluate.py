@@ -7,7 +7,7 @@ import numpy as np
 
 from affekt import evaluation
 from affekt.data.corpus import Corpus
-from affekt.data.taxonomies import renaming
+from affekt.data.taxonomies import group_in, grouping, renaming
 from affekt.decisions import Calibration, Decisions
 from affekt.errors import DataError
 from affekt.evaluation.figures import figure
@@ -19,6 +19,10 @@ SPACE_RESAMPLES = 50  # parts drawn for the intervals of final figures
 # Clustering and retrieval of large splits would take longer than an epoch; these many rows say enough.
 _SPACE_ROWS = 20_000
 _SPACE_WIDTH = 4_096  # wider vectors are counts of terms, not a space
+_MENDING = (
+    "say which of its labels are which of the model's (Corpus.map_labels), or judge those alone that "
+    "the model knows (its only_known)."
+)
 _RANK_ROWS = 1_000  # of which the effective rank is taken after every epoch
 
 
@@ -175,6 +179,37 @@ def _of_labels(decisions: Decisions, places: np.ndarray) -> Decisions:
     )
 
 
+def evaluate_by(model: Model, corpus: Corpus, taxonomy: str, *, only_known: bool = False) -> dict[str, Any]:
+    """Return the figures of a model on texts with other labels, both taken to a taxonomy's.
+
+    Averages are over the data's labels alone; where each text has one, the likeliest of these is decided on.
+
+    Args:
+        model: A classifier whose labels stand in the taxonomy.
+        corpus: Labelled texts.
+        taxonomy: "ekman" or "sentiment".
+        only_known: Whether to leave out labels of the data that stand in no group of the model's, with the
+            texts that have no other.
+
+    Returns:
+        What `evaluate_model` gives; "taxonomy"; "judged_labels", those of the data; and "other_labels", those
+        that only the model has.
+    """
+    coarse = model.coarser(taxonomy)
+    if only_known:
+        stand = [label for label in corpus.labels if group_in(taxonomy, label) in coarse.labels]
+        corpus = corpus.map_labels({}, only_known=stand)
+    try:
+        mapped = corpus.map_labels(grouping(corpus.labels, taxonomy))
+    except DataError as fault:
+        raise DataError(f"{corpus.name}: {str(fault).rstrip('.')}; {_MENDING}") from fault
+    shared = [label for label in coarse.labels if label in mapped.labels]
+    judged = coarse.one_of(shared) if mapped.single_label and shared else coarse
+    figures = evaluate_model(judged, mapped)
+    others = [label for label in coarse.labels if label not in shared]
+    return {**figures, "taxonomy": taxonomy, "judged_labels": shared, "other_labels": others}
+
+
 def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     """Return the figures of a model on labelled texts, with the decisions it carries.
 
@@ -193,9 +228,8 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     if missing or not corpus.labels:
         raise DataError(
             f"{corpus.name}: the model does not know the label{'s' if len(missing) > 1 else ''} "
-            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}. "
-            "Say which of its labels are which of the model's (Corpus.map_labels), or judge those alone that "
-            "the model knows (its only_known)."
+            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}; "
+            f"{_MENDING}"
         )
     order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from affekt._version import __version__
+from affekt.data.taxonomies import grouping
 from affekt.decisions import Decisions
+from affekt.decisions.groups import Groups
 from affekt.errors import ModelError, UsageError, first_line, not_whole, of_classifier, unknown_name
 from affekt.files import CARD, READY, folder_written_aside, read_json, ready_model, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
+from affekt.inference.runtimes.grouped import GroupedRuntime
 from affekt.inference.runtimes.opening import open_encoder, open_runtime
 from affekt.inference.search import Hit, search
 from affekt.text import STYLES, normalize
@@ -44,6 +47,7 @@ class Model:
         decisions: Calibration and thresholds; None for an encoder without a classifier.
         style: The normalisation that texts went through in training, see `affekt.text.STYLES`.
         about: Where the model comes from: recipe, data, scores.
+        coarse: Decisions by coarser labels, as fitted on dev, under their taxonomies' names.
     """
 
     runtime: Runtime
@@ -52,6 +56,7 @@ class Model:
     decisions: Decisions | None = None
     style: str = "none"
     about: dict[str, Any] = field(default_factory=dict)
+    coarse: dict[str, Decisions] = field(default_factory=dict)
 
     def predict(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> list[Prediction]:
         """Return a `Prediction` for each text."""
@@ -125,8 +130,42 @@ class Model:
         return [normalize(text, self.style) for text in as_texts(texts)]
 
     def with_decisions(self, decisions: Decisions) -> "Model":
-        """Return the same model deciding otherwise."""
-        return replace(self, decisions=decisions)
+        """Return the same model deciding otherwise; what was fitted to coarser labels fits no more."""
+        return replace(self, decisions=decisions, coarse={})
+
+    def coarser(self, taxonomy: str) -> "Model":
+        """Return the model with the labels of a coarser taxonomy, "ekman" or "sentiment".
+
+        Where several labels may hold, a group is decided as training fitted it on dev, and else by the
+        highest threshold of its members.
+
+        Raises:
+            DataError: When there is no such taxonomy, or a label of the model stands in none of its groups.
+            ModelError: When the model is an encoder without a classifier.
+        """
+        groups = Groups.of(grouping(self.labels, taxonomy).groups, self.labels, self.deciding())
+        return self._by(groups, self.coarse.get(taxonomy) or groups.unfitted())
+
+    def one_of(self, labels: Sequence[str]) -> "Model":
+        """Return the model giving each text exactly one of some of its labels, the likeliest.
+
+        Probabilities are those of the labels named, given that one of them holds and no other.
+
+        Raises:
+            UsageError: When a label is none of the model's, or none is named.
+        """
+        if unknown := next((label for label in labels if label not in self.labels), None):
+            raise UsageError(unknown_name("label", unknown, self.labels))
+        if not labels:
+            raise UsageError("no label is named; name at least one.")
+        groups = Groups.of({label: [label] for label in labels}, self.labels, self.deciding())
+        exclusive = replace(groups, single_label=True)
+        return self._by(exclusive, exclusive.unfitted())
+
+    def _by(self, groups: Groups, decisions: Decisions) -> "Model":
+        runtime = GroupedRuntime(self.runtime, groups)
+        labels, single = groups.labels, groups.single_label
+        return Model(runtime, labels, single, decisions, self.style, self.about)
 
     def save(self, folder: str | Path, *, projected: bool = False) -> Path:
         """Write the model as a plain folder: safetensors, JSON and vocabularies, no pickle.
@@ -162,6 +201,8 @@ class Model:
                 "decisions": self.decisions.to_json() if self.decisions else None,
                 "about": self.about,
             }
+            if self.coarse:
+                card["coarser"] = {name: one.to_json() for name, one in self.coarse.items()}
             write_json(aside / CARD, card)
         return path
 
@@ -280,7 +321,8 @@ def _open(path: Path) -> Model:
         labels = tuple(card["labels"])
         runtime = open_runtime(path, card["network"], len(labels))
         decisions = Decisions.from_json(card["decisions"]) if card["decisions"] else None
-        return Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"])
+        coarse = {name: Decisions.from_json(one) for name, one in card.get("coarser", {}).items()}
+        return Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"], coarse)
 
 
 def _check_card(path: Path, card: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from affekt.data.columns import Columns, OnBadRow
 from affekt.data.read import SkippedRow, Window, stream
+from affekt.data.taxonomies import taxonomy_named
 from affekt.data.writing import ROWS, VECTORS, TypeFinder, format_of, header_of, rows_to, vectors_to
 from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError
@@ -42,6 +43,7 @@ def predict_file(
     columns: Columns | None = None,
     on_bad_row: OnBadRow = "fail",
     safe_cells: bool = False,
+    taxonomy: str | None = None,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
     """Score every text of a file, in the order of the file and in bounded memory.
@@ -60,6 +62,7 @@ def predict_file(
         columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
         safe_cells: Whether cells of a csv or tsv that a spreadsheet would run, such as =1, get ' before them.
+        taxonomy: Coarser labels to predict, see `Model.coarser`.
         tick: Hears (rows done, rows in all) after each window.
 
     Returns:
@@ -77,8 +80,11 @@ def predict_file(
     kind = _kind_of(target, ROWS, source)
     if safe_cells and "sv" not in kind:
         raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
+    if taxonomy is not None:
+        taxonomy_named(taxonomy)
     survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet", model=model)
     opened = model if isinstance(model, Model) else load(model)
+    opened = opened if taxonomy is None else opened.coarser(taxonomy)
     began = time.monotonic()
     decisions = opened.deciding()
     scores = [f"score_{label}" for label in opened.labels]

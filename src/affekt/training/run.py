@@ -19,6 +19,7 @@ from affekt import evaluation
 from affekt._version import __version__
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions
+from affekt.decisions.groups import fit_coarser
 from affekt.errors import AffektError, FollowerError, ModelError, UsageError, unknown_name
 from affekt.evaluation.figures import figure
 from affekt.hardware import chosen_precision, hardware
@@ -434,7 +435,12 @@ def _evaluated(
     figures["decisions"] = decided.to_json()
     figures |= judging.classifier_figures(judged, logits, model.decisions, decided)
     predictions = {name: (judged[name], logits[name], decided) for name in judged}
-    return figures, predictions, model.with_decisions(decided)
+    deciding_model = model.with_decisions(decided)
+    dev = judged["dev"]
+    deciding_model.coarse = fit_coarser(
+        decided, dev.labels, logits["dev"], dev.targets, split="dev", digest=dev.digest
+    )
+    return figures, predictions, deciding_model
 
 
 def _fitted_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
