@@ -27,7 +27,7 @@ test-all: lint types
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[offline,serve,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[train,offline,serve,dev]"
 	touch $@
 
 clean:

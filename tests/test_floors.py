@@ -83,7 +83,7 @@ def at_import(body: list[ast.stmt]) -> Iterator[str]:
             yield from at_import([*node.body, *node.orelse])
         elif isinstance(node, ast.Try):
             yield from at_import([*node.body, *node.orelse, *node.finalbody])
-        elif isinstance(node, ast.ClassDef):
+        elif isinstance(node, ast.ClassDef | ast.With):
             yield from at_import(node.body)
 
 

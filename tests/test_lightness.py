@@ -21,6 +21,8 @@ LIGHT = {
     "import affekt.sampling": HEAVY,
     "import affekt.evaluation": HEAVY,
     "import affekt.decisions": HEAVY,
+    "import affekt.inference": HEAVIER_THAN_HELP,
+    "import affekt.inference.model": HEAVY | {"accelerate", "nltk", "emoji", "pydantic"},
     "import affekt.cli.data": UNLIKE_VERBS,
     "import affekt.cli.inference": UNLIKE_VERBS | {"rich.progress"},
 }

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 Part = TypeVar("Part")
 
+_EXTRAS = {"accelerate": "train", "torch": "train", "transformers": "train"}
+
 
 class AffektError(Exception):
     """Something the user can mend."""
@@ -30,6 +32,10 @@ class ModelError(AffektError):
 
 class UsageError(AffektError):
     """A call or a command line asks for something that cannot be done."""
+
+
+class MissingError(AffektError, ImportError):
+    """A package that comes with an extra is not installed."""
 
 
 class FollowerError(AffektError):
@@ -106,3 +112,17 @@ def not_whole(place: object, what: str) -> Iterator[None]:
     except Exception as fault:
         said = f"{type(fault).__name__}: {first_line(fault)}"
         raise ModelError(f"{place}: not a whole {what} ({said}); train or copy it again.") from fault
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Say of a package that the block imports, and that is not there, what brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as fault:
+        package = (fault.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        raise MissingError(
+            f'this needs {package}, which is not installed: pip install "affekt[{_EXTRAS[package]}]".'
+        ) from fault

@@ -9,7 +9,7 @@ import typer
 from affekt._version import __version__
 from affekt.cli import console, data, demo, evaluate, inference, runs, search, serve, soup, space
 from affekt.cli.options import OfAModel
-from affekt.errors import AffektError, FollowerError, unreachable
+from affekt.errors import AffektError, FollowerError, installed, unreachable
 
 app = typer.Typer(
     name="affekt",
@@ -66,7 +66,8 @@ def main() -> None:
 def _exit_code() -> int:
     try:
         try:
-            app()
+            with installed():
+                app()
         finally:
             console.end_results()
     except FollowerError:

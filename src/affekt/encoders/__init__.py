@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import torch
-from torch import nn
+from affekt.errors import installed
+
+with installed():
+    import torch
+    from torch import nn
 
 from affekt.hardware import bound_kernel_caches, compute_alone_when_forked
 

@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from affekt.data.corpus import Corpus, stratified_split
-from affekt.errors import DataError, UsageError
+from affekt.errors import DataError, UsageError, installed
 from affekt.estimators.data import InputError, faults_as_values, read_texts, read_weights
 from affekt.inference.model import Model, load
 from affekt.recipe.sections import Recipe
-from affekt.training.processes import alone
-from affekt.training.run import Listener, fit_model
+
+with installed():
+    import torch
+
+    from affekt.training.processes import alone
+    from affekt.training.run import Listener, fit_model
 
 Floats = npt.NDArray[np.float32]
 RATES = {"epochs": 4, "learning_rate": 2e-4, "layer_decay": 0.9}

@@ -6,7 +6,10 @@ value and gradient, for any batch: no positives, one class, one row, no rows.
 
 from collections.abc import Callable
 
-from torch import Tensor
+from affekt.errors import installed
+
+with installed():
+    from torch import Tensor
 
 from affekt.losses.classification import CLASSIFICATION_LOSSES, Focus, classification_loss
 from affekt.losses.distillation import distillation

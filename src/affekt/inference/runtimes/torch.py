@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from affekt.decisions import Calibration
 from affekt.encoders import Batch
 from affekt.encoders.pretrained import known, load_pretrained, locate
 from affekt.encoders.sentence import read_sentence_transformer
 from affekt.encoders.transformer import TransformerEncoder
-from affekt.errors import ModelError, UsageError, first_line, not_whole
+from affekt.errors import ModelError, UsageError, first_line, installed, not_whole
 from affekt.inference.runtimes import BATCH_SIZE, Floats
 from affekt.networks.network import Network
+
+with installed():
+    import torch
 
 _WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
 
