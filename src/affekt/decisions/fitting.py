@@ -13,6 +13,7 @@ threshold here is drawn from two estimates, averaged in logits with the label's 
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 import numpy as np
@@ -33,6 +34,7 @@ from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Bools, Floats
 from affekt.evaluation.intervals import resampled_counts
+from affekt.evaluation.prevalence import ScoreCells
 
 EDGE = 1e-6  # thresholds and the probabilities they are fitted on keep this far from 0 and 1
 PRIOR_POSITIVES = 100.0  # dev rows of a label at which its two thresholds weigh the same
@@ -52,7 +54,7 @@ def fit(
     digest: str = "",
     labels: Sequence[str] | None = None,
 ) -> Decisions:
-    """Fit calibration, then thresholds on the calibrated probabilities.
+    """Fit calibration, then thresholds on the calibrated probabilities, and count dev by its scores.
 
     Thresholds that are no use are replaced, see `affekt.decisions.doubts`; the decisions' `warnings` say so,
     and whether the rows are too few to trust what was fitted on them.
@@ -72,19 +74,21 @@ def fit(
     fitted_on: dict[str, str | int] = {"split": split, "digest": digest, "n": np.shape(targets)[0]}
     truth = np.asarray(targets) > 0.5
     few = few_rows(truth, ()) if calibration != "none" else ()
+    plain = replace(Decisions.unfitted(truth.shape[1], single_label=single_label), calibration=line)
+    probabilities = plain.probabilities(logits)
+    counted = ScoreCells.of(targets, probabilities, single_label=single_label)
     if single_label:
-        return Decisions("argmax", (), line, "fixed", fitted_on, few)
-    probabilities = sigmoid(line(logits)).astype(np.float32)
+        return Decisions("argmax", (), line, "fixed", fitted_on, few, counted)
     chosen = fit_thresholds(targets, probabilities, method=thresholds, split=split)
     if thresholds == "fixed" or not isinstance(thresholds, str):
-        return Decisions("threshold", chosen, line, "fixed", fitted_on, few)
+        return Decisions("threshold", chosen, line, "fixed", fitted_on, few, counted)
     names = [str(name) for name in arrays.label_names(labels, len(chosen))]
     shared = fit_thresholds(targets, probabilities, method="global", split=split)[0]
     used, reasons = usable_thresholds(
         np.array(chosen), shared, truth, probabilities, names, jaccard=thresholds == "global-jaccard"
     )
     warnings = reasons + few_rows(truth, names)
-    return Decisions("threshold", tuple(used.tolist()), line, thresholds, fitted_on, warnings)
+    return Decisions("threshold", tuple(used.tolist()), line, thresholds, fitted_on, warnings, counted)
 
 
 def fit_calibration(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from affekt.errors import DataError, ModelError, unknown_name
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Bools, Floats
+from affekt.evaluation.prevalence import ScoreCells
 
 KINDS = ("none", "temperature", "platt")
 METHODS = ("fixed", "global", "global-jaccard", "per-label")
@@ -99,6 +100,7 @@ class Decisions:
     method: str = "fixed"  # how the thresholds came about
     fitted_on: dict[str, str | int] = field(default_factory=dict)  # split, digest, n; empty if nothing was
     warnings: tuple[str, ...] = ()  # why fitted thresholds were not taken; what is too small to trust
+    counted: ScoreCells | None = None  # dev by its scores, from which shares of labels are estimated
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -112,6 +114,9 @@ class Decisions:
             )
         if not all(0 <= threshold <= 1 for threshold in self.thresholds):
             raise ModelError("thresholds must lie between 0 and 1.")
+        labels = len(self.calibration.slopes)
+        if self.counted and self.counted.labels != labels:
+            raise ModelError(f"dev was counted for {self.counted.labels} labels, but {labels} are decided.")
 
     @classmethod
     def unfitted(cls, count: int, *, single_label: bool, threshold: float = FIXED) -> "Decisions":
@@ -138,9 +143,10 @@ class Decisions:
         return arrays.decide(values, self.thresholds, single_label=self.rule == "argmax")
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain lists, strings and numbers; warnings only where there are some."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain if self.warnings else {key: held for key, held in plain.items() if key != "warnings"}
+        """Return plain lists, strings and numbers; warnings and counts of dev only where there are some."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(replace(self, counted=None))))
+        plain["counted"] = self.counted and self.counted.to_json()
+        return {key: held for key, held in plain.items() if held or key not in ("warnings", "counted")}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Decisions":
@@ -154,8 +160,9 @@ class Decisions:
             calibration = Calibration(line["kind"], slopes, intercepts)
             warnings = tuple(map(str, plain.get("warnings", ())))
             fitted_on = dict(plain["fitted_on"])
-            return cls(plain["rule"], thresholds, calibration, plain["method"], fitted_on, warnings)
-        except (KeyError, TypeError, ValueError) as fault:
+            counted = ScoreCells.from_json(plain["counted"]) if plain.get("counted") else None
+            return cls(plain["rule"], thresholds, calibration, plain["method"], fitted_on, warnings, counted)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, DataError) as fault:
             raise ModelError(f"stored decisions cannot be read ({fault!r}); save the model again.") from fault
 
 

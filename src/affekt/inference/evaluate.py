@@ -176,6 +176,7 @@ def _of_labels(decisions: Decisions, places: np.ndarray) -> Decisions:
         decisions,
         thresholds=tuple(decisions.thresholds[at] for at in places),
         calibration=Calibration(line.kind, *kept),
+        counted=None,
     )
 
 
