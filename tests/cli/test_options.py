@@ -18,7 +18,7 @@ from affekt.recipe.read import parse_recipe
 
 ROOT = Path(affekt.__file__).parent
 LABELLED = ("evaluate", "map", "cluster", "data inspect")
-UNLABELLED = ("predict", "embed", "search")
+UNLABELLED = ("predict", "embed", "search", "profile")
 # which verbs say what is written in a module below the command line
 SPEAKERS = {
     "recipe/yaml.py": ("train",),
@@ -58,7 +58,8 @@ def test_every_field_is_a_key_of_recipes_and_an_option_of_every_verb_that_reads_
     assert name in type(parse_recipe({"name": "x"}).data).model_fields
     options = set(OPTIONS[name].split("/"))
     assert [verb for verb in LABELLED if not options <= VERBS[verb]] == []
-    read = {"predict": VERBS["predict"] - {"--labels"}}  # its own: the labels to predict
+    own = {"--labels"}  # of these verbs: the labels to tell
+    read = {verb: VERBS[verb] - own for verb in ("predict", "profile")}
     assert [
         verb for verb in UNLABELLED if (options <= read.get(verb, VERBS[verb])) is not (name in FORM)
     ] == []

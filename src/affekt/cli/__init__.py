@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from affekt._version import __version__
-from affekt.cli import console, data, demo, evaluate, inference, runs, search, serve, soup, space
+from affekt.cli import console, data, demo, evaluate, inference, profile, runs, search, serve, soup, space
 from affekt.cli.options import OfAModel
 from affekt.errors import AffektError, FollowerError, installed, unreachable
 
@@ -44,6 +44,7 @@ app.command("embed", cls=OfAModel)(inference.embed)
 app.command("search", cls=OfAModel)(search.search)
 app.command("map", cls=OfAModel)(space.map_texts)
 app.command("cluster", cls=OfAModel)(space.cluster)
+app.command("profile", cls=OfAModel)(profile.profile)
 app.command("serve")(serve.serve)
 app.command("compare")(runs.compare)
 app.command("soup")(soup.soup)

@@ -183,7 +183,7 @@ class _Survey:
     rows: int
     columns: tuple[str, ...]
     types: dict[str, pa.DataType]
-    skipped: "_Tally"
+    skipped: "SkippedRows"
     notes: list[str]
     first: list[str]  # beginnings of the first texts, which tell the language
 
@@ -201,12 +201,13 @@ def foreign(model: Model, texts: Sequence[str]) -> list[str]:
     return [f"the texts seem to be in {other!r}; the model learnt from texts in {learnt}"] if other else []
 
 
-class _Tally(list[SkippedRow]):
+class SkippedRows(list[SkippedRow]):
     """Skipped rows: all are counted, the first few kept."""
 
     met = 0
 
     def append(self, row: SkippedRow) -> None:
+        """Count a row, and keep it if it is one of the first."""
         self.met += 1
         if self.met <= _LISTED:
             super().append(row)
@@ -219,7 +220,7 @@ def _survey(
     if not isinstance(model, Model):
         check(model)
     finder = TypeFinder(_declared(source) if typed else ())
-    skipped, notes = _Tally(), list[str]()
+    skipped, notes = SkippedRows(), list[str]()
     columns: dict[str, None] = {}
     first: list[str] = []
     rows = 0
@@ -255,7 +256,7 @@ def _windows(
 ) -> Iterator[Window]:
     done = 0
     for window in stream(
-        source, columns=how, batch_size=WINDOW, on_bad_row="skip", skipped=_Tally(), whole=whole
+        source, columns=how, batch_size=WINDOW, on_bad_row="skip", skipped=SkippedRows(), whole=whole
     ):
         usable = len(window) - len(window.faults)
         _check_unchanged(source, survey, done + usable, final=False)

@@ -1,0 +1,44 @@
+"""`affekt profile` as it is typed."""
+
+import json
+
+import pytest
+
+from affekt.errors import UsageError
+
+
+@pytest.fixture
+def posts(tmp_path):
+    path = tmp_path / "posts.csv"
+    rows = [f"i am so happy today {i},2026-0{1 + i % 2}-03,{'ab'[i % 2]}" for i in range(12)]
+    path.write_text("text,when,place\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_file_gets_a_page_beside_it(verb, multi_classifier, posts):
+    said = verb(
+        "profile", posts, "-m", multi_classifier, "--by", "place", "--time", "when", "--resamples", 20
+    )
+    assert "plain count" in said
+    assert "What posts.csv says" in (posts.parent / "posts.profile.html").read_text(encoding="utf-8")
+
+
+def test_json_is_printed_alone_and_files_are_written_where_said(verb, classifier, posts, tmp_path):
+    out = tmp_path / "table.csv"
+    said = verb("profile", posts, "-m", classifier, "--json", "-o", out, "--resamples", 20)
+    assert json.loads(said)["rows"] == 12
+    assert out.read_text().startswith("column,value,period,label,texts,count,share,low,high\n")
+    assert not (posts.parent / "posts.profile.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--compare", "a"], "--compare a: name two groups or periods"),
+        (["--zone", "Nowhere"], "'Nowhere' is no time zone"),
+        (["-o", "page.txt"], "must end in one of"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(verb, classifier, posts, options, said):
+    with pytest.raises(UsageError, match=said):
+        verb("profile", posts, "-m", classifier, *options)
