@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from affekt.cli import app, inference, main
 from affekt.cli.inference import bar, default_output, is_file, show_prediction, show_summary
-from affekt.decisions import Decisions
+from affekt.decisions import Decisions, fit
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.inference.model import Model, Prediction, load
@@ -303,3 +303,20 @@ def test_counts_leave_out_labels_nobody_got(capsys):
         ["fear", "1", "16.7%"],
     ]
     assert "6 rows in 2.0 s (3/s): out.csv" in said.err
+
+
+def test_labels_within_a_promised_coverage_are_shown_or_it_abstains(classifier, tmp_path):
+    random = np.random.default_rng(0)
+    targets = np.eye(6)[random.integers(0, 6, 200)]
+    known = load(classifier).with_decisions(fit(targets * 9, targets, single_label=True))
+    folder = known.save(tmp_path / "model")
+    shown = run("predict", "so happy", "-m", folder, "--coverage", ".9").stdout
+    assert "90 times in 100, " in shown
+    said = json.loads(run("predict", "so happy", "-m", folder, "--coverage", ".9", "--json").stdout)
+    assert said["coverage"] == 0.9
+    assert said["set"] == known.sets("so happy", coverage=0.9)[0]
+    with pytest.raises(ModelError, match="knows no sets"):
+        run("predict", "so happy", "-m", classifier, "--coverage", ".9")
+    for words in (["-"], [tmp_path / "posts.csv"]):
+        with pytest.raises(UsageError, match=r"--coverage 0\.9: is for one text"):
+            run("predict", *words, "-m", folder, "--coverage", ".9")

@@ -50,6 +50,10 @@ def predict(
     ] = None,
     on_bad_row: BadRows = "fail",
     safe_cells: SafeCells = False,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Of a text, also the labels among which all of its own are, so often (as .9)."),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
     ] = False,
@@ -59,6 +63,7 @@ def predict(
     from affekt.inference.model import load
     from affekt.inference.score import foreign, predict_file
 
+    _check_one_text(texts, coverage)
     if is_file(texts):
         path = Path(texts)
         target = out or default_output(path)
@@ -86,12 +91,27 @@ def predict(
         show_lines(loaded, input_lines(), as_json=json)
         return
     prediction = loaded.predict(texts)[0]
+    within = None if coverage is None else loaded.sets(texts, coverage=coverage)[0]
     for note in foreign(loaded, [texts]):
         console.say(note)
     if json:
-        console.result_json(asdict(prediction))
+        content = asdict(prediction)
+        console.result_json(content if coverage is None else content | {"coverage": coverage, "set": within})
     else:
         show_prediction(prediction)
+        _show_within(within, coverage)
+
+
+def _check_one_text(texts: str, coverage: float | None) -> None:
+    if coverage is not None and (texts == "-" or is_file(texts)):
+        raise UsageError(f"--coverage {coverage}: is for one text; of many, Model.sets gives them in Python.")
+
+
+def _show_within(within: list[str] | None, coverage: float | None) -> None:
+    """Print a set of labels with the coverage it promises, if one was asked for."""
+    if coverage is not None:
+        said = f"all of its labels are among: {', '.join(within)}" if within else "it is too unsure to say"
+        console.result(f" {coverage * 100:g} times in 100, {said}")
 
 
 @columns_as_options(FORM, labels=None)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from affekt.data.columns import split_named
+from affekt.decisions.conformal import LabelSets
 from affekt.decisions.doubts import dev_figure, few_rows, usable_thresholds
 from affekt.decisions.rules import (
     FIXED,
@@ -54,7 +55,7 @@ def fit(
     digest: str = "",
     labels: Sequence[str] | None = None,
 ) -> Decisions:
-    """Fit calibration, then thresholds on the calibrated probabilities, and count dev by its scores.
+    """Fit calibration, then thresholds and sets on the calibrated probabilities, and count dev's scores.
 
     Thresholds that are no use are replaced, see `affekt.decisions.doubts`; the decisions' `warnings` say so,
     and whether the rows are too few to trust what was fitted on them.
@@ -77,18 +78,19 @@ def fit(
     plain = replace(Decisions.unfitted(truth.shape[1], single_label=single_label), calibration=line)
     probabilities = plain.probabilities(logits)
     counted = ScoreCells.of(targets, probabilities, single_label=single_label)
+    sets = LabelSets.fit(targets, probabilities, single_label=single_label)
     if single_label:
-        return Decisions("argmax", (), line, "fixed", fitted_on, few, counted)
+        return Decisions("argmax", (), line, "fixed", fitted_on, few, counted, sets)
     chosen = fit_thresholds(targets, probabilities, method=thresholds, split=split)
     if thresholds == "fixed" or not isinstance(thresholds, str):
-        return Decisions("threshold", chosen, line, "fixed", fitted_on, few, counted)
+        return Decisions("threshold", chosen, line, "fixed", fitted_on, few, counted, sets)
     names = [str(name) for name in arrays.label_names(labels, len(chosen))]
     shared = fit_thresholds(targets, probabilities, method="global", split=split)[0]
     used, reasons = usable_thresholds(
         np.array(chosen), shared, truth, probabilities, names, jaccard=thresholds == "global-jaccard"
     )
     warnings = reasons + few_rows(truth, names)
-    return Decisions("threshold", tuple(used.tolist()), line, thresholds, fitted_on, warnings, counted)
+    return Decisions("threshold", tuple(used.tolist()), line, thresholds, fitted_on, warnings, counted, sets)
 
 
 def fit_calibration(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from affekt.decisions.conformal import LabelSets
 from affekt.errors import DataError, ModelError, unknown_name
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Bools, Floats
@@ -101,6 +102,7 @@ class Decisions:
     fitted_on: dict[str, str | int] = field(default_factory=dict)  # split, digest, n; empty if nothing was
     warnings: tuple[str, ...] = ()  # why fitted thresholds were not taken; what is too small to trust
     counted: ScoreCells | None = None  # dev by its scores, from which shares of labels are estimated
+    sets: LabelSets | None = None  # with a promised coverage
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -144,9 +146,12 @@ class Decisions:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, strings and numbers; warnings and counts of dev only where there are some."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(replace(self, counted=None))))
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(replace(self, counted=None, sets=None))))
         plain["counted"] = self.counted and self.counted.to_json()
-        return {key: held for key, held in plain.items() if held or key not in ("warnings", "counted")}
+        plain["sets"] = self.sets and self.sets.to_json()
+        return {
+            key: held for key, held in plain.items() if held or key not in ("warnings", "counted", "sets")
+        }
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Decisions":
@@ -161,7 +166,10 @@ class Decisions:
             warnings = tuple(map(str, plain.get("warnings", ())))
             fitted_on = dict(plain["fitted_on"])
             counted = ScoreCells.from_json(plain["counted"]) if plain.get("counted") else None
-            return cls(plain["rule"], thresholds, calibration, plain["method"], fitted_on, warnings, counted)
+            sets = LabelSets.from_json(plain["sets"]) if plain.get("sets") else None
+            return cls(
+                plain["rule"], thresholds, calibration, plain["method"], fitted_on, warnings, counted, sets
+            )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, DataError) as fault:
             raise ModelError(f"stored decisions cannot be read ({fault!r}); save the model again.") from fault
 

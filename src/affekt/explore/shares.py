@@ -85,7 +85,7 @@ class Shares:
         ]
         return {"rows": count.rows, "few": count.rows < FEW, "shares": shares}
 
-    def differences(self, pairs: Sequence["Pair"]) -> list[dict[str, Any]]:
+    def differences(self, pairs: Sequence["Compared"]) -> list[dict[str, Any]]:
         """Return all labels' differences between pairs of counts, corrected for their number by Holm."""
         found = []
         for pair in pairs:
@@ -125,7 +125,7 @@ def _number(value: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Compared:
     """Two counts of texts that are compared."""
 
     kind: Literal["periods", "groups", "rest"]
@@ -137,7 +137,7 @@ class Pair:
         """Return a difference in words.
 
         >>> nothing = Count(0, np.zeros(0), np.zeros((1, 0)))
-        >>> pair = Pair("periods", ("March 2026", "April 2026"), nothing, nothing)
+        >>> pair = Compared("periods", ("March 2026", "April 2026"), nothing, nothing)
         >>> pair.sentence("anger", 0.041, 0.022, 0.06)
         'anger is up 4.1 points (2.2 to 6.0) from March 2026 to April 2026'
         """
@@ -172,7 +172,7 @@ def _period_names(start: date, asked: Asked) -> tuple[str, ...]:
 
 def compared(
     asked: Asked, tally: Tally, groups: Mapping[str, Sequence[str]], starts: Sequence[date]
-) -> Iterator[Pair]:
+) -> Iterator[Compared]:
     """Yield what is compared: the two that were named, else periods with the next, groups with the rest."""
     counts = tally.counts
     if asked.compare:
@@ -181,25 +181,27 @@ def compared(
     enough = [start for start in starts if counts["", "", start].rows >= FEWEST]
     for before, after in pairwise(enough):
         names = (period_name(before, asked.every), period_name(after, asked.every))
-        yield Pair("periods", names, counts["", "", before], counts["", "", after])
+        yield Compared("periods", names, counts["", "", before], counts["", "", after])
     for column, own in groups.items():
         for value in own if len(own) > 2 else own[:1]:
             one, rest = counts[column, value, None], counts[WHOLE] - counts[column, value, None]
             if min(one.rows, rest.rows) >= FEWEST and value != OTHER:
                 name = "the rest" if len(own) > 2 else own[1]
-                yield Pair("rest", (name, value), rest, one)
+                yield Compared("rest", (name, value), rest, one)
 
 
 def _named(
     asked: Asked, counts: Mapping[Part, Count], groups: Mapping[str, Sequence[str]], starts: Sequence[date]
-) -> Iterator[Pair]:
+) -> Iterator[Compared]:
     first, second = asked.compare or ("", "")
     for column, own in groups.items():
         if first in own and second in own:
-            yield Pair("groups", (first, second), counts[column, first, None], counts[column, second, None])
+            yield Compared(
+                "groups", (first, second), counts[column, first, None], counts[column, second, None]
+            )
             return
     found = [start for name in (first, second) for start in starts if name in _period_names(start, asked)]
     if len(found) < 2:
         raise UsageError(f"compare: {first!r} and {second!r} are not both groups of a column, or periods.")
     names = (period_name(found[0], asked.every), period_name(found[1], asked.every))
-    yield Pair("periods", names, counts["", "", found[0]], counts["", "", found[1]])
+    yield Compared("periods", names, counts["", "", found[0]], counts["", "", found[1]])

@@ -177,6 +177,7 @@ def _of_labels(decisions: Decisions, places: np.ndarray) -> Decisions:
         thresholds=tuple(decisions.thresholds[at] for at in places),
         calibration=Calibration(line.kind, *kept),
         counted=None,
+        sets=None,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from affekt._version import __version__
 from affekt.data.taxonomies import grouping
 from affekt.decisions import Decisions
+from affekt.decisions.conformal import too_wide
 from affekt.decisions.groups import Groups
 from affekt.errors import ModelError, UsageError, first_line, not_whole, of_classifier, unknown_name
 from affekt.files import CARD, READY, folder_written_aside, read_json, ready_model, recover, write_json
@@ -67,6 +68,26 @@ class Model:
             Prediction(text, self._names(row, held), dict(zip(self.labels, row.tolist(), strict=True)))
             for text, row, held in zip(given, probabilities, decided, strict=True)
         ]
+
+    def sets(
+        self, texts: str | Iterable[str], *, coverage: float = 0.9, batch_size: int = BATCH_SIZE
+    ) -> list[list[str] | None]:
+        """Return for each text the labels among which all of its own are with the chance promised.
+
+        The surest comes first. None where the set would say nothing: more than half of the labels, or none.
+        The promise is over texts of dev's kind, see `affekt.decisions.conformal`.
+
+        Raises:
+            ModelError: When no sets were fitted with this model's decisions.
+            UsageError: When such a coverage cannot be promised.
+        """
+        promised = self.deciding().sets
+        if promised is None:
+            raise ModelError("this model knows no sets of a promised coverage; train it again to have them.")
+        probabilities = self.probabilities(texts, batch_size=batch_size)
+        held = promised.hold(probabilities, coverage)
+        rows = zip(probabilities, held, too_wide(held), strict=True)
+        return [None if wide else self._names(row, chosen) for row, chosen, wide in rows]
 
     def _names(self, probabilities: np.ndarray, held: np.ndarray) -> list[str]:
         order = sorted(np.flatnonzero(held), key=lambda i: -probabilities[i])
