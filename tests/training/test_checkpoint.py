@@ -24,7 +24,7 @@ from affekt.training.objectives import ClassifyObjective, LogitLoss
 from affekt.training.optimizer import build_optimizers
 from affekt.training.run import Listener, train
 from training.apart import outcome, train_and_die
-from training.toys import network, run_recipe
+from training.toys import SEVERAL, network, run_recipe
 
 KILLED = -9
 _OF_THE_MOMENT = {"timing", "created", "hardware"}
@@ -115,6 +115,10 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int]]]] = {
         {"objective": {"kind": "distil", "texts": ["sample"]}},
         [("batch", _DRAW.randint(1, _BATCHES))],
     ),
+    "with several corpora": (
+        {"training": {"early_stopping": {"metric": "mean.f1_macro"}, "keep": "best"}},
+        [("batch", _DRAW.randint(1, 2 * _BATCHES - 2)), ("predictions", 1)],
+    ),
     "with averaged weights": (
         {"training": {"average": 0.8}},
         [("batch", _DRAW.randint(1, _BATCHES - 2)), ("batch", 1)],
@@ -155,7 +159,8 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(
     if sections.get("objective", {}).get("kind") == "label-aware":
         weighting = {"name": tiny("bert"), "max_length": 12}
         sections = {**sections, "objective": {**sections["objective"], "weighting": weighting}}
-    recipe = run_recipe(tiny("bert"), sample, **sections)
+    data: Any = [sample, {**sample, **SEVERAL, "task": "several"}] if "corpora" in case else sample
+    recipe = run_recipe(tiny("bert"), data, **sections)
     try:
         killed(recipe, tmp_path / "killed", moments).check_same(never_stopped(recipe))
     except AssertionError as fault:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Data, ModelName, Split, columns_as_options, spoken
+from affekt.cli.options import BadRows, Data, ModelName, Split, TaskName, columns_as_options, spoken
 from affekt.data.columns import Columns
 
 _SECTIONS = {
@@ -29,6 +29,7 @@ def evaluate(
     data: Data,
     columns: Columns,
     model: ModelName = None,
+    task: TaskName = None,
     split: Split = None,
     on_bad_row: BadRows = "fail",
     map_: Annotated[
@@ -51,7 +52,7 @@ def evaluate(
     columns, taxonomy = with_taxonomy(data, columns)
     corpus = read_split(data, split, columns, on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
-    judged, read = load(model), len(corpus)
+    judged, read = load(model, task=task), len(corpus)
     only = judged.labels if known and judged.decisions is not None and taxonomy is None else None
     if names or only:
         corpus = corpus.map_labels(names, only_known=only, ignore_case=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, ModelName, SafeCells, TextFile, columns_as_options
+from affekt.cli.options import FORM, BadRows, ModelName, SafeCells, TaskName, TextFile, columns_as_options
 from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
@@ -42,6 +42,7 @@ def predict(
     labels: Annotated[
         str | None, typer.Option("--labels", help="Coarser labels than the model's: ekman or sentiment.")
     ] = None,
+    task: TaskName = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -72,6 +73,7 @@ def predict(
                 model,
                 path,
                 target,
+                task=task,
                 columns=columns,
                 on_bad_row=on_bad_row,
                 safe_cells=safe_cells,
@@ -86,7 +88,8 @@ def predict(
         raise UsageError("the text is empty; give a text, a file, or - for lines of standard input.")
     if labels is not None:
         taxonomy_named(labels)
-    loaded = load(model) if labels is None else load(model).coarser(labels)
+    opened = load(model, task=task)
+    loaded = opened if labels is None else opened.coarser(labels)
     if texts == "-":
         show_lines(loaded, input_lines(), as_json=json)
         return

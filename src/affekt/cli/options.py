@@ -22,6 +22,12 @@ ModelName = Annotated[
         "--model", "-m", help="A model folder, a run folder, or an encoder's name; affekt-small if left out."
     ),
 ]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task", help="Of a model trained on several corpora: whose labels; the first's if left out."
+    ),
+]
 Data = Annotated[str, typer.Argument(help="A known data set, a file of texts, or a folder of split files.")]
 TextFile = Annotated[
     Path, typer.Argument(help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet).")

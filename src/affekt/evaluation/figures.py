@@ -5,7 +5,7 @@ Pages, tables, logs and early stopping ask here. A new figure is a line here, an
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Better = Literal["higher", "lower"]
@@ -139,5 +139,11 @@ SPACE = (
 
 
 def figure(key: str) -> Figure:
-    """Return a figure by its key; one that is not known loses its underscores and is better when higher."""
+    """Return a figure by its key; one that is not known loses its underscores and is better when higher.
+
+    Of several corpora each has its own, as in "sst2.accuracy".
+    """
+    corpus, dot, own = key.rpartition(".")
+    if dot and own in FIGURES:
+        return replace(FIGURES[own], key=key, title=f"{FIGURES[own].title} ({corpus})")
     return FIGURES.get(key) or Figure(key, key.replace("_", " "))

@@ -16,7 +16,7 @@ from affekt.errors import ModelError, UsageError, first_line, not_whole, of_clas
 from affekt.files import CARD, READY, folder_written_aside, read_json, ready_model, recover, write_json
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
 from affekt.inference.runtimes.grouped import GroupedRuntime
-from affekt.inference.runtimes.opening import open_encoder, open_runtime
+from affekt.inference.runtimes.opening import further_runtimes, open_encoder, open_runtime
 from affekt.inference.search import Hit, search
 from affekt.text import STYLES, normalize
 
@@ -49,6 +49,8 @@ class Model:
         style: The normalisation that texts went through in training, see `affekt.text.STYLES`.
         about: Where the model comes from: recipe, data, scores.
         coarse: Decisions by coarser labels, as fitted on dev, under their taxonomies' names.
+        task: Of a model that was trained on several corpora, what the one is called whose labels these are.
+        others: Of such a model, that of each other corpus; all share one encoder.
     """
 
     runtime: Runtime
@@ -58,6 +60,21 @@ class Model:
     style: str = "none"
     about: dict[str, Any] = field(default_factory=dict)
     coarse: dict[str, Decisions] = field(default_factory=dict)
+    task: str = ""
+    others: "dict[str, Model]" = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The corpora that it has a head for, the main one first; empty where it was trained on one."""
+        return (self.task, *self.others) if self.task else ()
+
+    def of(self, task: str) -> "Model":
+        """Return the model of one of `tasks`, with its labels and decisions."""
+        if task not in self.tasks:
+            if not self.tasks:
+                raise ModelError(f"task {task!r}: this model was trained on one corpus; leave task out.")
+            raise ModelError(unknown_name("task", task, self.tasks))
+        return self if task == self.task else self.others[task]
 
     def predict(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> list[Prediction]:
         """Return a `Prediction` for each text."""
@@ -222,10 +239,24 @@ class Model:
                 "decisions": self.decisions.to_json() if self.decisions else None,
                 "about": self.about,
             }
-            if self.coarse:
-                card["coarser"] = {name: one.to_json() for name, one in self.coarse.items()}
+            card |= self._coarse_described()
+            if self.others:
+                card |= {
+                    "task": self.task,
+                    "tasks": {task: one._described() for task, one in self.others.items()},
+                }
             write_json(aside / CARD, card)
         return path
+
+    def _described(self) -> dict[str, Any]:
+        """What a card says of the model of a further task."""
+        decisions = self.decisions.to_json() if self.decisions else None
+        own = {"labels": list(self.labels), "single_label": self.single_label, "decisions": decisions}
+        return own | self._coarse_described()
+
+    def _coarse_described(self) -> dict[str, Any]:
+        coarse = {name: one.to_json() for name, one in self.coarse.items()}
+        return {"coarser": coarse} if coarse else {}
 
     def to(self, device: str) -> "Model":
         """Move to a device, such as "cuda", and return the model.
@@ -261,12 +292,13 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     return [str(text) for text in given]  # numpy's str_ are str, but not to everybody
 
 
-def load(folder: str | Path | None = None, *, device: str | None = None) -> Model:
+def load(folder: str | Path | None = None, *, task: str | None = None, device: str | None = None) -> Model:
     """Open a model: a folder that affekt wrote, or an encoder by name (it then embeds, but cannot predict).
 
     Args:
         folder: A model folder, a run folder holding `model/`, or the name of an encoder; unless said the
             ready model, affekt-small.
+        task: Of a model that was trained on several corpora, whose labels to give; unless said, the first's.
         device: Where to run; a GPU when there is one, else the CPU.
 
     Raises:
@@ -280,7 +312,7 @@ def load(folder: str | Path | None = None, *, device: str | None = None) -> Mode
         runtime, style = open_encoder(str(path) if path.is_dir() else str(folder))
         model = Model(runtime, style=style)
     model.runtime.to(device)
-    return model
+    return model if task is None else model.of(task)
 
 
 def check(folder: str | Path | None = None) -> Path:
@@ -342,8 +374,22 @@ def _open(path: Path) -> Model:
         labels = tuple(card["labels"])
         runtime = open_runtime(path, card["network"], len(labels))
         decisions = Decisions.from_json(card["decisions"]) if card["decisions"] else None
-        coarse = {name: Decisions.from_json(one) for name, one in card.get("coarser", {}).items()}
-        return Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"], coarse)
+        coarse = _coarse(card)
+        model = Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"], coarse)
+        model.task = str(card.get("task", ""))
+        for task, of_task in further_runtimes(runtime).items():
+            said = card["tasks"][task]
+            _check_card(path / CARD, {**card, **said})
+            own = Model(of_task, tuple(said["labels"]), said["single_label"], task=task)
+            own.decisions, own.coarse = Decisions.from_json(said["decisions"]), _coarse(said)
+            own.style, own.about = model.style, model.about
+            model.others[task] = own
+        return model
+
+
+def _coarse(card: dict[str, Any]) -> dict[str, Decisions]:
+    """Return the decisions by coarser labels that a card holds."""
+    return {name: Decisions.from_json(one) for name, one in card.get("coarser", {}).items()}
 
 
 def _check_card(path: Path, card: dict[str, Any]) -> None:

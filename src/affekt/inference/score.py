@@ -39,6 +39,7 @@ def predict_file(
     path: str | Path,
     out: str | Path,
     *,
+    task: str | None = None,
     text: str | None = None,
     columns: Columns | None = None,
     on_bad_row: OnBadRow = "fail",
@@ -58,6 +59,7 @@ def predict_file(
             has been looked at.
         path: csv, tsv, jsonl, json, txt (all also with .gz), xlsx or parquet.
         out: csv, tsv, jsonl or parquet; it appears when it is whole, and replaces what was there.
+        task: Of a model that is opened and was trained on several corpora, whose labels to give.
         text: The column with the texts; unless said, "text", or the one column that looks like it.
         columns: More of how the file is read: its ids, delimiter, quotes, encoding.
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
@@ -83,7 +85,7 @@ def predict_file(
     if taxonomy is not None:
         taxonomy_named(taxonomy)
     survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet", model=model)
-    opened = model if isinstance(model, Model) else load(model)
+    opened = model if isinstance(model, Model) else load(model, task=task)
     opened = opened if taxonomy is None else opened.coarser(taxonomy)
     began = time.monotonic()
     decisions = opened.deciding()

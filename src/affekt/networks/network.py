@@ -20,7 +20,9 @@ from affekt.errors import ModelError, of_classifier
 from affekt.networks.families import bar_from_classifying, family_of, save_as_classifier
 from affekt.networks.heads import ClassificationHead, Head, Projection, build_head
 
-TASK = "labels"  # the name of the task of a network that has one
+TASK = "labels"  # the name of the task of a network that has one, and of the main one of several
+
+_FURTHER = "of "  # before a task's name
 
 
 class Network(nn.Module):
@@ -32,6 +34,20 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict({} if head is None else {TASK: head})
         self.projection = projection
 
+    def add_head(self, task: str, head: Head) -> None:
+        """Give a further task a head."""
+        self.heads[_key(task)] = head
+
+    @property
+    def further(self) -> dict[str, Head]:
+        """The heads of the tasks beside the main one."""
+        heads = self.heads.items()
+        return {key.removeprefix(_FURTHER): head for key, head in heads if key != TASK}  # type: ignore[misc]
+
+    def of(self, task: str) -> "Network":
+        """Return the network with the head of one task alone; the parts are the same ones."""
+        return Network(self.encoder, self.heads[_key(task)], self.projection)  # type: ignore[arg-type]
+
     def encode(self, batch: Batch) -> Encoded:
         """Encode a batch."""
         return self.encoder(batch)  # type: ignore[no-any-return]
@@ -42,11 +58,11 @@ class Network(nn.Module):
 
     def logits(self, encoded: Encoded, task: str = TASK) -> torch.Tensor:
         """Return logits (n, k) of an encoded batch, those of one task."""
-        return of_classifier(dict(self.heads.items()).get(task))(encoded)  # type: ignore[no-any-return]
+        return of_classifier(dict(self.heads.items()).get(_key(task)))(encoded)  # type: ignore[no-any-return]
 
     @property
     def head(self) -> Head | None:
-        """The head of a network of one task, if it has one."""
+        """The head of a network of one task, or of the main one, if it has one."""
         return dict(self.heads.items()).get(TASK)  # type: ignore[return-value]
 
     @property
@@ -95,11 +111,14 @@ class Network(nn.Module):
             bar_from_classifying(self.encoder.backbone, folder)
         if self.projection is not None:
             _save_part(self.projection, folder / "projection.safetensors")
+        for task, head in self.further.items():
+            _save_part(head, folder / _head_file(task))
+        further = {task: {"labels": head.labels, **head.describe()} for task, head in self.further.items()}
         return {
             "encoder": self.encoder.kind,
             "head": self.head.describe() if self.head else None,
             "projection": self.projection.describe() if self.projection else None,
-        }
+        } | ({"further": further} if further else {})
 
     def end_in_projection(self, folder: Path) -> None:
         """Rewrite a saved folder so that SentenceTransformer gives the projected vectors."""
@@ -107,6 +126,15 @@ class Network(nn.Module):
             raise ModelError("this model has no projection on a transformer to export.")
         about = {name: getattr(self.encoder, name) for name in ("dimension", "pooling", "max_length")}
         write_sentence_transformer(folder, dense=self.projection.linear_layers(), **about)
+
+
+def _key(task: str) -> str:
+    """What a task's head is called among a module's parts, which may not bear the names of its methods."""
+    return task if task == TASK else _FURTHER + task
+
+
+def _head_file(task: str) -> str:
+    return f"head-{task}.safetensors"
 
 
 def _save_part(module: nn.Module, path: Path) -> None:
@@ -123,6 +151,10 @@ def load_network(folder: Path, description: dict[str, Any], labels: int) -> Netw
         path = folder / "head.safetensors"
         restore(head, read_tensors(path), path)
         network.heads[TASK] = head
+    for task, described in description.get("further", {}).items():
+        head = build_head(encoder, **described)
+        restore(head, read_tensors(folder / _head_file(task)), folder / _head_file(task))
+        network.add_head(task, head)
     if description.get("projection"):
         network.projection = Projection(encoder.dimension, dropout=0.0, **description["projection"])
         path = folder / "projection.safetensors"

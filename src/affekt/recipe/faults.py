@@ -42,6 +42,10 @@ def _explain(error: Any, recipe: type[BaseModel], objectives: Members) -> tuple[
     """Return which key and value a fault is about, and what would be right."""
     loc, kind, value = error["loc"], error["type"], error["input"]
     path = [str(part)[:_SHOWN] for i, part in enumerate(loc) if not _is_tag(i, part, loc[0], objectives)]
+    aliases = {one.alias: name for name, one in recipe.model_fields.items() if one.alias}
+    if path and path[0] in aliases:  # corpora after the first of a list
+        loc = (aliases[path[0]], *loc[1:])
+        path[:2] = ["data", str(int(path[1]) + 1)] if len(path) > 1 else ["data"]
     key = ".".join(path)
     if kind.startswith("union_tag"):
         seen = value.get("kind") if isinstance(value, dict) else None
@@ -54,11 +58,16 @@ def _explain(error: Any, recipe: type[BaseModel], objectives: Members) -> tuple[
         return key, f"{error['ctx']['error']}."
     if kind == "extra_forbidden":
         section = _section_at(loc[:-1], recipe, objectives)
-        return f"{key} = {_shown(value)}", unknown_name("key", path[-1][:_SHOWN], section.model_fields)
+        return f"{key} = {_shown(value)}", unknown_name("key", path[-1][:_SHOWN], _keys(section))
     if kind in _SECTION_FAULTS:
         return f"{key} = {_shown(value)}", "a section with keys of its own belongs here."
     message = _KINDS.get(kind) or error["msg"][0].lower() + error["msg"][1:]
     return f"{key} = {_shown(value)}", f"{message}."
+
+
+def _keys(section: type[BaseModel]) -> list[str]:
+    """The keys that a section of a recipe may have."""
+    return [name for name, one in section.model_fields.items() if one.alias is None]
 
 
 def _is_tag(place: int, part: Any, first: Any, objectives: Members) -> bool:

@@ -18,6 +18,7 @@ class ObjectiveSection(Section):
         holds_out: Whether part of texts at hand is kept from training where nobody says how much.
         needs_labels: Whether it reads the labels of the texts it trains on.
         is_contrastive: Whether it draws texts together, so that its space may collapse and is watched.
+        takes_several: Whether it can train on several corpora, a head for each, where it classifies.
         keeps_space: Whether it means to keep the starting encoder's space, and is judged by that too.
     """
 
@@ -27,12 +28,18 @@ class ObjectiveSection(Section):
     holds_out: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     is_contrastive: ClassVar[bool] = False
+    takes_several: ClassVar[bool] = False
     keeps_space: ClassVar[bool] = False
 
     @property
     def classifies(self) -> bool:
         """Whether a classifier comes out of it."""
         return self.to_classify is not None and all(getattr(self, key) for key in self.to_classify)
+
+    @property
+    def trains_several(self) -> bool:
+        """Whether it trains a head for each of several corpora."""
+        return self.takes_several and self.classifies
 
     # what a kind without the key does not do
 
@@ -101,6 +108,7 @@ class Classify(ClassifyLoss):
     """Cross-entropy or binary cross-entropy on the head's logits."""
 
     to_classify: ClassVar[Mapping[str, Any] | None] = {}
+    takes_several = True
 
     kind: Literal["classify"] = "classify"
 
@@ -150,6 +158,7 @@ class SupervisedContrastive(ClassifyLoss):
 
     to_classify: ClassVar[Mapping[str, Any] | None] = {"classification": 1.0}
     is_contrastive = True
+    takes_several = True
 
     kind: Literal["supervised-contrastive"]
     temperature: float = Field(0.1, gt=0)

@@ -9,7 +9,15 @@ import re
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from affekt.data.columns import Columns, OnBadRow
 from affekt.decisions.rules import FIXED, check_thresholds
@@ -17,6 +25,7 @@ from affekt.recipe.objectives import Classify, ObjectiveSpec
 from affekt.recipe.parts import DIGEST, LARGEST, EncoderSpec, HeadSpec, Section
 from affekt.recipe.yaml import dump_yaml
 
+FURTHER = "corpora after the first"  # what a recipe's data is beside its first corpus; no key, as it is none
 SEEDS = 2**31  # what every generator in use takes, with what is added for second networks and processes
 
 
@@ -39,8 +48,25 @@ class DataSpec(Section, Columns):
         None, ge=1, le=LARGEST, description="train on so many rows of each label alone, drawn by split_seed"
     )
     split_seed: int = Field(0, ge=0, lt=SEEDS, description="draws all shares, whatever training.seed is")
+    task: str | None = Field(
+        None,
+        pattern=r"^[\w-]+$",
+        description="of several corpora: what its head is called; its own name if left out",
+    )
+    weight: float = Field(1.0, gt=0, description="of several corpora: how much its loss counts")
 
-    newer = ("id", "rater", "unclear", "delimiter", "quoted", "encoding", "split_seed", "rows_per_label")
+    newer = (
+        "id",
+        "rater",
+        "unclear",
+        "delimiter",
+        "quoted",
+        "encoding",
+        "split_seed",
+        "rows_per_label",
+        "task",
+        "weight",
+    )
 
     @field_validator("labels", "label_names", "label_columns")
     @classmethod
@@ -128,6 +154,29 @@ class TrainingSpec(Section):
         return self
 
 
+class MixingSpec(Section):
+    """How the batches of several corpora are mixed."""
+
+    by: Literal["size", "temperature"] = Field(
+        "size", description="temperature: a corpus of n batches has a share of n^(1/temperature)"
+    )
+    temperature: float = Field(2.0, gt=0, description="1 is by size; the higher, the more alike the shares")
+    rows_per_epoch: int | None = Field(
+        None, ge=1, le=2**40, description="of all corpora together; as many as they have if left out"
+    )
+
+    @property
+    def exponent(self) -> float:
+        """The temperature, which is 1 by size."""
+        return 1.0 if self.by == "size" else self.temperature
+
+    @model_validator(mode="after")
+    def _is_read(self) -> Self:
+        if self.by == "size" and self.temperature != MixingSpec.model_fields["temperature"].default:
+            raise ValueError("temperature: is read by: temperature alone, and by is size")
+        return self
+
+
 class DecisionSpec(Section):
     """What is fitted on dev after training."""
 
@@ -166,16 +215,34 @@ class Recipe(Section):
     decisions: DecisionSpec = DecisionSpec()
     examples: tuple[str, ...] = ("I watched a movie last night, it was quite brilliant",)
     published: tuple[Published, ...] = ()
+    guard: tuple[str, ...] = Field(
+        (), description="known data sets, NAME/test or files whose texts are left out of training"
+    )
+    mixing: MixingSpec = MixingSpec()
+    further: tuple[DataSpec, ...] = Field((), alias=FURTHER)
 
-    @field_validator("data", mode="before")
+    newer = ("guard", "mixing")
+
+    @model_validator(mode="before")
     @classmethod
-    def _is_one_corpus(cls, data: Any) -> Any:
-        """Take a list of one section as that section."""
-        if not isinstance(data, list) or not data or not all(isinstance(one, dict) for one in data):
-            return data
-        if len(data) > 1:
-            raise ValueError(f"a list of {len(data)} corpora, and a run trains on one; give one section")
-        return data[0]
+    def _parts_corpora(cls, content: Any) -> Any:
+        """Take a list of corpora as the first, the main one, and further ones."""
+        data = content.get("data") if isinstance(content, dict) else None
+        if not isinstance(data, list) or not data or not isinstance(data[0], dict):
+            return content
+        return {**content, "data": data[0], **({FURTHER: data[1:]} if data[1:] else {})}
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """Give several corpora as the list they came as."""
+        content = super()._serialize(whole, info)
+        further = content.pop("further")
+        return content | {"data": [content["data"], *further]} if further else content
+
+    @property
+    def corpora(self) -> tuple[DataSpec, ...]:
+        """All that it trains on, the main one first."""
+        return (self.data, *self.further)
 
     @model_validator(mode="after")
     def _nothing_is_without_effect(self) -> Self:
@@ -199,7 +266,36 @@ class Recipe(Section):
             raise ValueError("training.early_stopping: logistic regression is fitted at once; leave it out")
         if not objective.by_gradients and training.average:
             raise ValueError("training.average: logistic regression takes no steps; leave it out")
+        (self._fits_several if self.further else self._fits_one)()
         return self
+
+    def _fits_one(self) -> None:
+        """Refuse what is said of several corpora where there is one."""
+        said = [
+            key for key in ("task", "weight") if getattr(self.data, key) != DataSpec.model_fields[key].default
+        ]
+        keys = [f"data.{key}" for key in said] + ["mixing"] * (self.mixing != MixingSpec())
+        if keys:
+            raise ValueError(f"{keys[0]}: is for several corpora, and data is one; leave it out")
+
+    def _fits_several(self) -> None:
+        """Refuse what several corpora do not have."""
+        if not self.objective.trains_several:
+            raise ValueError(
+                f"objective.kind: {self.objective.kind} trains on one corpus, and data holds "
+                f"{len(self.corpora)}; classify trains a head for each, and so does supervised-contrastive "
+                "with classification"
+            )
+        if self.head.kind == "label-span" or self.encoder.label_words is not None:
+            raise ValueError(
+                "encoder.label_words and head.kind label-span: are of one corpus's labels; leave them out"
+            )
+        for place, spec in enumerate(self.further, start=1):
+            if spec.style is not None:
+                raise ValueError(
+                    f"data.{place}.style: one encoder reads all texts in one normalisation; "
+                    "say it of the first corpus"
+                )
 
     def to_yaml(self) -> str:
         """The complete recipe as YAML."""

@@ -74,6 +74,7 @@ def render(run: RunFolder, pictures: Mapping[str, Path]) -> str:
         tiles=_tiles(run, choices),
         figures=_figures(run, choices, way),
         dev_figures=_figures(run, run.metrics.get("dev") or {}, way) if split == "test" else None,
+        further=[_corpus(task, apart) for task, apart in run.tasks.items()],
         labels=_labels(run),
         decided=_decided(run),
         bins=BINS,
@@ -107,6 +108,14 @@ def _figures(
     rows = figure_rows(list(sides.values()), single_label=run.single_label)
     names = [named(side) for side in sides]
     return {"sides": names, "rows": rows, "published": _published(run, rows)} if rows else None
+
+
+def _corpus(task: str, run: RunFolder) -> dict[str, Any]:
+    """Return what is shown of a corpus beside the main one: its final figures."""
+    split, choices = figures_of(run)
+    sizes = (run.metrics.get("data") or {}).get("splits") or {}
+    figures = _figures(run, choices, partial(choice_name, run=run))
+    return {"task": task, "split": split, "n": (sizes.get(split) or {}).get("n"), "figures": figures}
 
 
 def _space(run: RunFolder, part: str) -> dict[str, Any] | None:

@@ -4,12 +4,13 @@ A run folder is known by the file `.affekt-run`, which is written first and whos
 training into it. Nothing is written into a folder with other files that lacks it.
 """
 
+import csv
 import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +29,8 @@ MARKER = ".affekt-run"
 CHECKPOINT = "checkpoint.pt"
 _METRICS, _RECIPE, _HISTORY = "metrics.json", "recipe.yaml", "history.jsonl"
 _PREDICTIONS, _SKIPPED, _MODEL = "predictions.parquet", "skipped.jsonl", "model"
-_FILES = (_RECIPE, _SKIPPED, CHECKPOINT, _HISTORY, _PREDICTIONS, _METRICS)
+_LEAKS, _TASKS = "leaks.csv", "tasks"
+_FILES = (_RECIPE, _SKIPPED, _LEAKS, CHECKPOINT, _HISTORY, _PREDICTIONS, _METRICS)
 _OLD_LOCK = ".lock"  # of runs before there was a marker
 
 
@@ -74,6 +76,15 @@ class RunFolder:
     def predictions(self) -> dict[str, Predictions]:
         """What the model said of each split it was judged on."""
         return read_predictions(self.path / _PREDICTIONS, self.labels, single_label=self.single_label)
+
+    @property
+    def tasks(self) -> dict[str, "RunFolder"]:
+        """What the run came to on each corpus beside the main one, which reads as a run of its own."""
+        return {task: self.task(task) for task in self.metrics.get("tasks") or {}}
+
+    def task(self, name: str) -> "RunFolder":
+        """The part of the folder that a corpus beside the main one has."""
+        return RunFolder(self.path / _TASKS / name)
 
     @property
     def name(self) -> str:
@@ -207,6 +218,18 @@ class RunFolder:
         rows = [{"where": row.where, "reason": row.reason} for row in skipped]
         if rows:
             self._write(_SKIPPED, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def write_leaks(self, rows: Sequence[Any]) -> None:
+        """Write which training texts were left out, each a dataclass, since guarded splits hold them."""
+        if not rows or (self.path / CHECKPOINT).exists():
+            return
+        with (
+            written_aside(self.path / _LEAKS) as aside,
+            aside.open("w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(asdict(rows[0]))
+            writer.writerows(asdict(row).values() for row in rows)
 
     def write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Write one line per finished epoch."""

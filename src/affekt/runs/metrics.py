@@ -124,6 +124,9 @@ class _Metrics(_Part):
     space_shift: _Figures | None = None
     space_intervals: dict[str, _Numbers] | None = None
     baselines: dict[str, _Numbers] | None = None
+    leaks: dict[str, dict[str, _Count]] | None = None
+    task: str | None = None
+    tasks: "dict[str, _Metrics] | None" = None
     warnings: list[str] | None = None
     published: list[_Published] | None = None
     examples: list[_Example] | None = None

@@ -10,7 +10,7 @@ from affekt.files import read_json, write_json, written_aside
 from affekt.report.tables import but_seed
 from affekt.runs.metrics import Metrics, check_metrics, judged_split, judged_texts
 
-_DROPPED = ("examples",)  # too long to keep beside the tables
+_DROPPED = ("examples", "tasks")  # too long to keep beside the tables, or kept apart
 _NEEDED = {
     "data": ("name", "single_label", "splits"),
     "encoder": ("name", "parameters"),
@@ -21,15 +21,17 @@ _NEEDED = {
 
 def keep_runs(runs: Path, kept: Path) -> None:
     """Copy the metrics of finished runs beside the tables, without what would make them long."""
-    for path in sorted(runs.glob("*/metrics.json")):
+    for path in sorted([*runs.glob("*/metrics.json"), *runs.glob("*/tasks/*/metrics.json")]):
+        task = path.parent.name if path.parents[2] != runs.parent else ""  # of a run of several corpora
+        run = path.parents[2] if task else path.parent
         found = _read(path)
         if found.get("status", "complete") != "complete":
             continue
         metrics = {name: value for name, value in _whole(found, path).items() if name not in _DROPPED}
         for when in (metrics.get("calibration") or {}).values():
             when.pop("reliability", None)
-        metrics["settings"] = _settings(path.with_name("recipe.yaml"))
-        write_json(kept / f"{path.parent.name}.json", metrics)
+        metrics["settings"] = _settings(run / "recipe.yaml")
+        write_json(kept / f"{run.name}{'.' if task else ''}{task}.json", metrics)
 
 
 def read_kept(kept: Path) -> list[Metrics]:

@@ -1,5 +1,6 @@
 """From a recipe to the modules it names: encoder, network, objective."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from affekt.encoders import Encoder, Order
 from affekt.encoders.kinds import ENCODERS
 from affekt.errors import DataError, RecipeError
 from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior
-from affekt.networks.network import Network
+from affekt.networks.network import TASK, Network
 from affekt.recipe.objectives import ClassifyLoss
 from affekt.recipe.parts import EncoderSpec, HeadSpec
 from affekt.recipe.sections import Recipe
@@ -77,8 +78,14 @@ def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
     return Network(encoder, head)
 
 
-def build_network(recipe: Recipe, train: Corpus) -> Network:
-    """Make encoder, head and projection; an objective without classification gets no head."""
+def build_network(recipe: Recipe, train: Corpus, further: Mapping[str, Corpus] | None = None) -> Network:
+    """Make encoder, heads and projection; an objective without classification gets no head.
+
+    Args:
+        recipe: What to do.
+        train: The training texts, of the main corpus where there are several.
+        further: Those of the others, by task.
+    """
     torch.manual_seed(recipe.training.start)
     encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.start)
     objective = recipe.objective
@@ -86,6 +93,8 @@ def build_network(recipe: Recipe, train: Corpus) -> Network:
     network = _with_head(encoder, recipe.head, train) if has_head else Network(encoder)
     if objective.space is not None:
         network.projection = Projection(encoder.dimension, **objective.space.model_dump())
+    for task, corpus in (further or {}).items():
+        network.add_head(task, _with_head(encoder, recipe.head, corpus).classifier)
     return network
 
 
@@ -98,7 +107,11 @@ def _training_encoder(recipe: Recipe, spec: EncoderSpec, train: Corpus, seed: in
 
 
 def objective_for(
-    recipe: Recipe, network: Network, train: Corpus, weighting_train: Corpus | None = None
+    recipe: Recipe,
+    network: Network,
+    train: Corpus,
+    weighting_train: Corpus | None = None,
+    further: Mapping[str, Corpus] | None = None,
 ) -> Objective:
     """Make the objective, with its weights per label and any second network.
 
@@ -107,21 +120,29 @@ def objective_for(
         network: What is trained.
         train: The training texts as the network reads them.
         weighting_train: The same as Ψ reads them, where it has a normalisation of its own.
+        further: Training texts of further corpora, by task.
     """
     spec = recipe.objective
-    loss = LogitLoss(
-        spec if isinstance(spec, ClassifyLoss) else ClassifyLoss(),
-        single_label=train.single_label,
-        label_weights=label_weights(train) if getattr(spec, "class_weights", "none") == "balanced" else None,
-        groups=label_groups(train.labels),
-    )
+    corpora = {TASK: train, **(further or {})}
+    losses = {
+        task: LogitLoss(
+            spec if isinstance(spec, ClassifyLoss) else ClassifyLoss(),
+            single_label=corpus.single_label,
+            label_weights=label_weights(corpus)
+            if getattr(spec, "class_weights", "none") == "balanced"
+            else None,
+            groups=label_groups(corpus.labels),
+            weight=of_corpus.weight,
+        )
+        for (task, corpus), of_corpus in zip(corpora.items(), recipe.corpora, strict=False)
+    }
     weighting = None
     if spec.weighting_network is not None:
         encoder_spec, head_spec = spec.weighting_network
         texts = weighting_train or train
         encoder = _training_encoder(recipe, encoder_spec, texts, recipe.training.start + 1)
         weighting = _with_head(encoder, head_spec, texts)
-    return build_objective(spec, network, loss, weighting)
+    return build_objective(spec, network, losses, weighting)
 
 
 def label_weights(train: Corpus) -> torch.Tensor:

@@ -1,14 +1,17 @@
 """The texts of a recipe: read, selected, split and normalised, and what else an objective reads."""
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from affekt.data import catalog
+from affekt.data.columns import Columns, split_named
 from affekt.data.corpus import Corpus, read_splits, stratified_split
+from affekt.data.leaks import leaks
 from affekt.data.splits import few_of_each
 from affekt.data.taxonomies import TAXONOMIES
 from affekt.errors import AffektError, DataError, FollowerError, RecipeError, unknown_name
@@ -17,8 +20,68 @@ from affekt.recipe.sections import DataSpec, Recipe
 from affekt.runs.folder import RunFolder
 from affekt.text import normalize
 
+MEAN = "mean"  # before the name of a figure: the mean over several corpora
+RESERVED = (MEAN, "labels")  # which no corpus may be called; the second is what a head is called alone
 
-def look_first(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Corpus] | None:
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A training text that a guarded split holds too: where it stood, where it was met, and how alike."""
+
+    corpus: str
+    row: int  # of the training split, from 0
+    id: str
+    met_in: str
+    met_id: str
+    similarity: float
+
+
+class RunTexts(dict[str, Corpus]):
+    """The splits of a run's corpus, or of the first where it has several.
+
+    Attributes:
+        task: What that corpus is called among several.
+        further: The splits of the others, by what each is called.
+        left_out: The training texts that were left out since guarded splits hold them, see `LeftOut`.
+    """
+
+    def __init__(
+        self,
+        splits: Mapping[str, Corpus],
+        task: str = "",
+        further: Mapping[str, dict[str, Corpus]] | None = None,
+        left_out: tuple[LeftOut, ...] = (),
+    ) -> None:
+        super().__init__(splits)
+        self.task, self.further, self.left_out = task, dict(further or {}), left_out
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Corpus]]:
+        """The splits of all corpora, by what each is called."""
+        return {self.task: dict(self), **self.further}
+
+    @property
+    def trains(self) -> dict[str, Corpus]:
+        """The training split of each."""
+        return {task: splits["train"] for task, splits in self.tasks.items()}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each split, by what a fault calls it."""
+        of_main = {f"data ({name})": corpus.digest for name, corpus in self.items()}
+        return of_main | {
+            f"data ({task} {name})": corpus.digest
+            for task, splits in self.further.items()
+            for name, corpus in splits.items()
+        }
+
+    @property
+    def all(self) -> list[Corpus]:
+        """Every split of every corpus."""
+        return [corpus for splits in self.tasks.values() for corpus in splits.values()]
+
+
+def look_first(recipe: Recipe, out: Path, *, resume: bool) -> RunTexts | None:
     """Return a run's texts, after seeing whether it can be trained into a folder; None where it is finished.
 
     This needs no torch, so that a fault in the recipe's texts or of the folder is said at once.
@@ -29,7 +92,7 @@ def look_first(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Corpus] 
     folder = RunFolder(out)
     try:
         folder.check(resume=resume)
-        return None if folder.is_finished else load_splits(recipe.data)
+        return None if folder.is_finished else load_texts(recipe)
     except AffektError as fault:
         if os.environ.get("RANK", "0") != "0":  # as torchrun numbers them; they are not joined yet
             raise FollowerError from fault
@@ -41,6 +104,75 @@ def style_of(recipe: Recipe, encoder: EncoderSpec | None = None) -> str:
     from affekt.encoders.pretrained import known  # with torch, which reading the texts does without
 
     return recipe.data.style or known((encoder or recipe.encoder).name).style
+
+
+def load_texts(recipe: Recipe) -> RunTexts:
+    """Return all that a recipe trains on, without the training texts that what is guarded holds too.
+
+    Guarded are the data sets that `guard` names and, where it names any or there are several corpora, the
+    dev and test splits of them all.
+    """
+    tasks: dict[str, dict[str, Corpus]] = {}
+    for spec in recipe.corpora:
+        splits = load_splits(spec)
+        task = spec.task or re.sub(r"[^\w-]+", "-", splits["train"].name)
+        if task in tasks or task in RESERVED:
+            raise RecipeError(
+                f"data: a corpus is called {task!r}, as another is or none may be; name it by its key task."
+            )
+        tasks[task] = splits
+    left_out: tuple[LeftOut, ...] = ()
+    if len(tasks) > 1 or recipe.guard:
+        tasks, left_out = _without_leaks(tasks, recipe.guard)
+    main, *others = tasks
+    return RunTexts(tasks[main], main, {task: tasks[task] for task in others}, left_out)
+
+
+def _without_leaks(
+    tasks: Mapping[str, dict[str, Corpus]], guard: tuple[str, ...]
+) -> tuple[dict[str, dict[str, Corpus]], tuple[LeftOut, ...]]:
+    """Return corpora without the training texts that guarded splits hold too, and what was left out."""
+    held_out = {
+        f"{task} {split}": corpus
+        for task, splits in tasks.items()
+        for split, corpus in splits.items()
+        if split != "train"
+    }
+    guarded = held_out | {name: corpus for named in guard for name, corpus in _guarded(named).items()}
+    texts = {name: corpus.texts for name, corpus in guarded.items()}
+    kept, left_out = {}, []
+    for task, splits in tasks.items():
+        train = splits["train"]
+        met = leaks(train.texts, texts)
+        left_out += [
+            LeftOut(
+                task,
+                leak.row,
+                train.ids[leak.row],
+                leak.where,
+                guarded[leak.where].ids[leak.met],
+                leak.similarity,
+            )
+            for leak in met
+        ]
+        stays = np.ones(len(train), dtype=bool)
+        stays[[leak.row for leak in met]] = False
+        if not stays.any():
+            raise DataError(
+                f"{train.name}: no training text is left, since {', '.join({leak.where: 0 for leak in met})} "
+                "hold them all; guard what the run does not train on."
+            )
+        kept[task] = {**splits, "train": train.select(stays)}
+    return kept, tuple(left_out)
+
+
+def _guarded(named: str) -> dict[str, Corpus]:
+    """Return the splits of a known data set, one of them (NAME/test), or a file's texts, by name."""
+    name, _, split = named.rpartition("/")
+    if name in catalog.DATASETS:
+        return {f"{name} {split}": catalog.load(name, splits=[split_named(split)])[split_named(split)]}
+    found = catalog.read(named, columns=Columns(labels=None))
+    return {named if part == "all" else f"{named} {part}": corpus for part, corpus in found.items()}
 
 
 def load_splits(spec: DataSpec) -> dict[str, Corpus]:

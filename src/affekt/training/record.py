@@ -1,5 +1,7 @@
 """What a run's record says: its data, encoder, time, example predictions, in plain values for JSON."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from affekt.recipe.sections import Recipe
 from affekt.runs.metrics import headline
 from affekt.training.build import build_network
 from affekt.training.checkpoint import Progress
+from affekt.training.data import LeftOut, RunTexts
 
 
 def epoch_line(entry: dict[str, Any]) -> str:
@@ -24,6 +27,13 @@ def epoch_line(entry: dict[str, Any]) -> str:
     terms = " ".join(f"{name} {value:.4f}" for name, value in entry["terms"].items())
     dev = " ".join(f"{name} {entry['dev'][name]:.4f}" for name in BRIEF if name in entry["dev"])
     loss = "" if entry["dev_loss"] is None else f"loss {entry['dev_loss']:.4f} "
+    apart: dict[str, list[str]] = {}
+    for name, value in entry["dev"].items():
+        task, _, own = name.rpartition(".")
+        if task and own in BRIEF:
+            apart.setdefault(task, []).append(f"{own} {value:.4f}")
+    if apart:
+        loss, dev = "", " | ".join(f"{task} {' '.join(told)}" for task, told in apart.items())
     return f"epoch {entry['epoch']}: train {terms} | dev {loss}{dev} | {entry['seconds']:.0f} s"
 
 
@@ -52,6 +62,28 @@ def _describe_split(corpus: Corpus) -> dict[str, Any]:
         "label_counts": {label: round(float(count), 2) for label, count in counts},
         "mean_words": round(float(np.mean([len(text.split()) for text in corpus.texts])), 2),
     }
+
+
+def describe_leaks(left_out: Sequence[LeftOut]) -> dict[str, dict[str, int]]:
+    """How many training texts of each corpus were left out, and how many of them each guarded split holds."""
+    rows = {(one.corpus, one.row) for one in left_out}
+    return {
+        "left_out": dict(Counter(corpus for corpus, _ in sorted(rows))),
+        "met": dict(Counter(one.met_in for one in left_out)),
+    }
+
+
+def lines_of_texts(texts: RunTexts) -> list[str]:
+    """What is said of a run's texts: how many each corpus has, and how many of them were left out."""
+    lines = []
+    for splits in texts.tasks.values():
+        sizes = ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
+        lines.append(f"{sizes} texts of {splits['train'].name}")
+    for corpus, count in describe_leaks(texts.left_out)["left_out"].items():
+        met = describe_leaks([one for one in texts.left_out if one.corpus == corpus])["met"]
+        told = ", ".join(f"{name} {times:,}" for name, times in met.items())
+        lines.append(f"left out of training, {count:,} of {corpus}: guarded texts hold them ({told})")
+    return lines
 
 
 def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:

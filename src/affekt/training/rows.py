@@ -67,7 +67,11 @@ class TrainingRows:
 def epoch_batches(recipe: Recipe, rows: Mapping[str, TrainingRows], epoch: int) -> list[TaskBatch]:
     """Return the batches of an epoch, those of several tasks mixed: a function of recipe and epoch alone."""
     made = {task: _batches(recipe, of_task, epoch) for task, of_task in rows.items()}
-    return sampling.mixed(made, seed=recipe.training.seed, epoch=epoch)
+    mixing = recipe.mixing
+    turns = mixing.rows_per_epoch and max(1, round(mixing.rows_per_epoch / recipe.training.batch_size))
+    return sampling.mixed(
+        made, temperature=mixing.exponent, turns=turns, seed=recipe.training.seed, epoch=epoch
+    )
 
 
 def _batches(recipe: Recipe, rows: TrainingRows, epoch: int) -> list[np.ndarray]:

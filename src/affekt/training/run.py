@@ -12,20 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from affekt import decisions as deciding
 from affekt import evaluation
 from affekt._version import __version__
 from affekt.data.corpus import Corpus
-from affekt.decisions import Decisions
-from affekt.decisions.groups import fit_coarser
-from affekt.errors import AffektError, FollowerError, ModelError, UsageError, unknown_name
-from affekt.evaluation.figures import figure
+from affekt.errors import AffektError, FollowerError, ModelError, UsageError
 from affekt.hardware import chosen_precision, hardware
 from affekt.inference import evaluate as judging
 from affekt.inference.model import Model
-from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import TASK, Network
 from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
@@ -36,11 +30,12 @@ from affekt.training.baselines import baselines
 from affekt.training.build import build_network, objective_for
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.collapse import collapse_warnings, new_rank_warnings, rank_warnings
-from affekt.training.data import load_splits, normalised, style_of, view_texts, weighting_texts
+from affekt.training.data import RunTexts, load_texts, normalised, style_of, view_texts, weighting_texts
+from affekt.training.judge import check_stopping, deciding_model, evaluated, fitted_decisions, judge_of
 from affekt.training.logistic import FITTED
 from affekt.training.loop import Loop
 from affekt.training.objectives.distil import TAUGHT
-from affekt.training.processes import alone, from_leader, join_processes, leads
+from affekt.training.processes import alone, from_leader, join_processes, leads, several
 from affekt.training.rows import TrainingRows
 from affekt.training.teachers import Lessons, lessons
 
@@ -89,10 +84,11 @@ def train(
             if leads():
                 folder.remove_checkpoint()  # the run was killed in its last moment
         else:
-            splits = splits or load_splits(recipe.data)
-            for note in dict.fromkeys(note for corpus in splits.values() for note in corpus.notes):
+            splits = load_texts(recipe) if splits is None else splits
+            texts = splits if isinstance(splits, RunTexts) else RunTexts(splits)
+            for note in dict.fromkeys(note for corpus in texts.all for note in corpus.notes):
                 heard.say(note)
-            _train(recipe, folder, splits, resume=resume, command=command, heard=heard)
+            _train(recipe, folder, texts, resume=resume, command=command, heard=heard)
             from_leader(None)  # wait until all is written
         return folder.metrics
 
@@ -132,22 +128,21 @@ def _claimed(folder: RunFolder, resume: bool) -> Iterator[None]:
 def _train(
     recipe: Recipe,
     folder: RunFolder,
-    splits: dict[str, Corpus],
+    splits: RunTexts,
     *,
     resume: bool,
     command: str,
     heard: Listener,
 ) -> None:
     began = time.monotonic()
-    heard.say(
-        ", ".join(f"{name} {len(corpus):,}" for name, corpus in splits.items())
-        + f" texts of {splits['train'].name}"
-    )
-    texts, network, taught = _prepared(recipe, splits, heard)
+    for line in record.lines_of_texts(splits):
+        heard.say(line)
+    trained, network, taught = _prepared(recipe, splits, heard)
     if leads():
-        folder.write_start(recipe.to_yaml(), (row for corpus in splits.values() for row in corpus.skipped))
+        folder.write_start(recipe.to_yaml(), (row for corpus in splits.all for row in corpus.skipped))
+        folder.write_leaks(splits.left_out)
     progress, network = _fit(
-        recipe, splits, texts, network, taught, folder=folder, resume=resume, heard=heard
+        recipe, splits, trained, network, taught, folder=folder, resume=resume, heard=heard
     )
     if not leads():
         return
@@ -155,7 +150,7 @@ def _train(
         recipe,
         folder,
         splits,
-        texts,
+        trained,
         network,
         progress,
         seconds=lambda: progress.earlier + time.monotonic() - began,
@@ -168,8 +163,8 @@ def _train(
 def finish(
     recipe: Recipe,
     folder: RunFolder,
-    splits: dict[str, Corpus],
-    texts: Corpus,
+    splits: RunTexts,
+    trained: Mapping[str, Corpus],
     network: Network,
     progress: Progress,
     *,
@@ -185,7 +180,7 @@ def finish(
         recipe: What was done.
         folder: Where to; it must be claimed.
         splits: The texts as they were read.
-        texts: The training texts, normalised.
+        trained: The training texts of each corpus, normalised, by task.
         network: The trained network.
         progress: How training went.
         seconds: Gives the time the run took until now.
@@ -194,9 +189,10 @@ def finish(
         more_of_data: What else the record says of the data.
         more: What else it says of the run.
     """
-    model = _model(recipe, network, splits["train"])
-    figures, predictions, model = _evaluated(model, splits, recipe)
-    metrics = {
+    texts = trained[splits.task]
+    model = deciding_model(recipe, network, splits["train"])
+    figures, predictions, model = evaluated(model, splits, recipe)
+    metrics: dict[str, Any] = {
         "format": 1,
         "affekt": __version__,
         "name": recipe.name,
@@ -217,6 +213,15 @@ def finish(
         "published": [published.model_dump() for published in recipe.published],
         **(more or {}),
     }
+    if recipe.guard or splits.further:
+        metrics["leaks"] = record.describe_leaks(splits.left_out)
+    if splits.further:
+        metrics |= {"task": splits.task, "tasks": {}}
+        model.task = splits.task
+    for task in splits.further:
+        metrics["tasks"][task], model.others[task] = _finished_task(
+            task, recipe, network, splits, trained[task], folder=folder, shared=metrics
+        )
     decisions = metrics.get("decisions") or {}
     metrics["warnings"] = [*collapse_warnings(metrics, progress.history), *decisions.get("warnings", ())]
     told = rank_warnings(progress.history, len(splits["train"].labels))  # in the epoch it happened in
@@ -227,7 +232,7 @@ def finish(
         "name": recipe.name,
         "recipe": recipe.digest,
         "data": metrics["data"]["digest"],
-        "languages": list(languages_of(splits["train"].texts)),
+        "languages": list(languages_of(text for train in splits.trains.values() for text in train.texts)),
         "test": record.brief(metrics),
     }
     model.save(folder.path / "model")
@@ -237,41 +242,57 @@ def finish(
     folder.write_metrics(metrics)
 
 
+def _finished_task(
+    task: str,
+    recipe: Recipe,
+    network: Network,
+    splits: RunTexts,
+    trained: Corpus,
+    *,
+    folder: RunFolder,
+    shared: dict[str, Any],
+) -> tuple[dict[str, Any], Model]:
+    """Return the metrics and the model of a corpus beside the main one, after writing its part of the folder.
+
+    That part, tasks/NAME, reads as a run of its own; `shared` is what the whole run's metrics say.
+    """
+    own = splits.further[task]
+    model = deciding_model(recipe, network.of(task), own["train"])
+    figures, predictions, model = evaluated(model, own, recipe)
+    part = {
+        "data": record.describe_data(own),
+        **figures,
+        "baselines": baselines(recipe, trained, own.get("test", own["dev"])),
+        "examples": record.example_predictions(model, recipe),
+        "warnings": [*(figures["decisions"].get("warnings") or ())],
+    }
+    whole = {name: value for name, value in shared.items() if name not in ("leaks", "tasks", "published")}
+    apart = folder.task(task)
+    apart.write_predictions(predictions)
+    apart.write_metrics({**whole, **part, "name": f"{recipe.name} ({task})", "task": task, "published": []})
+    return part, model
+
+
 def _prepared(
-    recipe: Recipe, splits: dict[str, Corpus], heard: Listener
-) -> tuple[Corpus, Network, Lessons | None]:
-    """Return the normalised texts, the network and its teachers' lessons; what may fail, fails here."""
+    recipe: Recipe, splits: RunTexts, heard: Listener
+) -> tuple[dict[str, Corpus], Network, Lessons | None]:
+    """Return the normalised texts of each corpus, the network and its teachers' lessons.
+
+    What may fail, fails here.
+    """
     chosen_precision(recipe.training.precision, recipe.training.device)
+    if splits.further and several():
+        raise UsageError("data: several corpora are trained on in one process; start it without torchrun.")
+    trains = splits.trains
     if recipe.objective.needs_labels:
-        splits["train"].require_classes()
-    texts = normalised(splits["train"], style_of(recipe))
-    network = build_network(recipe, texts)
-    if network.head is not None:  # refused now, not once all is trained
-        deciding.check_calibration(recipe.decisions.calibration, single_label=splits["train"].single_label)
-    _check_stopping(recipe, splits, network)
+        for train in trains.values():
+            train.require_classes()
+    texts = {task: normalised(train, style_of(recipe)) for task, train in trains.items()}
+    network = build_network(recipe, texts[splits.task], {task: texts[task] for task in splits.further})
+    for train in trains.values() if network.head is not None else ():  # refused now, not once all is trained
+        deciding.check_calibration(recipe.decisions.calibration, single_label=train.single_label)
+    check_stopping(recipe, splits, network)
     return texts, network, lessons(recipe, splits, heard.say, heard.tick)
-
-
-def _check_stopping(recipe: Recipe, splits: dict[str, Corpus], network: Network) -> None:
-    """Refuse to stop early by a metric that dev will not have."""
-    stopping = recipe.training.early_stopping
-    if stopping is None or not recipe.objective.by_gradients:
-        return
-    if "dev" not in splits:
-        raise UsageError("training.early_stopping needs a dev split; give one, or leave early_stopping out.")
-    if figure(stopping.metric).better is None:
-        raise UsageError(
-            f"training.early_stopping.metric is no aim: {stopping.metric} is better neither when higher nor "
-            "when lower; name another dev figure, such as loss."
-        )
-    dev, model = splits["dev"], _model(recipe, network, splits["train"])
-    few = dev.select(np.arange(min(len(dev), 200)))
-    watched = {"effective_rank"} if recipe.objective.is_contrastive else set()
-    for sample in (few, dev):
-        known = {name for name in judging.dev_figures(model, sample) if figure(name).better} | watched
-        if stopping.metric in known:
-            return
-    raise UsageError(f"training.early_stopping.metric: {unknown_name('dev figure', stopping.metric, known)}")
 
 
 def fit_model(
@@ -291,16 +312,17 @@ def fit_model(
     """
     heard, began = listener or Listener(), time.monotonic()
     with alone():
-        texts, network, taught = _prepared(recipe, splits, heard)
-        progress, network = _fit(recipe, splits, texts, network, taught, heard=heard)
-    model = _model(recipe, network, splits["train"])
+        own = RunTexts(splits)
+        trained, network, taught = _prepared(recipe, own, heard)
+        progress, network = _fit(recipe, own, trained, network, taught, heard=heard)
+    model = deciding_model(recipe, network, splits["train"])
     model.about = {"name": recipe.name, "recipe": recipe.digest, "data": record.data_digest(splits)}
     figures: dict[str, Any] = {"history": progress.history, "seconds": time.monotonic() - began}
     if "dev" not in splits or model.decisions is None:
         return model, figures
     dev, plain = splits["dev"], model.decisions
     logits = model.logits(dev.texts)
-    decided = _fitted_decisions(recipe, dev, logits)
+    decided = fitted_decisions(recipe, dev, logits)
     ways = {"fixed": plain} if dev.single_label else {"fixed": plain, "fitted": decided}
     figures["decisions"] = decided.to_json()
     figures["dev"] = {
@@ -318,8 +340,8 @@ def fit_model(
 
 def _fit(
     recipe: Recipe,
-    splits: dict[str, Corpus],
-    texts: Corpus,
+    splits: RunTexts,
+    trained: Mapping[str, Corpus],
     network: Network,
     taught: Lessons | None,
     *,
@@ -327,6 +349,7 @@ def _fit(
     folder: RunFolder | None = None,
     resume: bool = False,
 ) -> tuple[Progress, Network]:
+    texts = trained[splits.task]
     if not recipe.objective.by_gradients:
         if folder is not None and (folder.path / CHECKPOINT).exists():
             raise UsageError(
@@ -335,12 +358,14 @@ def _fit(
             )
         return _fit_at_once(recipe, texts, splits.get("dev"), network, heard)
     for_weighting = weighting_texts(recipe, splits["train"])
-    objective = objective_for(recipe, network, texts, for_weighting)
+    beside = {task: trained[task] for task in splits.further}
+    objective = objective_for(recipe, network, texts, for_weighting, beside)
     others = {"weighting": for_weighting.texts} if for_weighting else {}
-    trained = taught.corpus if taught else texts
+    corpus = taught.corpus if taught else texts
     further = {TAUGHT: taught.inputs} if taught else {}
-    rows = TrainingRows(trained, objective.encoders(), view_texts(recipe, texts), others, further)
-    judged = _judge(recipe, network, splits.get("dev"), texts)
+    rows = {TASK: TrainingRows(corpus, objective.encoders(), view_texts(recipe, texts), others, further)}
+    rows |= {task: TrainingRows(own, objective.encoders()) for task, own in beside.items()}
+    judged = judge_of(recipe, network, splits, trained)
 
     def judge() -> dict[str, float]:
         try:
@@ -361,10 +386,9 @@ def _fit(
     def tick(done: int, of: int) -> None:
         heard.tick(loop.progress.epoch * of + done, recipe.training.epochs * of)
 
-    data = {f"data ({name})": corpus.digest for name, corpus in splits.items()}
-    data |= {"teacher": taught.digest} if taught else {}
+    data = splits.digests | ({"teacher": taught.digest} if taught else {})
     checkpoints = None if folder is None else Checkpoints(folder.path, {"recipe": recipe.digest, **data})
-    loop = Loop(recipe, objective, {TASK: rows}, judge, checkpoints, tell, tick)
+    loop = Loop(recipe, objective, rows, judge, checkpoints, tell, tick)
     progress = loop.run(resume=resume)
     if recipe.objective.fits_head:
         head = FITTED[recipe.objective.kind](network.encoder, texts, recipe.objective)
@@ -380,77 +404,9 @@ def _fit_at_once(
     head = FITTED[recipe.objective.kind](network.encoder, texts, recipe.objective)
     seconds = time.monotonic() - began
     fitted = Network(network.encoder, head).eval()
-    figures = {} if dev is None else judging.dev_figures(_model(recipe, fitted, dev), dev)
+    figures = {} if dev is None else judging.dev_figures(deciding_model(recipe, fitted, dev), dev)
     loss = figures.pop("loss", None)
     entry = {"epoch": 1, "step": 1, "train_loss": None, "terms": {}, "dev_loss": loss, "dev": figures}
     entry |= {"seconds": seconds, "learning_rate": None}
     heard.say(record.epoch_line(entry))
     return Progress(epoch=1, step=1, history=[entry]), fitted
-
-
-def _judge(
-    recipe: Recipe, network: Network, dev: Corpus | None, train: Corpus
-) -> Callable[[], dict[str, float]]:
-    """Return what gives the dev figures; with a contrastive term they tell how many directions are in use.
-
-    Without a dev split there are none, and some training texts show whether the model still gives numbers.
-    """
-    start = None
-    if dev is not None and recipe.objective.is_contrastive:
-        start = judging.space_rank(_model(recipe, network, dev), dev)
-
-    def judge() -> dict[str, float]:
-        model = _model(recipe, network, train if dev is None else dev)
-        if dev is None:
-            model.embed(train.texts[:32])
-            return {}
-        figures = judging.dev_figures(model, dev)
-        if start is not None:
-            figures |= {"effective_rank": judging.space_rank(model, dev), "starting_rank": start}
-        return figures
-
-    return judge
-
-
-def _model(recipe: Recipe, network: Network, corpus: Corpus) -> Model:
-    labels, single = corpus.labels if network.head is not None else (), corpus.single_label
-    plain = recipe.decisions.plain_threshold
-    rule = Decisions.unfitted(len(labels), single_label=single, threshold=plain) if labels else None
-    return Model(TorchRuntime(network), labels, single, rule, style_of(recipe))
-
-
-def _evaluated(
-    model: Model, splits: dict[str, Corpus], recipe: Recipe
-) -> tuple[dict[str, Any], dict[str, tuple[Corpus, np.ndarray, Decisions]], Model]:
-    """Fit decisions on dev, read test once; return all figures, the predictions, and the deciding model."""
-    judged: dict[str, Corpus] = {name: splits[name] for name in ("dev", "test") if name in splits}
-    final = "test" if "test" in judged else "dev"
-    if model.decisions is None:
-        space = judging.space_figures(model, judged[final], resamples=judging.SPACE_RESAMPLES)
-        return {part: space.get(part) for part in judging.SPACE_PARTS}, {}, model
-    logits = {name: model.logits(corpus.texts) for name, corpus in judged.items() if name != final}
-    logits[final], space = judging.logits_and_space(model, judged[final], resamples=judging.SPACE_RESAMPLES)
-    figures: dict[str, Any] = {part: space.get(part) for part in judging.SPACE_PARTS}
-    decided = _fitted_decisions(recipe, judged["dev"], logits["dev"])
-    figures["decisions"] = decided.to_json()
-    figures |= judging.classifier_figures(judged, logits, model.decisions, decided)
-    predictions = {name: (judged[name], logits[name], decided) for name in judged}
-    deciding_model = model.with_decisions(decided)
-    dev = judged["dev"]
-    deciding_model.coarse = fit_coarser(
-        decided, dev.labels, logits["dev"], dev.targets, split="dev", digest=dev.digest
-    )
-    return figures, predictions, deciding_model
-
-
-def _fitted_decisions(recipe: Recipe, dev: Corpus, logits: np.ndarray) -> Decisions:
-    return deciding.fit(
-        logits,
-        dev.targets,
-        single_label=dev.single_label,
-        thresholds=recipe.decisions.thresholds,
-        calibration=recipe.decisions.calibration,
-        split="dev",
-        digest=dev.digest,
-        labels=dev.labels,
-    )

@@ -17,7 +17,7 @@ from affekt.runs.folder import RunFolder, read_run
 from affekt.runs.metrics import Metrics, headline
 from affekt.training.average import mean_weights
 from affekt.training.checkpoint import Progress
-from affekt.training.data import load_splits, normalised, style_of
+from affekt.training.data import load_texts, normalised, style_of
 from affekt.training.record import data_digest
 from affekt.training.run import Listener, finish
 
@@ -44,7 +44,7 @@ def soup(runs: Sequence[Path], out: Path, *, command: str = "", listener: Listen
     _check_alike(parts)
     first = read_recipe(parts[0].path / "recipe.yaml")
     recipe = first.model_copy(update={"name": f"{first.name}-soup"})
-    splits = load_splits(recipe.data)
+    splits = load_texts(recipe)
     if data_digest(splits) != parts[0].metrics["data"]["digest"]:
         raise DataError(
             f"{parts[0].path}: the texts of its recipe are no longer those it was trained on; restore them, "
@@ -54,12 +54,13 @@ def soup(runs: Sequence[Path], out: Path, *, command: str = "", listener: Listen
     heard.say(f"a soup of {len(parts)} runs, seeds {', '.join(map(str, seeds))}")
     with folder.claimed(resume=False):
         network = _mean_network(parts, recipe)
-        folder.write_start(recipe.to_yaml(), (row for corpus in splits.values() for row in corpus.skipped))
+        folder.write_start(recipe.to_yaml(), (row for corpus in splits.all for row in corpus.skipped))
+        folder.write_leaks(splits.left_out)
         finish(
             recipe,
             folder,
             splits,
-            normalised(splits["train"], style_of(recipe)),
+            {task: normalised(train, style_of(recipe)) for task, train in splits.trains.items()},
             network,
             Progress(),
             seconds=lambda: time.monotonic() - began,

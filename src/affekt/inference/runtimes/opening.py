@@ -14,6 +14,16 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
     return tried(TorchRuntime(load_network(folder, description, labels)))
 
 
+def further_runtimes(runtime: Runtime) -> dict[str, Runtime]:
+    """Return a runtime for each head that an opened one has beside its first; all share one encoder."""
+    from affekt.inference.runtimes.torch import TorchRuntime
+
+    if not isinstance(runtime, TorchRuntime):
+        return {}
+    network = runtime.network
+    return {task: TorchRuntime(network.of(task)) for task in network.further}
+
+
 def open_encoder(name: str) -> tuple[Runtime, str]:
     """Open an encoder that affekt did not write, by folder or name, with the normalisation of its texts."""
     from affekt.inference.runtimes import torch

@@ -20,7 +20,10 @@ Terms = dict[str, torch.Tensor]
 
 
 class LogitLoss:
-    """The classification terms of a recipe's loss; `groups` (k,) are the labels' for grouped correlation."""
+    """The classification terms of a recipe's loss, times `weight`.
+
+    `groups` (k,) are the labels' for grouped correlation.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class LogitLoss:
         single_label: bool,
         label_weights: torch.Tensor | None = None,
         groups: torch.Tensor | None = None,
+        weight: float = 1.0,
     ) -> None:
         self.kind = spec.loss if spec.loss != "auto" else "cross-entropy" if single_label else "bce"
         if self.kind == "cross-entropy" and not single_label:
@@ -42,7 +46,7 @@ class LogitLoss:
                 "hierarchy; all and same-side do not."
             )
         self.spec, self.label_weights, self.groups = spec, label_weights, groups
-        self.single_label = single_label
+        self.single_label, self.weight = single_label, weight
         self.focus = Focus(spec.gamma, spec.gamma_negative, spec.gamma_positive, spec.clip)
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> Terms:
@@ -61,9 +65,13 @@ class LogitLoss:
             focus=self.focus,
         )
         alpha = self.spec.correlation
-        if alpha == 0:
-            return {self.kind: value}
-        return {self.kind: (1 - alpha) * value, "correlation": alpha * self._correlation(logits, targets)}
+        terms: Terms = {self.kind: value}
+        if alpha:
+            terms = {
+                self.kind: (1 - alpha) * value,
+                "correlation": alpha * self._correlation(logits, targets),
+            }
+        return {name: self.weight * term for name, term in terms.items()} if self.weight != 1 else terms
 
     def _correlation(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         form = self.spec.correlation_form
