@@ -33,7 +33,13 @@ def test_a_published_recipe_keeps_its_digest(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "plain", "other"),
-    [("training.device", "auto", "cpu"), ("training.average", 0.0, 0.9), ("objective.clip", 0.05, 0.1)],
+    [
+        ("training.device", "auto", "cpu"),
+        ("training.average", 0.0, 0.9),
+        ("training.start_seed", "null", 1),
+        ("encoder.layers", "null", [0, 2]),
+        ("objective.clip", 0.05, 0.1),
+    ],
 )
 def test_a_key_that_came_later_counts_in_the_digest_only_where_it_says_something(
     key: str, plain: Any, other: Any

@@ -214,6 +214,16 @@ def test_a_distilled_run_is_a_whole_run(
     assert load(tmp_path / "run").predict(["so happy"])
 
 
+def test_a_student_of_some_of_the_teachers_layers_is_a_whole_run_too(
+    tmp_path: Path, tiny: Tiny, sample: Data, teachers: dict[str, str]
+) -> None:
+    recipe = told(tiny, sample | SEVERAL, teachers["a"])
+    cut = {"encoder": recipe.encoder.model_copy(update={"name": teachers["a"], "layers": (1,)})}
+    metrics = train(recipe.model_copy(update=cut), tmp_path / "run")
+    assert metrics["encoder"]["name"] == f"{teachers['a']} (layers 1)"
+    assert load(tmp_path / "run").runtime.network.encoder.backbone.config.num_hidden_layers == 1  # type: ignore[attr-defined]
+
+
 def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(
     tiny: Tiny, sample: Data, teachers: dict[str, str]
 ) -> None:

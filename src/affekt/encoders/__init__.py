@@ -41,6 +41,7 @@ class Order:
     label_words: Sequence[str] | None
     vectors: Path | None  # of a file for `affekt.encoders.vectors.read_vectors`
     options: Mapping[str, Any]
+    layers: Sequence[int] | None = None  # of the pretrained encoder, that are kept
 
 
 class Encoder(nn.Module):
@@ -50,6 +51,7 @@ class Encoder(nn.Module):
     has_name: ClassVar[bool] = False  # opened by one, rather than fitted on the training texts
     takes_label_words: ClassVar[bool] = False
     takes_vectors: ClassVar[bool] = False
+    takes_layers: ClassVar[bool] = False  # of which some may be kept
     takes_options: ClassVar[bool] = True  # of its own, beside those of every encoder
     in_transformers: ClassVar[bool] = False  # its folder opens there, and in SentenceTransformer
     by_direction: ClassVar[bool] = True  # how vectors are compared; the lengths of others carry meaning

@@ -14,6 +14,7 @@ from torch import nn
 
 from affekt.encoders import Batch, Encoded, Encoder, Order, pooled
 from affekt.encoders.fast import bert_layer, is_bert_shaped, linear, score_bias, use_fast_dropout
+from affekt.encoders.layers import keep_layers, layers_of
 from affekt.encoders.pretrained import load_pretrained, quiet_transformers
 from affekt.encoders.saving import Size, read_saved_options
 from affekt.encoders.sentence import write_sentence_transformer
@@ -103,6 +104,7 @@ class TransformerEncoder(Encoder):
 
     kind = "transformer"
     has_name, takes_label_words, takes_options, in_transformers = True, True, False, True
+    takes_layers = True
 
     def __init__(
         self,
@@ -142,8 +144,16 @@ class TransformerEncoder(Encoder):
     @classmethod
     def from_order(cls, order: Order) -> "TransformerEncoder":
         """Load an encoder by its name."""
-        options = {"pooling": order.pooling, "max_length": order.max_length, "label_words": order.label_words}
-        return cls.pretrained(order.name, revision=order.revision, **options)
+        backbone, tokenizer = load_pretrained(order.name, order.revision)
+        if order.layers is not None:
+            keep_layers(backbone, order.layers, order.name)
+        return cls(
+            backbone,
+            tokenizer,
+            pooling=order.pooling,
+            max_length=order.max_length,
+            label_words=order.label_words,
+        )
 
     @property
     def family(self) -> str:
@@ -205,8 +215,7 @@ class TransformerEncoder(Encoder):
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """Parameters from the embeddings upwards, one group per layer."""
-        stack = getattr(self.backbone, "encoder", None) or getattr(self.backbone, "transformer", None)
-        groups = [list(layer.parameters()) for layer in getattr(stack, "layer", [])]
+        groups = [list(layer.parameters()) for layer in layers_of(self.backbone) or ()]
         seen = {id(p) for group in groups for p in group}
         below = [p for p in self.backbone.parameters() if id(p) not in seen]
         return [below, *groups]

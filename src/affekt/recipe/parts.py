@@ -65,9 +65,23 @@ class EncoderSpec(Section):
         "a list in the order of the labels, or a mapping from each label to its words",
     )
     vectors: str | None = Field(None, description="word vectors: a file, or a known data set of vectors")
+    layers: tuple[Annotated[int, Field(ge=0, le=LARGEST)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="the layers kept of the pretrained encoder, counted from 0; all unless said",
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="further options of this kind of encoder"
     )
+
+    newer = ("layers",)
+
+    @field_validator("layers")
+    @classmethod
+    def _rise(cls, layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if layers is not None and list(layers) != sorted(set(layers)):
+            raise ValueError("layers come once each, from the input upwards")
+        return layers
 
     @field_validator("options")
     @classmethod

@@ -36,6 +36,7 @@ def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Encoder:
         label_words=None if spec.label_words is None else label_words(spec.label_words, train.labels),
         vectors=_vectors_path(spec.vectors) if spec.vectors else None,
         options=spec.options,
+        layers=spec.layers,
     )
     return kind.from_order(order)
 
@@ -47,6 +48,9 @@ def _check_encoder(spec: EncoderSpec, kind: type[Encoder]) -> None:
     if spec.vectors is not None and not kind.takes_vectors:
         able = ", ".join(name for name, other in ENCODERS.items() if other.takes_vectors)
         raise RecipeError(f"encoder.vectors: a {spec.kind} reads no word vectors; {able} do.")
+    if spec.layers is not None and not kind.takes_layers:
+        able = ", ".join(name for name, other in ENCODERS.items() if other.takes_layers)
+        raise RecipeError(f"encoder.layers: a {spec.kind} is not cut to some of its layers; a {able} is.")
     if spec.options and not kind.takes_options:
         raise RecipeError(f"encoder.options: a {spec.kind} has none, but {', '.join(spec.options)} is given.")
 

@@ -89,6 +89,8 @@ def lines_of_texts(texts: RunTexts) -> list[str]:
 def describe_encoder(recipe: Recipe, network: Network) -> dict[str, Any]:
     """Kind, name and size of the encoder."""
     named = recipe.encoder.name if network.encoder.has_name else recipe.encoder.kind
+    if recipe.encoder.layers is not None:
+        named += f" (layers {', '.join(map(str, recipe.encoder.layers))})"
     if recipe.encoder.vectors:
         named += f" on {Path(recipe.encoder.vectors).name}"
     return {
