@@ -29,6 +29,7 @@ KINDS: dict[str, Data] = {
         "objective": {"kind": "supervised-contrastive", "classification": 1.0, "projection": {"out": 8}},
     },
     "transformer, pairs": {"encoder": TRANSFORMER, "objective": {"kind": "contrastive"}},
+    "static": {"encoder": {"kind": "static", "max_length": 24, "options": {"dimension": 8}}},
     "charbert": {"encoder": {"kind": "charbert", "max_length": 24, "options": {"character_size": 8}}},
     "bilstm": {"encoder": {"kind": "bilstm", "options": {**SMALL_WORDS, "hidden": 4}}},
     "word-cnn": {

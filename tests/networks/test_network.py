@@ -11,11 +11,13 @@ from torch import nn
 
 import affekt
 from affekt.decisions import Calibration, Decisions
+from affekt.encoders import Order
 from affekt.encoders.characters import CharacterCnnEncoder
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.convolutional import WordCnnEncoder
 from affekt.encoders.kinds import ENCODERS, load_encoder
 from affekt.encoders.recurrent import BiLstmEncoder
+from affekt.encoders.static import StaticEncoder
 from affekt.encoders.tfidf import TfidfEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.vectors import WordVectors
@@ -283,6 +285,9 @@ def small_encoder(kind: str, tiny):
         "character-cnn": lambda: CharacterCnnEncoder.build(TEXTS, length=150, features=4, hidden=8),
         "tfidf": lambda: TfidfEncoder.build(TEXTS, min_count=1, reduction="svd", components=2),
         "word-average": lambda: WordAverageEncoder.build(TEXTS, vectors=vectors),
+        "static": lambda: StaticEncoder.from_order(
+            Order(TEXTS, 0, tiny("bert"), None, "mean", 16, None, None, {"dimension": 8})
+        ),
     }
     return makers[kind]()
 
@@ -303,7 +308,11 @@ def test_every_kind_of_encoder_is_saved_and_opened_within_a_model(tiny, tmp_path
 def test_recipes_know_the_kinds_that_there_are():
     """They import no torch, so they name the kinds themselves; what a kind can do stands on its class."""
     assert set(get_args(EncoderSpec.model_fields["kind"].annotation)) == set(ENCODERS)
-    assert {kind for kind, encoder in ENCODERS.items() if encoder.has_name} == {"transformer", "charbert"}
+    assert {kind for kind, encoder in ENCODERS.items() if encoder.has_name} == {
+        "transformer",
+        "charbert",
+        "static",
+    }
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

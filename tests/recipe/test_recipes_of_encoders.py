@@ -27,6 +27,7 @@ SMALL = {
     "character-cnn": {"length": 150, "features": 8, "hidden": 8},
     "charbert": {"character_size": 8},
     "tfidf": {},
+    "static": {"dimension": 8},
     "word-average": {},
 }
 LABELS = {"kind": "label-span", "dropout": 0.1}
@@ -47,7 +48,16 @@ OBJECTIVES = {
 }
 # one encoder of each nature under all objectives, the others under those that read vectors, tokens and copies
 UNDER_ALL = ("bert", "charbert", "bilstm")
-OTHERS = ("roberta", "electra", "distilbert", "labels", "charbert-roberta", "word-cnn", "character-cnn")
+OTHERS = (
+    "static",
+    "roberta",
+    "electra",
+    "distilbert",
+    "labels",
+    "charbert-roberta",
+    "word-cnn",
+    "character-cnn",
+)
 PAIRS = [(kind, objective) for kind in UNDER_ALL for objective in OBJECTIVES]
 PAIRS += [(kind, objective) for kind in OTHERS for objective in ("correlation", "joint", "label-aware")]
 WITH_LOGITS = {"classify", "correlation", "focal", "joint", "label-aware", "logistic"}
@@ -73,6 +83,8 @@ def encoder(tiny, tmp_path_factory):
             plain = tiny("roberta" if kind == "charbert-roberta" else "bert")
             options = {"options": SMALL["charbert"], "max_length": 24}
             return {"kind": "charbert", "name": plain, "pooling": "mean", **options}
+        if kind == "static":
+            return {"kind": kind, "name": tiny("bert"), "options": SMALL[kind], "max_length": 24}
         if kind in SMALL:
             read = {"vectors": str(vectors)} if kind in {"bilstm", "word-cnn", "word-average"} else {}
             return {"kind": kind, "options": SMALL[kind], "max_length": 24, **read}

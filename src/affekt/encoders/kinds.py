@@ -7,6 +7,7 @@ from affekt.encoders.characters import CharacterCnnEncoder
 from affekt.encoders.charbert.encoder import CharBertEncoder
 from affekt.encoders.convolutional import WordCnnEncoder
 from affekt.encoders.recurrent import BiLstmEncoder
+from affekt.encoders.static import StaticEncoder
 from affekt.encoders.tfidf import TfidfEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.encoders.word_average import WordAverageEncoder
@@ -16,6 +17,7 @@ ENCODERS: dict[str, type[Encoder]] = {
     encoder.kind: encoder
     for encoder in (
         TransformerEncoder,
+        StaticEncoder,
         CharBertEncoder,
         BiLstmEncoder,
         WordCnnEncoder,

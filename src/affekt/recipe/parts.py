@@ -51,10 +51,11 @@ class EncoderSpec(Section):
     """What turns texts into vectors."""
 
     kind: Literal[
-        "transformer", "charbert", "bilstm", "word-cnn", "character-cnn", "tfidf", "word-average"
+        "transformer", "static", "charbert", "bilstm", "word-cnn", "character-cnn", "tfidf", "word-average"
     ] = "transformer"
     name: str = Field(
-        "all-MiniLM-L6-v2", description="folder, known name or Hub model; for transformer and charbert"
+        "all-MiniLM-L6-v2",
+        description="folder, known name or Hub model; for transformer, charbert and static",
     )
     revision: str | None = None
     pooling: Literal["cls", "mean"] = "cls"
