@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+READY := $(wildcard models/affekt-small/affekt_small/model/affekt.json)
 
 .PHONY: demo test test-all lint types unit clean
 
@@ -24,10 +25,11 @@ unit: $(VENV)/installed
 test-all: lint types
 	$(BIN)/pytest -m ""
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml constraints.txt $(READY)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[train,offline,serve,dev]"
+	$(if $(READY),$(BIN)/pip install --quiet --no-deps ./models/affekt-small)
 	touch $@
 
 clean:

@@ -207,6 +207,26 @@ def test_the_demo_s_figures_are_given_as_json(verb, runs, monkeypatch):
     assert json.loads(verb("demo", "--out", runs / "good", "--json")) == metrics
 
 
+def test_the_demo_says_first_what_the_ready_model_says(verb, runs, ready, monkeypatch):
+    from affekt.inference.model import load
+
+    metrics, opened = read_run(runs / "good").metrics, load(ready)
+    monkeypatch.setattr("affekt.training.run.train", lambda *_, **__: metrics)
+    monkeypatch.setattr("affekt.inference.model.load", lambda *_: opened)
+    shown = verb("demo", "--out", runs / "good")
+    assert shown.index("the meeting is at 3pm") < shown.index("f1_macro")
+
+
+@pytest.mark.usefixtures("no_ready")
+def test_the_demo_goes_without_the_ready_model(verb, runs, monkeypatch):
+    metrics = read_run(runs / "good").metrics
+    monkeypatch.setattr("affekt.training.run.train", lambda *_, **__: metrics)
+    told: list[str] = []
+    monkeypatch.setattr("affekt.cli.console.say", told.append)
+    assert json.loads(verb("demo", "--out", runs / "good", "--json")) == metrics
+    assert told[0].endswith("is not installed: pip install affekt-small")
+
+
 def test_the_command_is_kept_as_it_could_be_typed_again(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/affekt", "train", "demo", "--set", "name=a b"])
     assert command_line() == "affekt train demo --set 'name=a b'"

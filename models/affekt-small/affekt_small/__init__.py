@@ -1,0 +1,1 @@
+"""affekt's ready model: the folder `model` beside this file, which `affekt.load()` opens."""

@@ -1,0 +1,175 @@
+"""The distribution of the ready model: built from a run, in half precision, with its card; and its size."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from affekt.encoders.pretrained import load_pretrained
+from affekt.errors import DataError, ModelError, UsageError
+from affekt.inference.model import load
+from affekt.runs.folder import RunFolder
+from affekt.training.run import train
+from training.toys import SEVERAL, run_recipe, sample_files
+
+ROOT = Path(__file__).parents[1]
+TREE = ROOT / "models" / "affekt-small"
+TEXTS = ["so happy today", "sad and in fear", ""]
+
+
+@pytest.fixture(scope="module")
+def builder():
+    described = importlib.util.spec_from_file_location("build_of_models", ROOT / "models" / "build.py")
+    module = importlib.util.module_from_spec(described)
+    described.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory):
+    """A run of a tiny classifier of six emotions, several a text."""
+    place = tmp_path_factory.mktemp("run")
+    data = {**sample_files(place), **SEVERAL}
+    recipe = run_recipe(tiny("bert"), data, training={"epochs": 1})
+    train(recipe, place / "run", command=f"affekt train {place}/mine.yaml --out {place}/run")
+    return place / "run"
+
+
+@pytest.fixture(scope="module")
+def unseen(tmp_path_factory):
+    figures = {"f1_macro": {"value": 0.5, "low": 0.4, "high": 0.6}, "accuracy": {"value": 0.7}}
+    found = {
+        "data": "posts",
+        "split": "test",
+        "n": 1234,
+        "taxonomy": "ekman",
+        "judged_labels": ["joy"],
+    }
+    path = tmp_path_factory.mktemp("unseen") / "posts.json"
+    path.write_text(json.dumps({**found, "classification": figures}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def built(builder, run, unseen, tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "affekt-small"
+    shutil.copytree(TREE, out, ignore=shutil.ignore_patterns("model", "build", "*.egg-info"))
+    made = builder.build(run, out, seeds=[run], unseen=[unseen], data=["goemotions"])
+    return out, made
+
+
+def test_the_model_answers_as_the_run_s_does(built, run):
+    out, made = built
+    half, whole = load(out / "affekt_small" / "model"), load(run)
+    assert half.probabilities(TEXTS) == pytest.approx(whole.probabilities(TEXTS), abs=5e-3)
+    assert half.embed(TEXTS) == pytest.approx(whole.embed(TEXTS), abs=5e-3)
+    assert half.decisions == whole.decisions
+    assert list(half.coarse) == ["ekman", "sentiment"]
+    assert made["moved"] < 5e-3
+
+
+def test_its_weights_are_half_as_long_and_computed_with_as_float32(built, run):
+    folder = built[0] / "affekt_small" / "model"
+    assert {str(tensor.dtype) for tensor in load_file(folder / "model.safetensors").values()} == {"float16"}
+    whole = (run / "model" / "model.safetensors").stat().st_size
+    assert (folder / "model.safetensors").stat().st_size < 0.55 * whole
+    backbone, _ = load_pretrained(str(folder))
+    assert {parameter.dtype for parameter in backbone.parameters()} == {torch.float32}
+
+
+def test_it_opens_in_plain_transformers_and_in_sentence_transformers(built):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = str(built[0] / "affekt_small" / "model")
+    model, tokenizer = (
+        AutoModelForSequenceClassification.from_pretrained(folder),
+        AutoTokenizer.from_pretrained(folder),
+    )
+    assert model.dtype == torch.float32
+    ours = load(folder)
+    with torch.no_grad():
+        logits = model.eval()(**tokenizer(TEXTS[:2], padding=True, return_tensors="pt")).logits
+    assert torch.sigmoid(logits).numpy() == pytest.approx(ours.probabilities(TEXTS[:2]), abs=5e-3)
+    sentences = pytest.importorskip("sentence_transformers").SentenceTransformer(folder, device="cpu")
+    vectors = sentences.encode(TEXTS[:2], normalize_embeddings=True)
+    assert vectors == pytest.approx(ours.embed(TEXTS[:2]), abs=1e-4)
+
+
+def test_training_starts_from_it_by_its_folder(built, tmp_path):
+    folder = str(built[0] / "affekt_small" / "model")
+    recipe = run_recipe(folder, {**sample_files(tmp_path), **SEVERAL}, training={"epochs": 1})
+    assert np.isfinite(train(recipe, tmp_path / "run")["test"]["fixed"]["f1_macro"]["value"])
+
+
+def test_the_card_says_what_it_is_and_no_text_of_a_corpus(built, run):
+    card = (built[0] / "README.md").read_text(encoding="utf-8")
+    metrics = RunFolder(run).metrics
+    assert "Demszky et al. 2020" in card
+    assert "CC BY 4.0" in card
+    value = metrics["test"]["fitted"]["f1_macro"]["value"]
+    assert f"{value:.3f}".lstrip("0") in card
+    assert "posts, test | ekman: joy | 1,234 | .500 [.400, .600] | .700 |" in card
+    assert all(f"| {label} |" in card for label in metrics["data"]["labels"])
+    assert "affekt train mine.yaml --out run" in card
+    assert "too few" not in card
+    assert str(run.parent) not in card
+    written = [file.read_bytes() for file in built[0].rglob("*") if file.is_file()]
+    for part in RunFolder(run).predictions.values():
+        for text in part.texts:
+            assert not any(text.encode() in one for one in written)
+
+
+def test_what_cannot_be_built_is_one_sentence(builder, run, tmp_path, monkeypatch, capsys):
+    assert builder.main([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "holds no metrics.json" in said
+    assert len(said.splitlines()) == 1
+    (tmp_path / "odd.json").write_text("{}")
+    with pytest.raises(UsageError, match="is not what `affekt evaluate"):
+        builder.build(run, tmp_path / "out", unseen=[tmp_path / "odd.json"])
+    monkeypatch.setattr(builder, "LIMIT", 1000)
+    with pytest.raises(ModelError, match="more than 0 MB"):
+        builder.build(run, tmp_path / "out")
+    monkeypatch.setattr(builder, "APART", -1.0)
+    with pytest.raises(ModelError, match="half precision moves a probability"):
+        builder.build(run, tmp_path / "out")
+    copy = shutil.copytree(run, tmp_path / "bare")
+    (copy / "predictions.parquet").unlink()
+    with pytest.raises(DataError, match="holds no predictions of dev"):
+        builder.build(copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_that_half_precision_cannot_hold_are_refused(builder, tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"weight": np.array([1.0, -7e4], dtype=np.float32)}, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="holds 70000, which half precision cannot"):
+        builder.halve(tmp_path / "model.safetensors")
+
+
+def test_a_wheel_holds_the_whole_model(built, tmp_path):
+    pytest.importorskip("setuptools", minversion="77")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "-w", str(tmp_path), str(built[0])], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("affekt_small-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    package = built[0] / "affekt_small"
+    wanted = {f"affekt_small/{file.relative_to(package)}" for file in package.rglob("*") if file.is_file()}
+    assert {name for name in wanted if "__pycache__" not in name} <= names
+
+
+def test_the_committed_model_is_small_enough_and_whole():
+    folder = TREE / "affekt_small" / "model"
+    if not folder.exists():
+        pytest.skip("the weights are not here")
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) <= 48_000_000
+    assert len(load(folder).labels) == 28
