@@ -1,8 +1,9 @@
 """The ready model's distribution from a finished run: its model in half precision, and its card.
 
-    python models/build.py RUN [--seed RUN …] [--unseen FIGURES.json …] [--data NAME …] [--out FOLDER]
+    python models/build.py RUN [--seed RUN …] [--teacher RUN …] [--unseen FIGURES.json …] [--data NAME …]
 
-RUN is the run whose model is given away; --seed names others of its recipe, whose figures stand beside.
+RUN is the run whose model is given away; --seed names others of its recipe, or the runs that it is a soup of,
+whose figures stand beside, and --teacher those it was distilled from.
 Figures of corpora that it has not seen are what `affekt evaluate DATA --labels ekman --json` writes; --data
 names the known data sets it learnt from, where the recipe does not say all of them.
 """
@@ -13,7 +14,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,13 @@ PROBES = ("i can't stop smiling, she said yes!!", "the meeting is at 3pm", "why 
 
 
 def build(
-    run: Path, out: Path, *, seeds: Sequence[Path] = (), unseen: Sequence[Path] = (), data: Sequence[str] = ()
+    run: Path,
+    out: Path,
+    *,
+    seeds: Sequence[Path] = (),
+    teachers: Sequence[Path] = (),
+    unseen: Sequence[Path] = (),
+    data: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write the model and the card of a distribution; return what was made.
 
@@ -59,7 +66,8 @@ def build(
         made = model.save(Path(temporary) / "model")
         halve(made / "model.safetensors")
         apart, size = moved(model, made), weighed(made)
-        card = card_of(model, folder, [RunFolder(one).metrics for one in (run, *seeds)], unseen, data, size)
+        of_seeds, of_teachers = ([RunFolder(one).metrics for one in runs] for runs in (seeds, teachers))
+        card = card_of(model, folder, of_seeds, of_teachers, unseen, data, size)
         with folder_written_aside(out / "affekt_small" / "model") as aside:
             shutil.copytree(made, aside, dirs_exist_ok=True)
     with written_aside(out / "README.md") as aside:
@@ -114,7 +122,8 @@ def halve(path: Path) -> None:
 def card_of(
     model: Model,
     folder: RunFolder,
-    runs: Sequence[Mapping[str, Any]],
+    others: Sequence[Mapping[str, Any]],
+    teachers: Sequence[Mapping[str, Any]],
     unseen: Sequence[Path],
     data: Sequence[str],
     size: int,
@@ -124,7 +133,9 @@ def card_of(
     final = metrics.get("test") or metrics["dev"]
     ways = [way for way in ("fixed", "fitted") if way in final]
     per_label = metrics["per_label"][ways[-1]]
-    macro = [run.get("test", run["dev"])[ways[-1]]["f1_macro"]["value"] for run in runs]
+    soup = metrics.get("soup")
+    trained = [*([] if soup and others else [metrics]), *others]
+    macro = [run.get("test", run["dev"])[ways[-1]]["f1_macro"]["value"] for run in trained]
     template = (HERE / "card.md.jinja").read_text(encoding="utf-8")
     markdown = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
     return markdown.from_string(template).render(
@@ -137,7 +148,9 @@ def card_of(
         megabytes=round(size / 1e6),
         data=[described(name, metrics) for name in data or trained_on(folder)],
         source=metrics["data"]["name"],
-        seed=metrics["seed"],
+        seed=f"the mean of the weights of seeds {listed(soup['seeds'])}"
+        if soup
+        else f"seed {metrics['seed']}",
         n=metrics["data"]["splits"]["test" if metrics.get("test") else "dev"]["n"],
         hardware=hardware(metrics["hardware"]),
         ways=[{"title": {"fixed": "at .5", "fitted": "thresholds from dev"}[way]} for way in ways],
@@ -146,7 +159,8 @@ def card_of(
             for name in SHOWN
             if name in final[ways[0]]
         ],
-        seeds=[{"seed": run["seed"], "f1": figure_text(one)} for run, one in zip(runs, macro, strict=True)],
+        seeds=listed(run["seed"] for run in trained),
+        seed_figures=listed(map(figure_text, macro)),
         seed_mean=figure_text(float(np.mean(macro))),
         baselines=baselines(metrics),
         coarser=coarser_figures(model, folder),
@@ -172,13 +186,22 @@ def card_of(
         fewest=FEWEST_OF_LABEL,
         unseen=[unseen_row(path) for path in unseen],
         length=reading_length(folder),
-        command=portable(metrics["command"] or "affekt train RECIPE"),
+        commands=[
+            portable(run["command"] or "affekt train RECIPE")
+            for run in (*teachers, *trained, *([metrics] if metrics not in trained else []))
+        ],
         version=metrics["affekt"],
         recipe=str(model.about.get("recipe", ""))[:12],
         digest=metrics["data"]["digest"],
-        epochs=metrics["timing"]["epochs"],
-        hours=f"{metrics['timing']['total_seconds'] / 3600:.1f} h",
+        teachers=[f"{one['name']} ({one['encoder']['name']})" for one in teachers],
+        epochs=trained[0]["timing"]["epochs"],
+        hours=listed(f"{run['timing']['total_seconds'] / 3600:.1f}" for run in trained),
     )
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Return values with commas between them."""
+    return ", ".join(map(str, values))
 
 
 def told(entry: Any) -> str:
@@ -280,12 +303,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--seed", type=Path, action="append", default=[], metavar="RUN")
+    parser.add_argument("--teacher", type=Path, action="append", default=[], metavar="RUN")
     parser.add_argument("--unseen", type=Path, nargs="*", default=[], metavar="FIGURES.json")
     parser.add_argument("--data", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--out", type=Path, default=HERE / "affekt-small")
     given = parser.parse_args(words)
     try:
-        made = build(given.run, given.out, seeds=given.seed, unseen=given.unseen, data=given.data)
+        made = build(
+            given.run,
+            given.out,
+            seeds=given.seed,
+            teachers=given.teacher,
+            unseen=given.unseen,
+            data=given.data,
+        )
     except AffektError as fault:
         print(f"build: {fault}", file=sys.stderr)
         return 2

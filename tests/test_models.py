@@ -62,7 +62,7 @@ def unseen(tmp_path_factory):
 def built(builder, run, unseen, tmp_path_factory):
     out = tmp_path_factory.mktemp("built") / "affekt-small"
     shutil.copytree(TREE, out, ignore=shutil.ignore_patterns("model", "build", "*.egg-info"))
-    made = builder.build(run, out, seeds=[run], unseen=[unseen], data=["goemotions"])
+    made = builder.build(run, out, seeds=[run], teachers=[run], unseen=[unseen], data=["goemotions"])
     return out, made
 
 
