@@ -4,6 +4,7 @@ import pytest
 
 import affekt
 from affekt import files
+from affekt.encoders.pretrained import known, load_pretrained
 from affekt.errors import ModelError
 from affekt.inference.model import check, load
 
@@ -19,6 +20,19 @@ def test_a_folder_of_its_name_goes_first(ready, tiny, tmp_path, monkeypatch):
     (tmp_path / "affekt-small").symlink_to(tiny("bert"))
     assert load("affekt-small").labels == ()
     assert load().labels == load(ready).labels
+
+
+def test_its_name_is_an_encoder_s_name_too(ready):
+    backbone, _ = load_pretrained("affekt-small")
+    whole, _ = load_pretrained(str(ready))
+    assert all(one.equal(other) for one, other in zip(backbone.parameters(), whole.parameters(), strict=True))
+    assert known("affekt-small").style == "none"
+
+
+@pytest.mark.usefixtures("no_ready")
+def test_where_it_is_not_an_encoder_of_its_name_says_how_to_have_it():
+    with pytest.raises(ModelError, match="'affekt-small' is not installed: pip install affekt-small"):
+        load_pretrained("affekt-small")
 
 
 @pytest.mark.usefixtures("no_ready")

