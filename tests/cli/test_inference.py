@@ -320,3 +320,14 @@ def test_labels_within_a_promised_coverage_are_shown_or_it_abstains(classifier, 
     for words in (["-"], [tmp_path / "posts.csv"]):
         with pytest.raises(UsageError, match=r"--coverage 0\.9: is for one text"):
             run("predict", *words, "-m", folder, "--coverage", ".9")
+
+
+def test_why_names_the_words_that_carry_an_emotion(classifier):
+    shown = run("predict", "so happy", "-m", classifier, "--why").stdout
+    [label] = load(classifier).predict("so happy")[0].labels
+    assert f"   {label}: so happy" in shown
+    said = json.loads(run("predict", "so happy", "-m", classifier, "--why", "--json").stdout)["why"]
+    assert said["pieces"] == ["so", " ", "happy"]
+    assert set(said["carries"]) == set(load(classifier).labels)
+    with pytest.raises(UsageError, match="--why: is for one text"):
+        run("predict", "-", "-m", classifier, "--why")

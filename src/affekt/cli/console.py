@@ -122,6 +122,25 @@ def table(title: str, columns: list[str], rows: Iterable[list[str]]) -> None:
     _write(captured.get())
 
 
+def carried(label: str, pieces: Sequence[str], carries: Sequence[float]) -> None:
+    """Write a text, words that speak for a label on green and those against it on red, and by how much."""
+    from rich.console import Console
+    from rich.text import Text
+
+    reach = max(map(abs, carries), default=0) or 1
+    shown = Text(f"   {label}: ", end="")
+    for piece, value in zip(pieces, carries, strict=True):
+        style = "" if abs(value) < 0.2 * reach else "black on green" if value > 0 else "black on red"
+        shown.append(harmless(piece) or " ", style)
+    words = sorted(zip(carries, pieces, strict=True), key=lambda one: -abs(one[0]))
+    told = ", ".join(f"{harmless(piece)} {value:+.2f}" for value, piece in words[:5] if abs(value) >= 0.01)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, soft_wrap=True)
+    with console.capture() as captured:
+        console.print(shown)
+        console.print(Text(f"     {told or 'no word by itself'}"))
+    _write(captured.get())
+
+
 @contextmanager
 def progress(what: str, *, every: float = QUIET) -> Iterator[Tick]:
     """Give a function (done, of) that moves a bar; in a log it writes a line `every` so many seconds."""

@@ -55,6 +55,9 @@ def predict(
         float | None,
         typer.Option(help="Of a text, also the labels among which all of its own are, so often (as .9)."),
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Of a text, also which words carry its emotions.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
     ] = False,
@@ -64,7 +67,7 @@ def predict(
     from affekt.inference.model import load
     from affekt.inference.score import foreign, predict_file
 
-    _check_one_text(texts, coverage)
+    _check_one_text(texts, coverage, why)
     if is_file(texts):
         path = Path(texts)
         target = out or default_output(path)
@@ -94,27 +97,42 @@ def predict(
         show_lines(loaded, input_lines(), as_json=json)
         return
     prediction = loaded.predict(texts)[0]
-    within = None if coverage is None else loaded.sets(texts, coverage=coverage)[0]
+    more = _more(loaded, texts, coverage, why)
     for note in foreign(loaded, [texts]):
         console.say(note)
     if json:
-        content = asdict(prediction)
-        console.result_json(content if coverage is None else content | {"coverage": coverage, "set": within})
+        console.result_json(asdict(prediction) | more)
     else:
         show_prediction(prediction)
-        _show_within(within, coverage)
+        _show_more(more, prediction.labels or [prediction.top[0]])
 
 
-def _check_one_text(texts: str, coverage: float | None) -> None:
-    if coverage is not None and (texts == "-" or is_file(texts)):
-        raise UsageError(f"--coverage {coverage}: is for one text; of many, Model.sets gives them in Python.")
+def _check_one_text(texts: str, coverage: float | None, why: bool) -> None:
+    asked = "--why" if why else None if coverage is None else f"--coverage {coverage}"
+    if asked and (texts == "-" or is_file(texts)):
+        raise UsageError(
+            f"{asked}: is for one text; of many, Model.explain and Model.sets give it in Python."
+        )
 
 
-def _show_within(within: list[str] | None, coverage: float | None) -> None:
-    """Print a set of labels with the coverage it promises, if one was asked for."""
+def _more(model: "Model", text: str, coverage: float | None, why: bool) -> dict[str, Any]:
+    """Return what else was asked of a text: its set of labels with a promised coverage, what words carry."""
+    found: dict[str, Any] = {}
     if coverage is not None:
-        said = f"all of its labels are among: {', '.join(within)}" if within else "it is too unsure to say"
-        console.result(f" {coverage * 100:g} times in 100, {said}")
+        found |= {"coverage": coverage, "set": model.sets(text, coverage=coverage)[0]}
+    if why:
+        found["why"] = asdict(model.explain(text)[0])
+    return found
+
+
+def _show_more(more: dict[str, Any], labels: list[str]) -> None:
+    if "coverage" in more:
+        named = more["set"]
+        said = f"all of its labels are among: {', '.join(named)}" if named else "it is too unsure to say"
+        console.result(f" {more['coverage'] * 100:g} times in 100, {said}")
+    for label in labels if "why" in more else ():
+        pieces = more["why"]["pieces"]
+        console.carried(_printable(label), [_printable(one) for one in pieces], more["why"]["carries"][label])
 
 
 @columns_as_options(FORM, labels=None)

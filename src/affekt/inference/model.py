@@ -14,6 +14,7 @@ from affekt.decisions.conformal import too_wide
 from affekt.decisions.groups import Groups
 from affekt.errors import ModelError, UsageError, first_line, not_whole, of_classifier, unknown_name
 from affekt.files import CARD, READY, folder_written_aside, read_json, ready_model, recover, write_json
+from affekt.inference.explain import Explanation, explain
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
 from affekt.inference.runtimes.grouped import GroupedRuntime
 from affekt.inference.runtimes.opening import further_runtimes, open_encoder, open_runtime
@@ -105,6 +106,15 @@ class Model:
         held = promised.hold(probabilities, coverage)
         rows = zip(probabilities, held, too_wide(held), strict=True)
         return [None if wide else self._names(row, chosen) for row, chosen, wide in rows]
+
+    def explain(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> list[Explanation]:
+        """Return for each text how much each of its words makes each label likelier, by leaving it out."""
+        given = as_texts(texts)
+
+        def probabilities(some: list[str]) -> np.ndarray:
+            return self.probabilities(some, batch_size=batch_size)
+
+        return explain(given, self.labels, probabilities)
 
     def _names(self, probabilities: np.ndarray, held: np.ndarray) -> list[str]:
         order = sorted(np.flatnonzero(held), key=lambda i: -probabilities[i])
