@@ -7,11 +7,13 @@ from affekt.evaluation.calibration import calibration
 from affekt.evaluation.classification import classification, classification_intervals
 from affekt.evaluation.clustering import agreement, clustering
 from affekt.evaluation.intervals import Interval, bootstrap, paired_bootstrap
+from affekt.evaluation.repeats import Repeated, repeated_classification
 from affekt.evaluation.retrieval import retrieval
 from affekt.evaluation.shift import effective_rank, space_shift
 
 __all__ = [
     "Interval",
+    "Repeated",
     "agreement",
     "bootstrap",
     "calibration",
@@ -20,6 +22,7 @@ __all__ = [
     "clustering",
     "effective_rank",
     "paired_bootstrap",
+    "repeated_classification",
     "retrieval",
     "space_shift",
 ]
