@@ -37,6 +37,11 @@ class Dataset:
     note: str = ""  # what to beware of
     kind: Kind = "texts"  # "vectors" and "words" are only found and not loaded
     layout: Layout = "splits"  # a file per split, one row per rater, Kaggle's, or the bundled one
+    metric: str = "f1_macro"  # the figure it is judged by in the literature
+    metric_label: str = ""  # the label that figure is of, where it is of one
+    sources: dict[str, dict[str, tuple[str, ...]]] = field(
+        default_factory=dict
+    )  # data set → what its labels are
 
     @property
     def single_label(self) -> bool:
@@ -50,6 +55,10 @@ def _all() -> dict[str, Dataset]:
     table: dict[str, dict[str, Any]] = yaml.load(content, Loader=loader)["datasets"]  # noqa: S506 (safe ones)
     for facts in table.values():
         facts["labels"] = tuple(facts.get("labels", ()))
+        sources = facts.get("sources", {}).items()
+        facts["sources"] = {
+            source: {label: tuple(theirs) for label, theirs in stated.items()} for source, stated in sources
+        }
         facts["hub"] = HubPlace(**facts["hub"]) if "hub" in facts else None
     return {name: Dataset(name=name, **facts) for name, facts in table.items()}
 
