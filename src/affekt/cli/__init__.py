@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from affekt._version import __version__
-from affekt.cli import console, data, demo, evaluate, inference, profile, runs, search, serve, soup, space
+from affekt.cli import (
+    console,
+    data,
+    demo,
+    evaluate,
+    inference,
+    profile,
+    runs,
+    search,
+    serve,
+    soup,
+    space,
+    transfer,
+)
 from affekt.cli.options import OfAModel
 from affekt.errors import AffektError, FollowerError, installed, unreachable
 
@@ -48,6 +61,7 @@ app.command("profile", cls=OfAModel)(profile.profile)
 app.command("serve")(serve.serve)
 app.command("compare")(runs.compare)
 app.command("soup")(soup.soup)
+app.command("transfer")(transfer.transfer)
 app.command("reproduce")(runs.reproduce)
 
 

@@ -1,0 +1,104 @@
+"""`affekt transfer`: models on data they were not trained on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from affekt.cli import console
+from affekt.cli.options import BadRows, columns_as_options
+from affekt.cli.runs import command_line
+from affekt.data.columns import Columns
+from affekt.errors import UsageError
+
+
+@columns_as_options()
+def transfer(
+    data: Annotated[
+        list[str], typer.Argument(help="Known data sets, files of texts, or folders of split files.")
+    ],
+    columns: Columns,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The study's folder; the same call goes on in it.")
+    ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="A model folder, a run folder, or an encoder's name; may be repeated, and the others are "
+            "compared with the first; affekt-small if left out.",
+        ),
+    ] = None,
+    ways: Annotated[
+        str, typer.Option(help="knn, probe, fine-tune, few-shot, mapped; parted by commas.")
+    ] = "knn,probe",
+    shots: Annotated[
+        str, typer.Option(help="Rows of each label, for probe and few-shot; parted by commas.")
+    ] = "2,4,8,16,32,64",
+    draws: Annotated[int, typer.Option(min=1, help="How often such rows are drawn.")] = 10,
+    seeds: Annotated[str, typer.Option(help="Seeds of fine-tune; parted by commas.")] = "0,1,2",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most training texts of knn and fine-tune; all by default.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="The recipe of fine-tune, a file or a bundled one.")
+    ] = "fine-tune",
+    few_shot: Annotated[
+        str, typer.Option("--few-shot-recipe", help="The recipe of few-shot, a file or a bundled one.")
+    ] = "few-shot",
+    on_bad_row: BadRows = "fail",
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Try models on other data: frozen neighbours, probes, training, few rows, mapped labels."""
+    from affekt.studies.transfer import FIGURES, PAGE
+    from affekt.studies.transfer import transfer as run_study
+    from affekt.studies.ways import Plan
+
+    plan = Plan(
+        tuple(part.strip() for part in ways.split(",")),
+        _numbers("--shots", shots),
+        draws,
+        _numbers("--seeds", seeds),
+        limit,
+        recipe,
+        few_shot,
+    )
+    with console.progress("transfer") as tick:
+        content = run_study(
+            model or [None],
+            data,
+            out,
+            plan,
+            columns=columns,
+            on_bad_row=on_bad_row,
+            command=command_line(),
+            tick=tick,
+        )
+    if json:
+        console.result_json(content)
+    else:
+        _show(content)
+    console.say(f"page: {out / PAGE}\nfigures: {out / FIGURES}")
+
+
+def _numbers(option: str, said: str) -> tuple[int, ...]:
+    try:
+        return tuple(dict.fromkeys(int(part) for part in said.split(",")))
+    except ValueError:
+        raise UsageError(f"{option} {said}: write whole numbers parted by commas, such as 8,64.") from None
+
+
+def _show(content: Mapping[str, Any]) -> None:
+    from affekt.report.transfer import figure_name, rows_of
+
+    models = list(content["models"])
+    for name, task in content["data"].items():
+        results = [result for result in content["results"] if result["data"] == name]
+        rows = [
+            [way, *(console.interval(by_model[one]["figures"][task["figure"]]) for one in models)]
+            for way, by_model in rows_of(results).items()
+        ]
+        heading = f"{name}: {figure_name(task)}, test, n = {task['n']['test']:,}"
+        console.table(heading, ["way", *models], rows)
