@@ -15,7 +15,8 @@ def test_models_stand_side_by_side_on_data(verb, tiny, classifier, tmp_path):
     assert "sample: Macro F1, test, n = 300" in printed
     assert "probe, frozen, 3 per label" in printed
     assert (tmp_path / "study" / "transfer.html").exists()
-    content = json.loads(verb("transfer", "sample", *models, *QUICK, "--out", tmp_path / "study", "--json"))
+    before = ("transfer", tiny("bert"), classifier, "sample")  # as well
+    content = json.loads(verb(*before, *QUICK, "--out", tmp_path / "study", "--json"))
     assert len(content["results"]) == 4
     assert content["plan"]["shots"] == [2, 3]
 

@@ -14,7 +14,7 @@ from affekt.errors import DataError, ModelError, RecipeError, UsageError
 from affekt.studies import ways
 from affekt.studies.answers import Kept
 from affekt.studies.frozen import by_probe
-from affekt.studies.transfer import FIGURES, PAGE, read_task, transfer
+from affekt.studies.transfer import FIGURES, PAGE, read_task, told_apart, transfer
 from affekt.studies.ways import WAYS, Plan, Source, Subject, Task
 from tiny import save_encoder
 
@@ -182,6 +182,16 @@ def test_files_and_folders_are_data_too(tmp_path, models):
     assert found["data"]["posts"]["labels"] == ["grief", "joy"]
 
 
+def test_models_and_data_are_told_apart(tmp_path, models):
+    run = tmp_path / "run"
+    (run / "model").mkdir(parents=True)
+    (run / "model" / "affekt.json").write_text("{}")
+    (tmp_path / "posts.csv").write_text("")
+    data = ["dair-emotion", str(tmp_path / "posts.csv"), str(tmp_path), "no-such-thing"]
+    named = [str(run), models[0], "all-MiniLM-L6-v2", "affekt-small"]
+    assert told_apart([named[0], *data, *named[1:]]) == (named, data)
+
+
 # --- labels mapped
 
 
@@ -256,12 +266,10 @@ def test_a_plan_that_cannot_be_followed_is_refused(plan, message, models, tmp_pa
 
 
 def test_models_and_data_that_cannot_be_used_are_named(models, tmp_path):
-    model, file = tmp_path / "model", tmp_path / "file"
-    model.mkdir()
-    (model / "affekt.json").write_text("{}")
+    file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(UsageError, match="is a model, not data"):
-        transfer(models, [str(model)], tmp_path / "out", FAST)
+    with pytest.raises(UsageError, match="a model and a data set at least"):
+        transfer(models, [], tmp_path / "out", FAST)
     with pytest.raises(UsageError, match="named twice"):
         transfer([models[0], models[0]], ["sample"], tmp_path / "out", FAST)
     with pytest.raises(DataError, match="nowhere"):

@@ -16,7 +16,8 @@ from affekt.errors import UsageError
 @columns_as_options()
 def transfer(
     data: Annotated[
-        list[str], typer.Argument(help="Known data sets, files of texts, or folders of split files.")
+        list[str],
+        typer.Argument(help="Known data sets, files or folders of split files; models may stand among them."),
     ],
     columns: Columns,
     out: Annotated[
@@ -52,7 +53,7 @@ def transfer(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Try models on other data: frozen neighbours, probes, training, few rows, mapped labels."""
-    from affekt.studies.transfer import FIGURES, PAGE
+    from affekt.studies.transfer import FIGURES, PAGE, told_apart
     from affekt.studies.transfer import transfer as run_study
     from affekt.studies.ways import Plan
 
@@ -65,10 +66,11 @@ def transfer(
         recipe,
         few_shot,
     )
+    named, sources = told_apart(data)
     with console.progress("transfer") as tick:
         content = run_study(
-            model or [None],
-            data,
+            [*named, *(model or ())] or [None],
+            sources,
             out,
             plan,
             columns=columns,

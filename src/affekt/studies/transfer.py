@@ -17,7 +17,7 @@ from affekt._version import __version__
 from affekt.data.columns import Columns, OnBadRow
 from affekt.data.known import DATASETS
 from affekt.data.splits import split_files
-from affekt.encoders.pretrained import locate
+from affekt.encoders.pretrained import KNOWN, locate
 from affekt.errors import UsageError, unknown_name
 from affekt.evaluation.figures import HEADLINES
 from affekt.evaluation.repeats import Repeated
@@ -100,6 +100,18 @@ def transfer(
     return content
 
 
+def told_apart(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return which of some names are models and which data; what could be either is data."""
+    models = [name for name in names if name not in DATASETS and _is_model(name)]
+    return models, [name for name in names if name not in models]
+
+
+def _is_model(name: str) -> bool:
+    path = Path(name)
+    files = (path / CARD, path / "model" / CARD, path / "config.json")
+    return any(file.exists() for file in files) or (not path.exists() and name in {READY, *KNOWN})
+
+
 def _check(plan: Plan, out: Path, models: Sequence[str | None], sources: Sequence[str]) -> None:
     if not models or not sources:
         raise UsageError("a transfer study needs a model and a data set at least.")
@@ -128,8 +140,6 @@ def read_task(source: str, columns: Columns | None = None, on_bad_row: OnBadRow 
         splits, known = load_splits(parse_recipe(_data({"name": source})).data), DATASETS[source]
         return _checked(Task(source, splits, known.metric, known.metric_label))
     path = Path(source)
-    if any((folder / CARD).exists() for folder in (path, path / "model")):
-        raise UsageError(f"{source}: is a model, not data; name it by --model (transfer's models).")
     files = split_files(path) if path.is_dir() else {"train": path}
     said = {one.name: getattr(columns or Columns(labels="labels"), one.name) for one in fields(Columns)}
     data = {split: str(file) for split, file in files.items()} | said | {"on_bad_row": on_bad_row}

@@ -9,7 +9,7 @@ mapped     nothing is trained: the model's own labels stand for the data's
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -171,34 +171,25 @@ def _probe(subject: Subject, plan: Plan) -> Iterator[Job]:
     train, drawn = subject.task.splits["train"], _draws(subject.task, plan)
     needed = np.unique(np.concatenate(list(drawn.values())))  # to encode all of train for a few is long
     whole = "knn" in plan.ways and plan.limit is None
-    texts = cached_vectors(subject, train if whole else train.select(needed))
+    texts = cache(lambda: subject.vectors(train if whole else train.select(needed)))
 
     def find(chosen: np.ndarray) -> Answer:
         places = chosen if whole else np.searchsorted(needed, chosen)
-        few, test = train.select(chosen), subject.task.test
-        about: Any = {"single_label": test.single_label}
-        return _answer(by_probe(texts()[places], np.asarray(few.targets), subject.test_vectors, **about))
+        targets, single = np.asarray(train.targets)[chosen], train.single_label
+        return _answer(by_probe(texts()[places], targets, subject.test_vectors, single_label=single))
 
     for (rows, draw), chosen in drawn.items():
-        yield Job({"rows_per_label": rows}, draw, lambda chosen=chosen: find(chosen))  # type: ignore[misc]
-
-
-def cached_vectors(subject: Subject, corpus: Corpus) -> Callable[[], Floats]:
-    """Return what gives the vectors of texts, found when first asked for."""
-    held: list[Floats] = []
-
-    def vectors() -> Floats:
-        if not held:
-            held.append(subject.vectors(corpus))
-        return held[0]
-
-    return vectors
+        yield Job({"rows_per_label": rows}, draw, partial(find, chosen))
 
 
 def _trained(subject: Subject, recipe: Recipe, splits: dict[str, Corpus]) -> Answer:
     model, metrics = fit_model(recipe, splits)
     predicted = model.deciding().decide(model.probabilities(subject.task.test.texts))
     return _answer(predicted, seconds=round(metrics["seconds"], 1))
+
+
+def _few_rows(subject: Subject, recipe: Recipe, chosen: np.ndarray) -> Answer:
+    return _trained(subject, recipe, {"train": subject.task.splits["train"].select(chosen)})
 
 
 def _recipe_for(subject: Subject, name: str, seed: int) -> Recipe:
@@ -225,19 +216,17 @@ def _fine_tune(subject: Subject, plan: Plan) -> Iterator[Job]:
     splits = {"train": _limited(splits["train"], plan.limit), "dev": splits["dev"]}
     for seed in plan.seeds:
         recipe = _recipe_for(subject, plan.fine_tune, seed)
-        find = lambda recipe=recipe: _trained(subject, recipe, splits)  # noqa: E731
-        yield Job({}, seed, find, {"train": len(splits["train"]), **_tuning(recipe)})
+        depends = {"train": len(splits["train"]), **_tuning(recipe)}
+        yield Job({}, seed, partial(_trained, subject, recipe, splits), depends)
 
 
 def _few_shot(subject: Subject, plan: Plan) -> Iterator[Job]:
-    train = subject.task.splits["train"]
     for (rows, draw), chosen in _draws(subject.task, plan).items():
         recipe = _recipe_for(subject, plan.few_shot, draw)
 
-        def find(recipe: Recipe = recipe, chosen: np.ndarray = chosen) -> Answer:
-            return _trained(subject, recipe, {"train": train.select(chosen)})
-
-        yield Job({"rows_per_label": rows}, draw, find, _tuning(recipe))
+        yield Job(
+            {"rows_per_label": rows}, draw, partial(_few_rows, subject, recipe, chosen), _tuning(recipe)
+        )
 
 
 def _mapped(subject: Subject, plan: Plan) -> Iterator[Job]:
