@@ -163,6 +163,11 @@ def test_heads_are_fitted_at_once_by_these_and_few_rows_are_all_trained_on() -> 
     assert [kind for kind, one in OBJECTIVE_SECTIONS.items() if not one.holds_out] == ["few-shot"]
 
 
+def test_few_rows_weigh_labels_alike_and_others_as_they_come() -> None:
+    assert section(kind="few-shot").class_weights == "balanced"
+    assert section(kind="logistic").class_weights == "none"
+
+
 def test_only_few_rows_are_gone_through_several_times_an_epoch() -> None:
     assert section(kind="few-shot", passes_per_epoch=7).passes == 7
     assert {section(kind=kind).passes for kind in OBJECTIVE_SECTIONS if kind != "few-shot"} == {1}

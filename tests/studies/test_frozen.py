@@ -75,7 +75,18 @@ def test_several_labels_are_decided_one_by_one(space):
     train, classes, vectors, _ = space
     targets = np.column_stack([classes == 0, classes != 1, np.ones(90), np.zeros(90)]).astype(float)
     decided = by_probe(train, targets, vectors, single_label=False)
-    oracle = LogisticRegression(max_iter=100).fit(train, classes == 0).predict(vectors)
+    oracle = LogisticRegression(class_weight="balanced").fit(train, classes == 0).predict(vectors)
     assert decided[:, 0].tolist() == oracle.tolist()
     assert decided[:, 2].all()
     assert not decided[:, 3].any()
+
+
+def test_of_many_labels_with_a_few_rows_each_some_are_given():
+    random = np.random.default_rng(1)
+    classes = np.arange(200) % 25
+    vectors = np.eye(25)[classes] + random.normal(scale=0.3, size=(200, 25))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    decided = by_probe(vectors[:100], np.eye(25)[classes[:100]], vectors[100:], single_label=False)
+    assert decided[np.arange(100), classes[100:]].mean() > 0.6
+    plain = [LogisticRegression().fit(vectors[:100], classes[:100] == one) for one in range(25)]
+    assert not any(one.predict(vectors[100:]).any() for one in plain)

@@ -184,6 +184,7 @@ class FewShot(FittedHead):
     kind: Literal["few-shot"]
     temperature: float = Field(0.1, gt=0)
     overlap: Literal["any", "jaccard"] = "any"
+    class_weights: Literal["none", "balanced"] = "balanced"  # of several labels none would else reach .5
     passes_per_epoch: int = Field(20, ge=1, le=LARGEST, description="how often an epoch reads the rows")
 
 

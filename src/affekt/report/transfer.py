@@ -22,7 +22,7 @@ Result = Mapping[str, Any]
 
 def way_name(result: Result) -> str:
     """Return what was done with a model, as a row of a table says it."""
-    name, rows = NAMES.get(result["way"], result["way"]), result["setting"].get("rows_per_label")
+    name, rows = NAMES[result["way"]], result["setting"].get("rows_per_label")
     return name if rows is None else f"{name}, {rows} per label"
 
 

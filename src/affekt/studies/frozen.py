@@ -48,9 +48,11 @@ def by_neighbours(targets: Floats, near: np.ndarray, *, single_label: bool) -> B
 def by_probe(train: Floats, targets: Floats, vectors: Floats, *, single_label: bool) -> Bools:
     """Return (n, k) decisions of logistic regression fitted on training vectors; of several labels at .5.
 
-    A label that no training row has is never given, and one that all have always.
+    A label that no training row has is never given, and one that all have always. Of several labels, having
+    one and not having it weigh alike: a few rows of each label leave none with a probability above .5.
     """
     regression = LogisticRegression(max_iter=ITERATIONS)
+    balanced = LogisticRegression(max_iter=ITERATIONS, class_weight="balanced")
     decided = np.zeros((len(vectors), targets.shape[1]), dtype=np.bool_)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the protocol stops there
@@ -62,5 +64,5 @@ def by_probe(train: Floats, targets: Floats, vectors: Floats, *, single_label: b
             return decided
         for column, held in enumerate((targets > 0.5).T):
             mixed = held.any() and not held.all()
-            decided[:, column] = regression.fit(train, held).predict(vectors) if mixed else held.all()
+            decided[:, column] = balanced.fit(train, held).predict(vectors) if mixed else held.all()
     return decided
