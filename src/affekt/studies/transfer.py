@@ -204,7 +204,7 @@ def _results(
             "setting": json.loads(setting),
             "runs": len(runs),
             "n": len(rows),
-            "figures": {key: _written(figure) | {"sd": figure.spread} for key, figure in figures.items()},
+            "figures": {key: {**_written(one), "sd": one.spread} for key, one in figures.items()},
             "about": [{name: one for name, one in run.about.items() if name != "of"} for run in runs],
         }
         first = firsts.setdefault((data, way, setting), (rows.tolist(), figures))
