@@ -120,7 +120,7 @@ async def _answered(service: Service, endpoint: Endpoint, request: Request) -> R
     if endpoint.guarded and not service.keys.open_to(_key(request)):
         raise Refusal(401, "give a key, as Authorization: Bearer KEY or as X-API-Key.")
     form = None
-    if endpoint.takes is not None:
+    if endpoint.takes is not None and not endpoint.streams:
         service.ready()  # before a body is read for nothing
         body = await read_body(request, service.limits)
         form = checked(endpoint.parse(body, request), endpoint.takes)

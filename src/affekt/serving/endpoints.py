@@ -28,6 +28,7 @@ class Endpoint:
         shape: How it says that it refuses.
         guarded: Whether a key is asked for, where the service has keys.
         kind: The media type of an answer that is no JSON.
+        streams: Whether the body is lines, each of the form, that the route reads by itself as they come.
         parse: From the bytes of a body to what its form is filled from.
     """
 
@@ -40,6 +41,7 @@ class Endpoint:
     shape: Shape = native
     guarded: bool = True
     kind: str = "application/json"
+    streams: bool = False
     parse: Callable[[bytes, Request], Any] = lambda body, _: parsed(body)
 
     @property

@@ -89,7 +89,8 @@ def _operation(endpoint: Endpoint, parts: dict[str, Any]) -> dict[str, Any]:
             "schema": _schema(endpoint.takes, parts),
             "examples": {name: {"value": value} for name, value in endpoint.examples.items()},
         }
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        kind = "application/x-ndjson" if endpoint.streams else "application/json"
+        operation["requestBody"] = {"required": True, "content": {kind: content}}
     return operation
 
 
@@ -129,7 +130,8 @@ def _page(document: dict[str, Any]) -> str:
 
 def _commands(path: str, operation: dict[str, Any]) -> dict[str, str]:
     """Return a command for a shell for each example."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    contents = operation.get("requestBody", {}).get("content", {})
+    content: dict[str, Any] = next(iter(contents.values()), {})
     where = "http://127.0.0.1:8000" + re.sub(r"{\w+}", "affekt-small", path)
     return {
         name: f"curl {where} -d '{_quoted(example['value'])}'"

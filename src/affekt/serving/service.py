@@ -53,6 +53,7 @@ class Service:
         self.metrics = Metrics()
         self.state: Literal["starting", "ready", "draining", "failed"] = "starting"
         self.fault: AffektError | None = None  # why no model opened
+        self.listeners: set[asyncio.Queue[str]] = set()  # to events of streams
         self._open_model = open_model
         self._cache = Cache(settings.limits.cache)
         self._model: Model | None = None
@@ -134,6 +135,12 @@ class Service:
     def label_sets(self) -> list[str]:
         """The coarser label sets there are."""
         return list(self._coarser)
+
+    def tell(self, event: str) -> None:
+        """Let all listeners hear of an event; who does not keep up misses it."""
+        for listener in self.listeners:
+            with suppress(asyncio.QueueFull):
+                listener.put_nowait(event)
 
     # --- what it answers
 

@@ -1,7 +1,7 @@
 """The routes, one interface a file; each is a projection of the service's answers."""
 
 from affekt.serving.endpoints import Endpoint
-from affekt.serving.routes import hugging_face, kserve, native, openai, plain, tei, vllm
+from affekt.serving.routes import hugging_face, kserve, native, openai, plain, stream, tei, vllm
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *native.ENDPOINTS,
@@ -10,5 +10,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *vllm.ENDPOINTS,
     *hugging_face.ENDPOINTS,
     *kserve.ENDPOINTS,
+    *stream.ENDPOINTS,
     *plain.ENDPOINTS,
 )
