@@ -161,6 +161,22 @@ def test_a_file_that_cannot_be_read_is_said_in_words(tab, tmp_path):
             assert len(tab.inner_text("#fault")) > 10
 
 
+def test_a_map_is_drawn_searched_and_a_part_of_it_told(tab, tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_text("text\n" + "".join(f"{'joy ' * (i % 3)}number {i}\n" for i in range(60)))
+    with served(made_up()) as (address, _):
+        tab.goto(f"{address}#map")
+        tab.set_input_files("#map-table", str(path))
+        tab.wait_for_selector("canvas.over")
+        tab.select_option("#map select", "joy")
+        tab.click("#map form button:text('Find')")
+        tab.wait_for_selector("#map h2:text('texts')")
+        assert "More than elsewhere: joy" in tab.inner_text("#map [aria-live]")
+        tab.focus("canvas.over")
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("#map h2:text('60 texts')")
+
+
 def test_a_key_is_asked_for_and_kept_for_the_tab(tab):
     with served(made_up(), keys=("sesame",)) as (address, _):
         tab.goto(address)

@@ -41,6 +41,7 @@ async def test_a_rise_is_told_once_and_only_when_chance_does_not_explain_it():
         assert [rise["label"] for rise in rises] == ["joy"]
         assert 150 < rises[0]["post"] < 170
         assert rises[0]["low"] > rises[0]["before_high"]
+    async with serving(made_up()) as client:
         steady = "\n".join(map(json.dumps, ["sad", "joy"] * 200)).encode()
         assert "event: rise" not in (await client.post("/v1/stream", steady)).text
 

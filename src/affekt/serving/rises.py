@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
+WINDOW = 50  # posts that a rise is looked for in
 _Z = 1.959964  # of a 95 % interval
 _BEFORE = 10  # windows of posts that the latest are compared with
 

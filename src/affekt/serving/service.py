@@ -19,6 +19,7 @@ from affekt.serving.cache import Cache
 from affekt.serving.logs import log
 from affekt.serving.metrics import Metrics
 from affekt.serving.refusals import Refusal
+from affekt.serving.rises import WINDOW, Rises
 from affekt.serving.settings import Keys, Settings
 
 WARM_UP = ("i can't stop smiling", "so sad today", "a longer text, so that more than one length is tried")
@@ -54,6 +55,7 @@ class Service:
         self.state: Literal["starting", "ready", "draining", "failed"] = "starting"
         self.fault: AffektError | None = None  # why no model opened
         self.listeners: set[asyncio.Queue[str]] = set()  # to events of streams
+        self.rises = Rises((), WINDOW)  # of all posts that are pushed, by whomever
         self._open_model = open_model
         self._cache = Cache(settings.limits.cache)
         self._model: Model | None = None
@@ -95,6 +97,7 @@ class Service:
             model.embed([text])
             if model.labels:
                 model.probabilities([text])
+        self.rises = Rises(model.labels, WINDOW)
         self._model, self._facts = model, facts_of(model, self.settings.model)
 
     def drain(self) -> None:

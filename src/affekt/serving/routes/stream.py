@@ -19,7 +19,6 @@ from affekt.serving.service import Service
 
 KIND = "text/event-stream"
 TOGETHER = 64  # posts that are scored at once
-WINDOW = 50  # posts that a rise is looked for in
 _BREATH = 1.0  # seconds after which a silent stream looks whether the service stops
 _LISTENERS = 100
 
@@ -73,7 +72,7 @@ async def _heard(service: Service) -> AsyncIterator[str]:
 
 
 async def _answers(service: Service, request: Request) -> AsyncIterator[str]:
-    rises = Rises(service.facts.labels, WINDOW)
+    rises = service.rises
     number = 0
     try:
         async for lines in _lines(service, request):

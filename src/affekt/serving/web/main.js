@@ -3,10 +3,11 @@
 import { ask, setKey } from "./api.js";
 import { el, showFault } from "./dom.js";
 import { file } from "./file.js";
+import { map } from "./map.js";
 import { stream } from "./stream.js";
 import { type } from "./type.js";
 
-const VIEWS = { type, file, stream };
+const VIEWS = { type, file, map, stream };
 const tabs = [...document.querySelectorAll("[role=tab]")];
 const filled = new Set();
 let facts;
