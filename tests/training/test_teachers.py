@@ -155,8 +155,8 @@ def test_further_texts_join_once_without_those_of_dev_and_test(
     made = taught(told(tiny, sample, teachers["one"], texts=[str(file)]), said)
     assert made.corpus.texts[42:] == new
     assert made.labelled.tolist() == [True] * 42 + [False] * 2
-    assert made.left_out == {"of dev or test": 3, "that came before": 2}
-    assert said[0] == "further texts: 2, 3 of dev or test and 2 that came before left out; 44 train"
+    assert made.left_out == {"of dev, test or guard": 3, "that came before": 2}
+    assert said[0] == "further texts: 2, 3 of dev, test or guard and 2 that came before left out; 44 train"
     np.testing.assert_allclose(made.corpus.targets[42:].sum(1), 1, atol=1e-5)
 
 
@@ -169,6 +169,16 @@ def test_a_known_data_set_gives_its_training_texts_alone(
     corpora = catalog.load("sample")
     assert set(made.corpus.texts[42:]) <= set(corpora["train"].texts)
     assert not set(made.corpus.texts) & set(corpora["test"].texts) - set(corpora["train"].texts)
+
+
+def test_further_texts_that_are_guarded_are_left_out(
+    tmp_path: Path, tiny: Tiny, sample: Data, teachers: dict[str, str]
+) -> None:
+    (tmp_path / "more.txt").write_text("a text nobody has seen\na text that is guarded\n", encoding="utf-8")
+    (tmp_path / "kept.csv").write_text("text\nA text that is guarded!\n", encoding="utf-8")
+    recipe = told(tiny, sample, teachers["one"], texts=[str(tmp_path / "more.txt")])
+    guarding = recipe.model_copy(update={"guard": (str(tmp_path / "kept.csv"),)})
+    assert taught(guarding).corpus.texts[42:] == ["a text nobody has seen"]
 
 
 def test_texts_without_a_train_split_are_refused(

@@ -138,7 +138,7 @@ def _without_leaks(
         for split, corpus in splits.items()
         if split != "train"
     }
-    guarded = held_out | {name: corpus for named in guard for name, corpus in _guarded(named).items()}
+    guarded = held_out | {name: corpus for named in guard for name, corpus in guarded_splits(named).items()}
     texts = {name: corpus.texts for name, corpus in guarded.items()}
     kept, left_out = {}, []
     for task, splits in tasks.items():
@@ -166,7 +166,7 @@ def _without_leaks(
     return kept, tuple(left_out)
 
 
-def _guarded(named: str) -> dict[str, Corpus]:
+def guarded_splits(named: str) -> dict[str, Corpus]:
     """Return the splits of a known data set, one of them (NAME/test), or a file's texts, by name."""
     name, _, split = named.rpartition("/")
     if name in catalog.DATASETS:

@@ -23,7 +23,7 @@ from affekt.losses.distillation import taught_by
 from affekt.recipe.objectives import Distil
 from affekt.recipe.sections import Recipe
 from affekt.text import normalize
-from affekt.training.data import normalised, style_of
+from affekt.training.data import guarded_splits, normalised, style_of
 from affekt.training.processes import from_leader, leads
 
 AT_ONCE = 4096  # texts whose answers are kept in one file
@@ -191,8 +191,10 @@ def _further_texts(
     """Return the further texts that may be trained on, and how many others there were by reason."""
     style = style_of(recipe)
     texts = [text for source in spec.texts for text in _texts_of(source, recipe)]
-    guarded = {name: corpus.texts for name, corpus in splits.items() if name != "train"}
-    leaked = {leak.row for leak in leaks(texts, guarded)}
+    guarded = {name: corpus for name, corpus in splits.items() if name != "train"}
+    for named in recipe.guard:
+        guarded |= guarded_splits(named)
+    leaked = {leak.row for leak in leaks(texts, {name: one.texts for name, one in guarded.items()})}
     keys = [fold(normalize(text, style)) for text in texts]
     seen = {fold(normalize(text, style)) for text in splits["train"].texts}
     kept = []
@@ -200,7 +202,10 @@ def _further_texts(
         if row not in leaked and key not in seen:
             seen.add(key)
             kept.append(texts[row])
-    return kept, {"of dev or test": len(leaked), "that came before": len(texts) - len(leaked) - len(kept)}
+    return kept, {
+        "of dev, test or guard": len(leaked),
+        "that came before": len(texts) - len(leaked) - len(kept),
+    }
 
 
 def _texts_of(source: str, recipe: Recipe) -> list[str]:
