@@ -148,9 +148,7 @@ def card_of(
         megabytes=round(size / 1e6),
         data=[described(name, metrics) for name in data or trained_on(folder)],
         source=metrics["data"]["name"],
-        seed=f"the mean of the weights of seeds {listed(soup['seeds'])}"
-        if soup
-        else f"seed {metrics['seed']}",
+        seed=f"mean weights of seeds {listed(soup['seeds'])}" if soup else f"seed {metrics['seed']}",
         n=metrics["data"]["splits"]["test" if metrics.get("test") else "dev"]["n"],
         hardware=hardware(metrics["hardware"]),
         ways=[{"title": {"fixed": "at .5", "fitted": "thresholds from dev"}[way]} for way in ways],

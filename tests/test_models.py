@@ -127,6 +127,17 @@ def test_the_card_says_what_it_is_and_no_text_of_a_corpus(built, run):
             assert not any(text.encode() in one for one in written)
 
 
+def test_the_card_of_a_soup_names_its_runs_and_how_each_was_trained(builder, run, tmp_path):
+    soup = shutil.copytree(run, tmp_path / "soup")
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics |= {"soup": {"runs": ["a", "b"], "seeds": [1, 2]}, "command": "affekt soup a b"}
+    (soup / "metrics.json").write_text(json.dumps(metrics))
+    builder.build(soup, tmp_path / "out", seeds=[run])
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "tiny, mean weights of seeds 1, 2, test split of" in card
+    assert "affekt train mine.yaml --out run\naffekt soup a b\npython models/build.py RUN" in card
+
+
 def test_what_cannot_be_built_is_one_sentence(builder, run, tmp_path, monkeypatch, capsys):
     assert builder.main([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
