@@ -69,13 +69,17 @@ def show_metrics(metrics: dict[str, Any], folder: Path, *, as_json: bool) -> Non
         console.result_json(metrics)
         return
     judged = judged_split(metrics)
-    ways = metrics.get(judged) or {}
-    if ways:
-        single = metrics["data"]["single_label"]
-        heads = ["the likeliest label" if single else way_name(way, metrics.get("decisions")) for way in ways]
-        rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in MAIN]
-        heading = f"{metrics['name']}: {judged}, n = {metrics['data']['splits'][judged]['n']:,}"
-        console.table(heading, ["figure", *heads], rows)
+    others = {f"{metrics['name']} ({task})": part for task, part in (metrics.get("tasks") or {}).items()}
+    for title, part in {metrics["name"]: metrics, **others}.items():
+        split = judged_split(part)
+        if ways := part.get(split) or {}:
+            single = part["data"]["single_label"]
+            heads = [
+                "the likeliest label" if single else way_name(way, part.get("decisions")) for way in ways
+            ]
+            rows = [[name, *(console.interval(ways[way].get(name)) for way in ways)] for name in MAIN]
+            heading = f"{title}: {split}, n = {part['data']['splits'][split]['n']:,}"
+            console.table(heading, ["figure", *heads], rows)
     space = space_figures(metrics)
     rows = [[name, console.figure(name, space[name])] for name in SPACE if name in space]
     if rows:
