@@ -12,6 +12,7 @@ from affekt.data.columns import Columns
 _SECTIONS = {
     "classification": "classification",
     "calibration": "calibration",
+    "risk_coverage": "risk over coverage",
     "clustering": "clustering",
     "retrieval": "retrieval",
     "overlap_retrieval": "retrieval of texts that share a label",

@@ -6,6 +6,7 @@ Functions of arrays (lists and tensors will do) that return plain dicts of float
 from affekt.evaluation.calibration import calibration
 from affekt.evaluation.classification import classification, classification_intervals
 from affekt.evaluation.clustering import agreement, clustering
+from affekt.evaluation.coverage import risk_coverage
 from affekt.evaluation.intervals import Interval, bootstrap, paired_bootstrap
 from affekt.evaluation.repeats import Repeated, repeated_classification
 from affekt.evaluation.retrieval import retrieval
@@ -24,5 +25,6 @@ __all__ = [
     "paired_bootstrap",
     "repeated_classification",
     "retrieval",
+    "risk_coverage",
     "space_shift",
 ]

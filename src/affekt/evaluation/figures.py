@@ -76,6 +76,8 @@ FIGURES = {
         Figure("ece_macro", "Calibration error, mean over labels", "lower"),
         Figure("mce", "Largest calibration gap", "lower"),
         Figure("brier", "Brier score", "lower"),
+        Figure("risk", "Risk of all rows", "lower"),
+        Figure("aurc", "Mean risk, the surest rows first (AURC)", "lower"),
         # of groups in a space
         Figure("silhouette", "Silhouette", short="silhouette", undefined=0.0),
         Figure("silhouette_labels", "Silhouette of the true labels", undefined=0.0),

@@ -254,4 +254,8 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     figures |= space
     held = {label for label, row in per_label.items() if row["support"]}
     figures["absent_labels"] = [label for label in model.labels if label not in held]
+    limits = decisions.thresholds or 0.5
+    figures["risk_coverage"] = evaluation.risk_coverage(
+        aligned.targets, probabilities, limits, single_label=aligned.single_label
+    )
     return {**figures, "classification": flat, "per_label": per_label, "calibration": calibration}
