@@ -12,6 +12,7 @@ from affekt.cli import (
     data,
     demo,
     evaluate,
+    export,
     inference,
     profile,
     runs,
@@ -59,6 +60,7 @@ app.command("map", cls=OfAModel)(space.map_texts)
 app.command("cluster", cls=OfAModel)(space.cluster)
 app.command("profile", cls=OfAModel)(profile.profile)
 app.command("serve")(serve.serve)
+app.command("export")(export.export)
 app.command("compare")(runs.compare)
 app.command("soup")(soup.soup)
 app.command("transfer")(transfer.transfer)

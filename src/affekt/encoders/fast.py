@@ -130,7 +130,7 @@ def is_bert_shaped(backbone: nn.Module) -> bool:
 
 
 @dataclass(frozen=True)
-class _Attention:
+class AttentionParts:
     """The parts of a layer's attention, whatever their names."""
 
     query: nn.Linear
@@ -143,14 +143,15 @@ class _Attention:
     norm: nn.LayerNorm
 
 
-def _parts(attention: Any) -> _Attention:
+def attention_parts(attention: Any) -> AttentionParts:
+    """Return the parts of the attention of a BERT-shaped layer."""
     if hasattr(attention, "attn"):  # MPNet
         own, after = attention.attn, attention
         query, key, value, out = own.q, own.k, own.v, own.o
     else:
         own, after = attention.self, attention.output
         query, key, value, out = own.query, own.key, own.value, after.dense
-    return _Attention(
+    return AttentionParts(
         query, key, value, own.num_attention_heads, own.dropout, out, after.dropout, after.LayerNorm
     )
 
@@ -161,7 +162,7 @@ def _heads(x: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def _attend(
-    attention: _Attention, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None
+    attention: AttentionParts, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None
 ) -> torch.Tensor:
     """Self-attention of the first `read` positions over all positions."""
     query = _heads(linear(attention.query, hidden if read is None else hidden[:, :read]), attention.heads)
@@ -182,7 +183,7 @@ def bert_layer(
     layer: Any, hidden: torch.Tensor, bias: torch.Tensor | None, read: int | None = None
 ) -> torch.Tensor:
     """Apply a stock BERT-shaped layer to (n, t, d) with a `score_bias`; return the first `read` positions."""
-    attention = _parts(layer.attention)
+    attention = attention_parts(layer.attention)
     mixed = _attend(attention, hidden, bias, read)
     residual = hidden if read is None else hidden[:, :read]
     hidden = attention.norm(attention.of_states(linear(attention.out, mixed)) + residual)

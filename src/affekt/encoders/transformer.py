@@ -167,20 +167,21 @@ class TransformerEncoder(Encoder):
         clean = [paired(text) for text in texts]
         if self.prefix is None:
             rows = self.tokenizer(clean, truncation=True, max_length=self.max_length)["input_ids"]
-            return [row or [self._filler] for row in rows]  # empty only without special tokens
+            return [row or [self.filler] for row in rows]  # empty only without special tokens
         head, tail = list(self.prefix.head), list(self.prefix.tail)
         room = self.max_length - len(head) - len(tail)
         ids = self.tokenizer(clean, add_special_tokens=False, truncation=True, max_length=room)["input_ids"]
         return [head + row + tail for row in ids]
 
     @property
-    def _filler(self) -> int:
+    def filler(self) -> int:
+        """The token id at padding."""
         return int(self.tokenizer.pad_token_id or 0)
 
     def collate(self, rows: Sequence[list[int]]) -> Batch:
         """Pad rows to the longest: `ids`, `mask`, and `segments` where label words stand before the text."""
         width = max(len(row) for row in rows)
-        ids = torch.tensor([row + [self._filler] * (width - len(row)) for row in rows], dtype=torch.long)
+        ids = torch.tensor([row + [self.filler] * (width - len(row)) for row in rows], dtype=torch.long)
         lengths = torch.tensor([len(row) for row in rows])
         batch = {"ids": ids, "mask": torch.arange(width) < lengths[:, None]}
         if self.prefix and self.prefix.text_segment:

@@ -7,7 +7,11 @@ from affekt.inference.runtimes import Runtime
 
 
 def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runtime:
-    """Open the weights of a model folder, of which `Runtime.save` returned the description."""
+    """Open the weights or the graph of a model folder, of which `Runtime.save` returned the description."""
+    if "graph" in description:
+        from affekt.inference.runtimes.onnx import OnnxRuntime, Reading
+
+        return OnnxRuntime(folder, Reading.from_json(description["graph"]))
     from affekt.inference.runtimes.torch import TorchRuntime, tried
     from affekt.networks.network import load_network
 

@@ -1,0 +1,231 @@
+"""A model as a graph: the same answers without torch, whatever else is in the batch."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import affekt
+from affekt.decisions import Calibration, Decisions
+from affekt.encoders.tfidf import TfidfEncoder
+from affekt.encoders.transformer import TransformerEncoder
+from affekt.errors import ModelError, UsageError
+from affekt.inference.export import export
+from affekt.inference.model import Model
+from affekt.inference.runtimes.onnx import OnnxRuntime, _batches
+from affekt.inference.runtimes.torch import TorchRuntime
+from affekt.networks.heads import Projection, build_head
+from affekt.networks.network import Network
+from tiny import FAMILIES, TEXTS
+
+pytest.importorskip("onnx", reason="export needs onnx")
+
+LABELS = ("joy", "so happy", "sad")
+GRAPHED = [family for family in FAMILIES if family != "bertweet"]
+MANY = [
+    *TEXTS,
+    "<pad> love",
+    "sad \ud83d",
+    "the day " * 30,
+    *(f"so {word} today" for word in ["a", "b", "c", "d"]),
+]
+HEADS = {
+    "classification": {"pooling": "mean"},
+    "linear": {"pooling": "cls"},
+    "label-span": {"pooling": "cls", "label_words": LABELS},
+}
+
+
+def model(folder: str, head: str | None, *, single_label: bool = False, **options) -> Model:
+    torch.manual_seed(3)
+    given = {"max_length": 30, **(HEADS[head] if head else {}), **options}
+    encoder = TransformerEncoder.pretrained(folder, **given)
+    if head is None:
+        return Model(TorchRuntime(Network(encoder).eval()))
+    network = Network(encoder, build_head(encoder, len(LABELS), kind=head), Projection(encoder.dimension, 5))
+    decisions = Decisions.unfitted(len(LABELS), single_label=single_label)
+    line = Calibration("temperature", (0.4,) * 3, (0.0,) * 3)
+    if not single_label:
+        line = Calibration("platt", (0.4, 1.5, 2.0), (0.3, 0.0, -0.7))
+    decided = replace(decisions, calibration=line)
+    return Model(TorchRuntime(network.eval()), LABELS, single_label, decided, about={"data": "none"})
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("family", GRAPHED)
+def test_a_graph_gives_the_models_answers(tiny, tmp_path, family, head):
+    made = model(tiny(family), head, single_label=head == "linear")
+    folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
+    opened = affekt.load(folder)
+    assert isinstance(opened.runtime, OnnxRuntime)
+    assert (opened.labels, opened.decisions, opened.about) == (made.labels, made.decisions, made.about)
+    for name, options in (
+        ("logits", {}),
+        ("embed", {}),
+        ("embed", {"projected": True}),
+        ("probabilities", {}),
+    ):
+        ours, theirs = (getattr(one, name)(MANY, **options) for one in (opened, made))
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=name)
+    np.testing.assert_array_equal(opened.logits_and_vectors(MANY)[0], opened.logits(MANY))
+    assert [one.labels for one in opened.predict(MANY)] == [one.labels for one in made.predict(MANY)]
+
+
+def test_the_graph_alone_gives_calibrated_probabilities_and_sentence_vectors(tiny, tmp_path):
+    import onnxruntime
+
+    made = model(tiny("bert"), "classification")
+    folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_outputs()][:2] == ["probabilities", "vectors"]
+    rows = made.runtime.network.encoder.tokenize(MANY)
+    batch = made.runtime.network.encoder.collate(rows)
+    given = {"input_ids": batch["ids"].numpy(), "attention_mask": batch["mask"].long().numpy()}
+    probabilities, vectors = session.run(["probabilities", "vectors"], given)
+    np.testing.assert_allclose(probabilities, made.probabilities(MANY), atol=1e-5)
+    np.testing.assert_allclose(vectors, made.embed(MANY, unit=False), atol=1e-5)
+    assert {node.domain for node in loaded(folder).graph.node if "Attention" in node.op_type} == {
+        "com.microsoft"
+    }
+
+
+def loaded(folder: Path):
+    import onnx
+
+    return onnx.load(folder / "model.onnx")
+
+
+def test_an_encoder_without_a_head_only_embeds(tiny, tmp_path):
+    made = model(tiny("mpnet"), None, pooling="mean")
+    opened = affekt.load(export(made.save(tmp_path / "model"), tmp_path / "graph"))
+    np.testing.assert_allclose(opened.embed(MANY), made.embed(MANY), atol=1e-5)
+    with pytest.raises(ModelError, match="without a classifier"):
+        opened.predict(MANY)
+    with pytest.raises(ModelError, match="no projection"):
+        opened.embed(MANY, projected=True)
+
+
+def test_no_texts_give_no_rows(tiny, tmp_path):
+    opened = affekt.load(export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph"))
+    assert opened.probabilities([]).shape == (0, 3)
+    assert opened.embed([]).shape == (0, 32)
+
+
+def test_a_texts_numbers_do_not_depend_on_its_neighbours(tiny, tmp_path):
+    opened = affekt.load(export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph"))
+    together = opened.probabilities(MANY)
+    for batch_size in (1, 2, 1000):
+        np.testing.assert_allclose(opened.probabilities(MANY, batch_size=batch_size), together, atol=1e-6)
+    alone = np.concatenate([opened.probabilities(text) for text in MANY])
+    np.testing.assert_allclose(alone, together, atol=1e-6)
+    np.testing.assert_allclose(opened.probabilities(MANY[::-1])[::-1], together, atol=1e-6)
+
+
+def test_batches_hold_texts_of_one_width_and_at_most_so_many_positions():
+    widths = [8, 64, 8, 128, 8, 512]
+    assert _batches(widths, 2) == [([5], 512), ([3], 128), ([1], 64), ([0, 2], 8), ([4], 8)]
+    assert _batches([8] * 40, 64)[0] == (list(range(32)), 8)
+
+
+def test_a_graph_is_run_without_torch_and_transformers(tiny, tmp_path):
+    folder = export(model(tiny("bert"), "classification").save(tmp_path / "model"), tmp_path / "graph")
+    program = (
+        f"import sys, affekt; print(affekt.load({str(folder)!r}).predict('so happy')[0].labels);"
+        "print([name for name in ('torch', 'transformers', 'onnx') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_opened_graph_can_be_saved_and_not_under_another_calibration(tiny, tmp_path):
+    opened = affekt.load(export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph"))
+    again = affekt.load(opened.save(tmp_path / "copy"))
+    np.testing.assert_array_equal(again.logits(MANY), opened.logits(MANY))
+    other = opened.with_decisions(Decisions.unfitted(3, single_label=False))
+    with pytest.raises(ModelError, match="has its calibration inside"):
+        other.save(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_graph_runs_on_the_processor_only(tiny, tmp_path):
+    folder = export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph")
+    with pytest.raises(UsageError, match="runs on cpu"):
+        affekt.load(folder, device="cuda")
+
+
+@pytest.mark.parametrize("spoil", ["model.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("content", [None, b"", b"half"])
+def test_a_damaged_folder_is_one_sentence(tiny, tmp_path, spoil, content):
+    folder = export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph")
+    (folder / spoil).unlink() if content is None else (folder / spoil).write_bytes(content)
+    with pytest.raises(ModelError, match="not a whole model folder") as caught:
+        affekt.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"max_length": None}, {"head": 3}, {"line": [[1.0]]}, None])
+def test_a_damaged_card_is_one_sentence(tiny, tmp_path, change):
+    folder = export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph")
+    card = json.loads((folder / "affekt.json").read_text())
+    graph = {**card["network"]["graph"], **change} if change else []
+    (folder / "affekt.json").write_text(json.dumps(card | {"network": {"graph": graph}}))
+    with pytest.raises(ModelError, match="not a whole model folder"):
+        affekt.load(folder)
+
+
+# --- what has no export -------------------------------------------------------------------------------------
+
+
+def test_another_kind_of_encoder_is_refused(tmp_path):
+    encoder = TfidfEncoder.build(TEXTS, min_count=1)
+    folder = Model(TorchRuntime(Network(encoder).eval())).save(tmp_path / "model")
+    with pytest.raises(ModelError, match="'tfidf' have no ONNX export"):
+        export(folder, tmp_path / "graph")
+    assert not (tmp_path / "graph").exists()
+
+
+def test_another_activation_is_refused(tiny, tmp_path):
+    made = model(tiny("bert"), "linear")
+    made.runtime.network.encoder.backbone.config.hidden_act = "silu"
+    with pytest.raises(ModelError, match="activation 'silu' has no ONNX export"):
+        export(made.save(tmp_path / "model"), tmp_path / "graph")
+
+
+def test_a_tokenizer_in_python_is_refused(tiny, tmp_path):
+    folder = model(tiny("bertweet"), "linear").save(tmp_path / "model")
+    with pytest.raises(ModelError, match=r"BertweetTokenizer, is Python.*has no ONNX export"):
+        export(folder, tmp_path / "graph")
+
+
+def test_a_graph_is_not_exported_again_and_no_folder_is_overwritten(tiny, tmp_path):
+    folder = model(tiny("bert"), "linear").save(tmp_path / "model")
+    graph = export(folder, tmp_path / "graph")
+    with pytest.raises(ModelError, match="is a graph already"):
+        export(graph, tmp_path / "again")
+    with pytest.raises(UsageError, match="is the model itself"):
+        export(folder, folder)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    with pytest.raises(UsageError, match="holds other files"):
+        export(folder, tmp_path / "other")
+    assert export(folder, graph) == graph
+
+
+def test_without_the_libraries_each_is_named(tiny, tmp_path, monkeypatch):
+    folder = model(tiny("bert"), "linear").save(tmp_path / "model")
+    graph = export(folder, tmp_path / "graph")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "onnx"] + [
+        "affekt.networks.graph"
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ModelError, match=r"exporting needs onnx: pip install 'affekt\[export\]'"):
+        export(folder, tmp_path / "again")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match="onnxruntime, which is not here: pip install onnxruntime"):
+        affekt.load(graph)
