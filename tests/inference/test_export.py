@@ -11,11 +11,12 @@ import pytest
 import torch
 
 import affekt
+from affekt.data.corpus import Corpus
 from affekt.decisions import Calibration, Decisions
 from affekt.encoders.tfidf import TfidfEncoder
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError, UsageError
-from affekt.inference.export import export
+from affekt.inference.export import export as export_model
 from affekt.inference.model import Model
 from affekt.inference.runtimes.onnx import OnnxRuntime, _batches
 from affekt.inference.runtimes.torch import TorchRuntime
@@ -39,6 +40,11 @@ HEADS = {
     "linear": {"pooling": "cls"},
     "label-span": {"pooling": "cls", "label_words": LABELS},
 }
+
+
+def export(model, out, **options) -> Path:
+    export_model(model, out, **options)
+    return out
 
 
 def model(folder: str, head: str | None, *, single_label: bool = False, **options) -> Model:
@@ -229,3 +235,117 @@ def test_without_the_libraries_each_is_named(tiny, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match="onnxruntime, which is not here: pip install onnxruntime"):
         affekt.load(graph)
+
+
+# --- in 8 bits ----------------------------------------------------------------------------------------------
+
+
+def dev_of(made: Model, n: int = 60, *, seed: int = 0) -> Corpus:
+    """Texts that a model is mostly right about."""
+    generator = np.random.default_rng(seed)
+    words = ["i", "love", "play", "so", "happy", "sad", "day", "the", "joy", "anger", "fear", "and", "was"]
+    texts = [" ".join(generator.choice(words, generator.integers(1, 25))) for _ in range(n)]
+    decided = made.deciding().decide(made.probabilities(texts))
+    wrong = generator.random(decided.shape) < (0.0 if made.single_label else 0.1)
+    ids = [str(i) for i in range(n)]
+    return Corpus(texts, (decided ^ wrong).astype(np.float32), LABELS, made.single_label, ids, "mine", "dev")
+
+
+def lively(folder: str, head: str, *, single_label: bool = False) -> Model:
+    """A model whose answers differ from text to text."""
+    made = model(folder, head, single_label=single_label)
+    logits = made.logits(dev_texts := dev_of(made).texts)
+    assert dev_texts
+    line = tuple(float(value) for value in 1.5 / logits.std(0))
+    middle = tuple(float(value) for value in -1.5 * logits.mean(0) / logits.std(0))
+    kind = "platt"
+    if single_label:
+        kind, line, middle = "temperature", (1.0,) * 3, (0.0,) * 3
+    return made.with_decisions(replace(made.decisions, calibration=Calibration(kind, line, middle)))
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("family", ["bert", "electra", "mpnet", "distilbert", "roberta"])
+def test_in_8_bits_a_texts_numbers_do_not_depend_on_its_neighbours(tiny, tmp_path, family, head):
+    made = lively(tiny(family), head)
+    folder = export(made.save(tmp_path / "m"), tmp_path / "int8", int8=True, dev=dev_of(made), loss=1.0)
+    opened = affekt.load(folder)
+    texts = [*MANY, *dev_of(made, 100, seed=1).texts]
+    together = opened.probabilities(texts)
+    assert together.std(0).min() > 0.001
+    for batch_size in (1, 3, 1000):
+        np.testing.assert_allclose(opened.probabilities(texts, batch_size=batch_size), together, atol=1e-6)
+    np.testing.assert_allclose(opened.probabilities(texts[::-1])[::-1], together, atol=1e-6)
+    alone = np.concatenate([opened.probabilities(text) for text in texts[:20]])
+    np.testing.assert_allclose(alone, together[:20], atol=1e-6)
+    assert 0 < np.abs(opened.embed(texts) - made.embed(texts)).max() < 0.1
+
+
+def test_in_8_bits_decisions_are_fitted_anew_and_the_card_says_what_changed(tiny, tmp_path):
+    made = lively(tiny("bert"), "classification")
+    dev = dev_of(made)
+    folder = export(made.save(tmp_path / "m"), tmp_path / "int8", int8=True, dev=dev, loss=1.0)
+    opened = affekt.load(folder)
+    assert opened.decisions.fitted_on == {"split": "dev", "digest": dev.digest, "n": 60}
+    assert opened.decisions.calibration.kind == "platt"
+    assert opened.decisions.calibration != made.decisions.calibration
+    said = opened.about["graph"]
+    assert (said["precision"], said["in_float32"], said["n"], said["dev"]) == ("int8", [], 60, dev.digest)
+    old, new = made.probabilities(dev.texts), opened.probabilities(dev.texts)
+    assert said["largest_change"] == pytest.approx(np.abs(old - new).max(), abs=1e-5)
+    same = made.decisions.decide(old) == opened.decisions.decide(new)
+    assert said["agreement"] == pytest.approx(same.all(1).mean())
+    assert said["f1_macro"]["before"] > 0.8
+    small, large = (
+        (folder / "model.onnx").stat().st_size for folder in (folder, export(tmp_path / "m", tmp_path / "x"))
+    )
+    assert small < 0.6 * large
+
+
+def test_what_8_bits_cost_too_much_stays_in_float32_or_is_refused(tiny, tmp_path, monkeypatch):
+    from affekt.inference import export as room
+
+    made = lively(tiny("bert"), "classification")
+    folder, dev = made.save(tmp_path / "m"), dev_of(made)
+    scores = iter([0.9, 0.5, 0.7, 0.9])
+    monkeypatch.setattr(room, "_macro_f1", lambda *given: next(scores))
+    said = affekt.load(export(folder, tmp_path / "int8", int8=True, dev=dev)).about["graph"]
+    assert len(said["in_float32"]) == 2
+    assert said["f1_macro"] == {"before": 0.9, "after": 0.9}
+    scores = iter([0.9] + [0.5] * 9)
+    with pytest.raises(
+        ModelError, match=r"falls from 0\.900 to 0\.500.*with 4 products in float32; nothing was"
+    ):
+        export(folder, tmp_path / "other", int8=True, dev=dev)
+    assert not (tmp_path / "other").exists()
+
+
+def test_products_are_ordered_by_what_they_change(tiny, tmp_path):
+    from affekt.inference.export import _by_change
+    from affekt.networks.graph import products
+
+    made = lively(tiny("bert"), "classification")
+    layer = made.runtime.network.encoder.backbone.encoder.layer[1].intermediate.dense
+    with torch.no_grad():
+        layer.weight[:, 0] *= 300  # one large weight takes the levels from the others
+    names = _by_change(made, dev_of(made), tmp_path / "tried")
+    assert sorted(names) == sorted(products(made.runtime.network))
+    assert names[0] == "layer.1.inner"
+
+
+def test_8_bits_need_dev_texts_with_the_models_labels(tiny, tmp_path):
+    made = lively(tiny("bert"), "classification")
+    folder, dev = made.save(tmp_path / "m"), dev_of(made)
+    with pytest.raises(UsageError, match="on labelled dev texts"):
+        export(folder, tmp_path / "int8", int8=True)
+    with pytest.raises(affekt.errors.AffektError, match="test"):
+        export(folder, tmp_path / "int8", int8=True, dev=replace(dev, split="test"))
+    with pytest.raises(affekt.errors.DataError, match="has the labels"):
+        export(folder, tmp_path / "int8", int8=True, dev=replace(dev, labels=("a", "b", "c")))
+    assert not (tmp_path / "int8").exists()
+
+
+def test_an_encoder_alone_needs_none(tiny, tmp_path):
+    made = model(tiny("bert"), None, pooling="mean")
+    opened = affekt.load(export(made.save(tmp_path / "model"), tmp_path / "int8", int8=True))
+    assert 0 < np.abs(opened.embed(MANY) - made.embed(MANY)).max() < 0.1

@@ -176,8 +176,8 @@ class _Graph:
 
 def build(
     network: Network, calibration: Calibration | None, *, single_label: bool, kept: Set[str] | None = None
-) -> tuple[onnx.ModelProto, list[str]]:
-    """Return a network's graph, and the names of its products, which `kept` may hold.
+) -> onnx.ModelProto:
+    """Return a network's graph.
 
     It reads input_ids and attention_mask, padded to the right, and token_type_ids where label words and text
     are told apart. It gives probabilities, calibrated, the sentence vectors, the logits as they come from
@@ -187,7 +187,7 @@ def build(
         network: A transformer with or without a head and a projection.
         calibration: A line per label; None for an encoder without a head.
         single_label: Whether probabilities are shared out between the labels.
-        kept: The products left in float32, the others being in 8 bits; None for float32 throughout.
+        kept: The `products` left in float32, the others being in 8 bits; None for float32 throughout.
 
     Raises:
         ModelError: When the encoder is of a family that has no export.
@@ -220,9 +220,14 @@ def build(
     if network.projection is not None:
         graph.name(_projected(graph, network.projection.linear_layers(), vectors), "projected")
         outputs["projected"] = network.projection.width
-    return _model(
-        graph, outputs, segments=bool(encoder.prefix and encoder.prefix.text_segment)
-    ), graph.products
+    return _model(graph, outputs, segments=bool(encoder.prefix and encoder.prefix.text_segment))
+
+
+def products(network: Network) -> list[str]:
+    """Return the names of the products of a network's graph that may be in 8 bits."""
+    graph = _Graph(None)
+    _stack(graph, network.encoder, "", None if network.encoder.pooling == "mean" else 1)
+    return graph.products
 
 
 def _model(graph: _Graph, outputs: dict[str, int], *, segments: bool) -> onnx.ModelProto:
@@ -349,11 +354,12 @@ def _layer(
 def _pooled(graph: _Graph, states: str, pooling: str) -> str:
     if pooling == "cls":
         return graph.add("Gather", states, graph.constant(np.int64(0)), axis=1)
+    # a product for each text, since how a sum over positions is ordered depends on the number of texts
     weights = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
-    weighted = graph.add("Mul", states, graph.add("Unsqueeze", weights, graph.constant(np.array([2]))))
     axis = graph.constant(np.array([1]))
+    total = graph.add("MatMul", graph.add("Unsqueeze", weights, axis), states)
     counts = graph.add("ReduceSum", weights, axis, keepdims=1)
-    return graph.add("Div", graph.add("ReduceSum", weighted, axis, keepdims=0), counts)
+    return graph.add("Div", graph.add("Squeeze", total, axis), counts)
 
 
 def _plain(graph: _Graph, x: str, layer: nn.Linear) -> str:
