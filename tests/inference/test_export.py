@@ -222,6 +222,16 @@ def test_a_graph_is_not_exported_again_and_no_folder_is_overwritten(tiny, tmp_pa
     assert export(folder, graph) == graph
 
 
+def test_a_model_of_several_tasks_is_refused(tiny, tmp_path, monkeypatch):
+    from affekt.inference import export as room
+
+    made = model(tiny("bert"), "linear")
+    made.others["more"] = made
+    monkeypatch.setattr(room, "load", lambda *given, **options: made)
+    with pytest.raises(ModelError, match="of several corpora has no ONNX export"):
+        export("any", tmp_path / "graph")
+
+
 def test_without_the_libraries_each_is_named(tiny, tmp_path, monkeypatch):
     folder = model(tiny("bert"), "linear").save(tmp_path / "model")
     graph = export(folder, tmp_path / "graph")

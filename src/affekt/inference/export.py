@@ -58,6 +58,10 @@ def export(
     if path.is_dir() and any(path.iterdir()) and not (path / CARD).exists():
         raise UsageError(f"{path}: holds other files, which exporting would replace; name a new folder.")
     opened = load(model, device="cpu")
+    if opened.others:
+        raise ModelError(
+            "a model of several corpora has no ONNX export, whose graph has one head; use torch."
+        )
     with TemporaryDirectory() as place:
         exact = _in_graph(opened, Path(place) / "exact")
         _check_same(opened, exact)

@@ -20,11 +20,11 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
 
 def further_runtimes(runtime: Runtime) -> dict[str, Runtime]:
     """Return a runtime for each head that an opened one has beside its first; all share one encoder."""
+    network: Any = getattr(runtime, "network", None)
+    if network is None or not network.further:
+        return {}
     from affekt.inference.runtimes.torch import TorchRuntime
 
-    if not isinstance(runtime, TorchRuntime):
-        return {}
-    network = runtime.network
     return {task: TorchRuntime(network.of(task)) for task in network.further}
 
 
