@@ -206,9 +206,10 @@ def _recipe_for(subject: Subject, name: str, seed: int) -> Recipe:
 
 def _tuning(recipe: Recipe) -> dict[str, Any]:
     """Return what of a recipe an answer depends on; where its model lies is not of it."""
-    content = recipe.model_dump(mode="json", include={"head", "objective", "training", "decisions"})
-    encoder = recipe.encoder.model_dump(mode="json", exclude={"name"})
-    return {**content, "encoder": encoder, "style": recipe.data.style}
+    content = recipe.model_dump(mode="json")
+    sections = {key: content[key] for key in ("head", "objective", "training", "decisions", "encoder")}
+    del sections["encoder"]["name"]
+    return {**sections, "style": recipe.data.style}
 
 
 def _fine_tune(subject: Subject, plan: Plan) -> Iterator[Job]:
