@@ -1,10 +1,12 @@
 """affekt's own route: what it says, and what it is told to leave out."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from affekt.decisions.conformal import LabelSets
 from affekt.errors import UsageError
 from affekt.inference.model import Model
 from serving.client import LABELS, made_up, run, serving
@@ -55,16 +57,15 @@ async def test_coarser_labels_and_sets_are_given_where_the_model_has_them():
                 raise UsageError(f"no taxonomy {name}")
             return Able(self.runtime, (*LABELS[:2], "other"), False, self.decisions)
 
-        def sets(self, probabilities, coverage):
-            return [{"set": ["joy"], "abstained": False} for _ in probabilities]
-
     plain = made_up()
-    async with serving(Able(plain.runtime, plain.labels, False, plain.decisions)) as client:
+    decisions = replace(plain.decisions, sets=LabelSets(100, (0.5,) * 50))
+    async with serving(Able(plain.runtime, plain.labels, False, decisions)) as client:
         assert (await client.get("/v1/model")).json["label_sets"] == ["ekman"]
-        reply = await client.post("/v1/emotions", {"texts": ["joy"], "label_set": "ekman", "coverage": 0.9})
+        asked = {"texts": ["joy", "sad"], "label_set": "ekman", "coverage": 0.9}
+        reply = await client.post("/v1/emotions", asked)
         assert reply.json["model"]["labels"] == ["anger", "joy", "other"]
-        [answer] = reply.json["answers"]
-        assert (answer["set"], answer["abstained"]) == (["joy"], False)
+        sure = [(answer["set"], answer["abstained"]) for answer in reply.json["answers"]]
+        assert sure == [(["joy"], False), ([], True)]
 
 
 @run

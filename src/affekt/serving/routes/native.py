@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
+from affekt.decisions.conformal import too_wide
+from affekt.inference.model import Model
 from affekt.serving.bodies import Texts, texts_of
 from affekt.serving.endpoints import Endpoint
 from affekt.serving.occlusion import Piece, carried
@@ -127,13 +129,19 @@ def _said(labels: tuple[str, ...], row: np.ndarray, held: np.ndarray, top: int |
     }
 
 
-def _sets(model: Any, probabilities: np.ndarray, coverage: float) -> list[EmotionsSaid]:
-    """Return each text's set that holds its labels as often as asked; 422 where no model can."""
-    sets = getattr(model, "sets", None)
-    if sets is None:
+def _sets(model: Model, probabilities: np.ndarray, coverage: float) -> list[EmotionsSaid]:
+    """Return each text's set that holds its labels as often as asked; none where it would say nothing."""
+    promised = model.deciding().sets
+    if promised is None:
         raise Refusal(422, "this model was not fitted to promise a coverage; leave out coverage.")
-    found: list[EmotionsSaid] = sets(probabilities, coverage)
-    return found
+    held = promised.hold(probabilities, coverage)
+    return [
+        {
+            "set": [] if wide else [model.labels[i] for i in np.argsort(-row, kind="stable") if chosen[i]],
+            "abstained": bool(wide),
+        }
+        for row, chosen, wide in zip(probabilities, held, too_wide(held), strict=True)
+    ]
 
 
 ENDPOINTS = (
