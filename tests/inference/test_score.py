@@ -79,6 +79,9 @@ class Quick(Model):
     def __init__(self):
         super().__init__(None, LABELS, True, Decisions.unfitted(3, single_label=True))
 
+    def steady(self):
+        return self
+
     def probabilities(self, texts, **options):
         share = np.array([len(text) % 7 for text in texts], dtype=np.float32) / 10
         return np.stack([share, 0.7 - share, np.full_like(share, 0.3)], axis=1)
@@ -486,14 +489,14 @@ def test_a_damaged_parquet_file_is_a_fault_of_the_data(tmp_path):
 def test_a_file_that_changes_between_the_passes_is_noticed(tmp_path, monkeypatch, content):
     source = tmp_path / "in.csv"
     source.write_text("text\n" + "a\n" * 5000)
-    survey = scoring._survey
+    survey = scoring.survey_of
 
     def survey_and_change(*arguments, **options):
         found = survey(*arguments, **options)
         source.write_text(content)
         return found
 
-    monkeypatch.setattr(scoring, "_survey", survey_and_change)
+    monkeypatch.setattr(scoring, "survey_of", survey_and_change)
     with pytest.raises(DataError, match=r"had 5,000 rows at first .* changed while being read"):
         predict_file(Quick(), source, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()

@@ -2,10 +2,12 @@
 
 import codecs
 import io
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +36,8 @@ def predict(
     texts: Annotated[
         str,
         typer.Argument(
-            help="A text; a file (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet); or - for lines of input."
+            help="A text; a file (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet), a folder or a pattern of "
+            "files; or - for lines of input."
         ),
     ],
     columns: Columns,
@@ -46,8 +49,19 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="For a file: csv, tsv, jsonl, parquet; NAME.predictions.* if left out."
+            "--out",
+            "-o",
+            help="A file (csv, tsv, jsonl, parquet) or a folder; NAME.predictions… unless said.",
         ),
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="Write shards of so many rows into a folder; go on where it stopped.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that make shards; as many as there are cores.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="Of shards: csv, jsonl, parquet, csv.gz; as the input.")
     ] = None,
     on_bad_row: BadRows = "fail",
     safe_cells: SafeCells = False,
@@ -68,21 +82,25 @@ def predict(
     from affekt.inference.score import foreign, predict_file
 
     _check_one_text(texts, coverage, why)
-    if is_file(texts):
-        path = Path(texts)
-        target = out or default_output(path)
+    if is_several(texts) or is_file(texts):
+        how: Any = {"columns": columns, "on_bad_row": on_bad_row, "safe_cells": safe_cells}
+        sharded = is_several(texts) or any((shards, workers, form)) or (out is not None and is_folder(out))
         with console.progress("rows") as tick:
-            summary = predict_file(
-                model,
-                path,
-                target,
-                task=task,
-                columns=columns,
-                on_bad_row=on_bad_row,
-                safe_cells=safe_cells,
-                taxonomy=labels,
-                tick=tick,
-            )
+            if sharded:
+                if task or labels:
+                    raise UsageError("--task and --labels are for one file: score it without --shards.")
+                from affekt.inference.shards import SHARD_ROWS, predict_shards
+
+                how |= {
+                    "kind": f".{form}" if form else None,
+                    "shard_rows": SHARD_ROWS if shards is None else shards,
+                    "workers": os.cpu_count() or 1 if workers is None else workers,
+                }
+                summary = predict_shards(model, texts, out or default_folder(texts), tick=tick, **how)
+            else:
+                how |= {"task": task, "taxonomy": labels}
+                target = out or default_output(Path(texts))
+                summary = predict_file(model, Path(texts), target, tick=tick, **how)
         show_summary(summary, as_json=json)
         return
     if out is not None:
@@ -98,7 +116,7 @@ def predict(
         return
     prediction = loaded.predict(texts)[0]
     more = _more(loaded, texts, coverage, why)
-    for note in foreign(loaded, [texts]):
+    for note in foreign(loaded.about, [texts]):
         console.say(note)
     if json:
         console.result_json(asdict(prediction) | more)
@@ -109,7 +127,7 @@ def predict(
 
 def _check_one_text(texts: str, coverage: float | None, why: bool) -> None:
     asked = "--why" if why else None if coverage is None else f"--coverage {coverage}"
-    if asked and (texts == "-" or is_file(texts)):
+    if asked and (texts == "-" or is_several(texts) or is_file(texts)):
         raise UsageError(
             f"{asked}: is for one text; of many, Model.explain and Model.sets give it in Python."
         )
@@ -165,6 +183,32 @@ def is_file(text: str) -> bool:
         return named or Path(text).is_file()
     except (OSError, ValueError):  # too long or odd for a path, so a text
         return False
+
+
+def is_several(text: str) -> bool:
+    """Whether an argument means several files: a folder, or a pattern that some file's name fits."""
+    if not text or any(c.isspace() for c in text):
+        return False
+    try:
+        if not any(c in text for c in "*?["):
+            return Path(text).is_dir()
+        return any(name.lower().endswith(_SUFFIXES) for name in glob(text, recursive=True))
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(out: Path) -> bool:
+    """Whether an output is meant to be a folder: it is one, or its name has no ending."""
+    return out.is_dir() or not out.suffix
+
+
+def default_folder(texts: str) -> Path:
+    """Return where shards go unless said: beside the folder or the file, or here."""
+    path = Path(texts)
+    if path.is_dir():
+        path = path.resolve()
+        return path.with_name(f"{path.name}.predictions")
+    return default_output(path).with_suffix("") if path.is_file() else Path("predictions")
 
 
 def default_output(path: Path) -> Path:

@@ -240,7 +240,7 @@ def _told(
 
 
 def _notes(model: Model, asked: Asked, survey: _Survey, cells: ScoreCells | None) -> list[str]:
-    said = [*survey.notes, *foreign(model, survey.first)]
+    said = [*survey.notes, *foreign(model.about, survey.first)]
     if asked.document:
         how = "mean score of its sentences" if asked.document == "mean" else "highest score of a sentence"
         said.append(

@@ -177,6 +177,13 @@ class Model:
             raise UsageError(f"batch_size = {batch_size!r}: give at least 1 text per forward pass.")
         return [normalize(text, self.style) for text in as_texts(texts)]
 
+    def steady(self) -> "Model":
+        """Return the same model, whose answers do not depend, by a bit, on what else is asked with a text.
+
+        That holds on a processor, of calls with the same number of threads. Single texts take longer.
+        """
+        return replace(self, runtime=self.runtime.steady())
+
     def with_decisions(self, decisions: Decisions) -> "Model":
         """Return the same model deciding otherwise; what was fitted to coarser labels fits no more."""
         return replace(self, decisions=decisions, coarse={})

@@ -7,7 +7,7 @@ each to the output.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from affekt.text.languages import LOOKED_AT, unread_language
 WINDOW = 2048  # rows in memory at once
 _LOOK = 256  # rows of the first pass, which computes nothing
 _HEAD = 200  # characters of a text that tell its language
-_LISTED = 20  # skipped rows that a summary lists; the others are counted
+LISTED = 20  # skipped rows that a summary lists; the others are counted
 
 Tick = Callable[[int, int], None]
 
@@ -84,7 +84,9 @@ def predict_file(
         raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
     if taxonomy is not None:
         taxonomy_named(taxonomy)
-    survey = _survey(source, columns, on_bad_row, typed=kind == ".parquet", model=model)
+    if not isinstance(model, Model):
+        check(model)  # whether there can be such a model at all
+    survey = survey_of(source, columns, on_bad_row, typed=kind == ".parquet")
     opened = model if isinstance(model, Model) else load(model, task=task)
     opened = opened if taxonomy is None else opened.coarser(taxonomy)
     began = time.monotonic()
@@ -95,7 +97,8 @@ def predict_file(
     counts: Counter[str] = Counter()
     with written_aside(target) as aside, rows_to(aside, kind, header, safe=safe_cells) as write:
         for window in _windows(source, columns, survey, tick, whole=True):
-            probabilities, predicted = _scored(opened, decisions, window)
+            texts = [None if row in window.faults else text for row, text in enumerate(window.texts)]
+            probabilities, predicted = scored(opened, decisions, texts)
             counts.update(label for labels in predicted if labels is not None for label in labels or [""])
             write([row.columns for row in window], predicted, probabilities)
     decided = {label: counts[label] for label in (*opened.labels, *([""] if counts[""] else []))}
@@ -108,15 +111,17 @@ def _told(columns: Columns | None, text: str | None) -> Columns:
     return replace(columns, text=text or columns.text)
 
 
-def _scored(model: Model, decisions: Decisions, window: Window) -> tuple[np.ndarray, list[list[str] | None]]:
-    """Return each row's probabilities and the labels decided on, the surest first; NaN and None of faults."""
-    usable = [row for row in range(len(window)) if row not in window.faults]
-    found = model.probabilities([window.texts[row] for row in usable])
+def scored(
+    model: Model, decisions: Decisions, texts: Sequence[str | None]
+) -> tuple[np.ndarray, list[list[str] | None]]:
+    """Return each text's probabilities and the labels decided on, the surest first; NaN and None of None."""
+    usable = [row for row, text in enumerate(texts) if text is not None]
+    found = model.probabilities([text for text in texts if text is not None])
     order = np.argsort(-found, axis=1, kind="stable").tolist()
-    named: list[list[str] | None] = [None] * len(window)
+    named: list[list[str] | None] = [None] * len(texts)
     for row, surest, holds in zip(usable, order, decisions.decide(found).tolist(), strict=True):
         named[row] = [model.labels[i] for i in surest if holds[i]]
-    probabilities = np.full((len(window), len(model.labels)), np.nan, dtype=np.float32)
+    probabilities = np.full((len(texts), len(model.labels)), np.nan, dtype=np.float32)
     probabilities[usable] = found
     return probabilities, named
 
@@ -150,7 +155,9 @@ def embed_file(
     source, target = Path(path), Path(out)
     columns = _told(columns, text)
     kind = _kind_of(target, VECTORS, source)
-    survey = _survey(source, columns, on_bad_row, typed=False, model=model)
+    if not isinstance(model, Model):
+        check(model)  # whether there can be such a model at all
+    survey = survey_of(source, columns, on_bad_row, typed=False)
     opened = model if isinstance(model, Model) else load(model)
     began = time.monotonic()
     dimension = opened.embed([], projected=projected).shape[1]
@@ -179,10 +186,11 @@ def _kind_of(target: Path, known: Sequence[str], source: Path) -> str:
 
 
 @dataclass(frozen=True)
-class _Survey:
+class Survey:
     """What a file holds: usable rows, columns, their Arrow types if asked for, and rows left out."""
 
     rows: int
+    length: int  # with those left out
     columns: tuple[str, ...]
     types: dict[str, pa.DataType]
     skipped: "SkippedRows"
@@ -190,14 +198,17 @@ class _Survey:
     first: list[str]  # beginnings of the first texts, which tell the language
 
     def summary(self, model: Model) -> dict[str, Any]:
-        listed = [{"where": row.where, "reason": row.reason} for row in self.skipped]
-        notes = [*self.notes, *foreign(model, self.first)]
-        return {"rows": self.rows, "skipped": self.skipped.met, "skipped_rows": listed, "notes": notes}
+        """Return what a summary says of the file."""
+        return {
+            "rows": self.rows,
+            **self.skipped.summary(),
+            "notes": [*self.notes, *foreign(model.about, self.first)],
+        }
 
 
-def foreign(model: Model, texts: Sequence[str]) -> list[str]:
-    """Return a sentence where texts are in a language that the model was not trained on, else none."""
-    read = model.about.get("languages", ())
+def foreign(about: Mapping[str, Any], texts: Sequence[str]) -> list[str]:
+    """Return a sentence where texts are in a language that a model was not trained on, else none."""
+    read = about.get("languages", ())
     other = unread_language(texts, read)
     learnt = ", ".join(map(repr, read))
     return [f"the texts seem to be in {other!r}; the model learnt from texts in {learnt}"] if other else []
@@ -211,26 +222,28 @@ class SkippedRows(list[SkippedRow]):
     def append(self, row: SkippedRow) -> None:
         """Count a row, and keep it if it is one of the first."""
         self.met += 1
-        if self.met <= _LISTED:
+        if self.met <= LISTED:
             super().append(row)
 
+    def summary(self) -> dict[str, Any]:
+        """Return how many there are, and where and why, the first few."""
+        listed = [{"where": row.where, "reason": row.reason} for row in self]
+        return {"skipped": self.met, "skipped_rows": listed}
 
-def _survey(
-    source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool, model: Model | str | Path | None
-) -> _Survey:
-    """Look at a whole file, and first whether there can be such a model at all."""
-    if not isinstance(model, Model):
-        check(model)
+
+def survey_of(source: Path, how: Columns, on_bad_row: OnBadRow, *, typed: bool) -> Survey:
+    """Look at a whole file."""
     finder = TypeFinder(_declared(source) if typed else ())
     skipped, notes = SkippedRows(), list[str]()
     columns: dict[str, None] = {}
     first: list[str] = []
-    rows = 0
+    rows = length = 0
     kept = None if on_bad_row == "report" else skipped  # a report lists and counts them itself
     size = WINDOW if typed else _LOOK  # types are found by windows
     for window in stream(
         source, columns=how, batch_size=size, on_bad_row=on_bad_row, skipped=kept, whole=True, notes=notes
     ):
+        length += len(window)
         rows += len(window) - len(window.faults)
         columns.update(dict.fromkeys(window.names))
         first += [text[:_HEAD] for text in window.texts[: max(LOOKED_AT - len(first), 0)]]
@@ -239,7 +252,7 @@ def _survey(
     if not rows:
         left_out = f" that can be used; {skipped.met:,} were skipped" if skipped else ""
         raise DataError(f"{source} holds no rows{left_out}.")
-    return _Survey(rows, tuple(columns), finder.types() if typed else {}, skipped, notes, first)
+    return Survey(rows, length, tuple(columns), finder.types() if typed else {}, skipped, notes, first)
 
 
 def _declared(source: Path) -> Iterable[pa.Field]:
@@ -254,7 +267,7 @@ def _declared(source: Path) -> Iterable[pa.Field]:
 
 
 def _windows(
-    source: Path, how: Columns, survey: _Survey, tick: Tick | None, *, whole: bool = False
+    source: Path, how: Columns, survey: Survey, tick: Tick | None, *, whole: bool = False
 ) -> Iterator[Window]:
     done = 0
     for window in stream(
@@ -269,7 +282,7 @@ def _windows(
     _check_unchanged(source, survey, done, final=True)
 
 
-def _check_unchanged(source: Path, survey: _Survey, rows: int, *, final: bool) -> None:
+def _check_unchanged(source: Path, survey: Survey, rows: int, *, final: bool) -> None:
     if rows > survey.rows or (final and rows < survey.rows):
         raise DataError(
             f"{source} had {survey.rows:,} rows at first and now {rows:,}: it changed while being read."

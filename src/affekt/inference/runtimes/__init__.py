@@ -54,6 +54,10 @@ class Runtime(Protocol):
         """Return logits and the encoder's vectors, every text encoded once."""
         ...
 
+    def steady(self) -> Self:
+        """Return a runtime whose answers do not depend on what else is asked with a text."""
+        ...
+
     def to(self, device: str | None) -> Self:
         """Move to a device, by default to the best there is here; UsageError when there is no such device."""
         ...

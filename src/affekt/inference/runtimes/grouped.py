@@ -1,7 +1,7 @@
 """A runtime by coarser labels, over any other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,6 +52,10 @@ class GroupedRuntime:
         """Return logits of the groups and the vectors."""
         logits, vectors = self.inner.both(texts, batch_size=batch_size)
         return self.groups.logits(logits), vectors
+
+    def steady(self) -> "GroupedRuntime":
+        """Return one over the other's steady runtime."""
+        return replace(self, inner=self.inner.steady())
 
     def to(self, device: str | None) -> Self:
         """Move the other to a device."""

@@ -7,6 +7,7 @@ and only texts of one width share a batch.
 import os
 import shutil
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -74,6 +75,7 @@ class OnnxRuntime:
             folder / GRAPH, options, providers=["CPUExecutionProvider"]
         )
         self._folder, self._reading = folder, reading
+        self._alone = False  # whether every text goes through by itself
         self._widths = {output.name: int(output.shape[1]) for output in self._session.get_outputs()}
         self._segmented = any(given.name == "token_type_ids" for given in self._session.get_inputs())
         self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
@@ -131,7 +133,9 @@ class OnnxRuntime:
         out = [np.zeros((len(texts), self._widths[name]), dtype=np.float32) for name in names]
         for start in range(0, len(texts), _WINDOW):
             rows = self.tokenize(texts[start : start + _WINDOW])
-            for chosen, width in _batches([self._width(row) for row in rows], batch_size):
+            for chosen, width in _batches(
+                [self._width(row) for row in rows], 1 if self._alone else batch_size
+            ):
                 made = self._session.run(names, self._collated([rows[i] for i in chosen], width))
                 for array, values in zip(out, made, strict=True):
                     array[[start + i for i in chosen]] = values
@@ -155,6 +159,12 @@ class OnnxRuntime:
             text = mask & (np.arange(width) >= len(self._reading.head))
             given["token_type_ids"] = text.astype(np.int64) * self._reading.text_segment
         return given
+
+    def steady(self) -> Self:
+        """Return a runtime through which every text goes by itself."""
+        steady = copy(self)
+        steady._alone = True
+        return steady
 
     def to(self, device: str | None) -> Self:
         """Stay on the processor; UsageError for another device."""

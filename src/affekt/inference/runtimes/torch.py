@@ -1,7 +1,7 @@
 """The torch runtime: a network in evaluation mode, on a processor or a GPU."""
 
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,14 +21,32 @@ with installed():
 
 _WINDOW = 4096  # texts sorted by length together: little padding, bounded memory
 
+_STEADY = 8  # texts of every batch of a steady runtime
+_ALIGNED = 16  # numbers; where rows are no multiple of them, sums depend on where in a batch a row stands
+
 Outputs = tuple[torch.Tensor, ...]
 
 
 class TorchRuntime:
-    """A `Runtime` over a network, which it never trains."""
+    """A `Runtime` over a network, which it never trains.
 
-    def __init__(self, network: Network) -> None:
+    How a product is added up depends on its sizes, by the last bits. Where answers must not, every batch has
+    so many texts of one length: what is missing is filled with a text that is there.
+
+    Args:
+        network: It, with its weights.
+        steady_size: Texts of every batch; 0 where sizes may differ.
+    """
+
+    def __init__(self, network: Network, *, steady_size: int = 0) -> None:
         self.network = network
+        self.steady_size = steady_size
+
+    def steady(self) -> "TorchRuntime":
+        """Return a runtime whose answers do not depend on what else is asked with a text."""
+        weights = [weight for weight in self.network.parameters() if weight.ndim > 1]
+        aligned = all(weight.ndim == 2 and weight.shape[1] % _ALIGNED == 0 for weight in weights)
+        return TorchRuntime(self.network, steady_size=_STEADY if aligned else 1)
 
     @property
     def dimension(self) -> int:
@@ -97,19 +115,28 @@ class TorchRuntime:
         with torch.inference_mode():
             for start in range(0, len(texts), _WINDOW):
                 rows = encoder.tokenize(texts[start : start + _WINDOW])
-                order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
-                for at in range(0, len(order), batch_size):
-                    chosen = order[at : at + batch_size]
-                    batch = encoder.collate([rows[i] for i in chosen])
+                for chosen in self._batches([len(row) for row in rows], batch_size):
+                    filling = [chosen[-1]] * (self.steady_size - len(chosen))
+                    batch = encoder.collate([rows[i] for i in chosen + filling])
                     moved = {name: value.to(device) for name, value in batch.items()}
                     for array, made in zip(out, function(moved), strict=True):
-                        array[[start + i for i in chosen]] = made.float().cpu().numpy()
+                        array[[start + i for i in chosen]] = made[: len(chosen)].float().cpu().numpy()
         if not all(np.isfinite(array).all() for array in out):
             raise ModelError(
                 "what this model makes of some texts is infinite or not a number: its weights are damaged or "
                 "too large; train or copy it again."
             )
         return out
+
+    def _batches(self, lengths: list[int], size: int) -> Iterator[list[int]]:
+        """Yield which rows go through together, the longest first; if steady, only such of one length."""
+        order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+        if not self.steady_size:
+            yield from (order[at : at + size] for at in range(0, len(order), size))
+            return
+        for _, alike in groupby(order, key=lambda i: lengths[i]):
+            while chosen := list(islice(alike, self.steady_size)):
+                yield chosen
 
     def to(self, device: str | None) -> Self:
         """Move the network to a device, by default to a GPU where there is one."""
