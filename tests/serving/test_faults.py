@@ -6,9 +6,12 @@ import random
 import signal
 
 import pytest
+from uvicorn.supervisors.multiprocess import SIGNALS
 
-from affekt.errors import UsageError
-from affekt.serving.settings import Keys, Limits, read_keys
+from affekt.errors import ModelError, UsageError
+from affekt.serving import server
+from affekt.serving.app import create_app
+from affekt.serving.settings import Keys, Limits, Settings, read_keys
 from serving.client import made_up, run, serving
 from serving.test_shapes import CALLS
 
@@ -221,16 +224,45 @@ async def test_a_model_that_does_not_open_ends_the_server_and_says_why():
     def broken():
         raise UsageError("no such model.")
 
-    ended = []
-    before = signal.signal(signal.SIGTERM, lambda *_: ended.append("server"))
-    try:
-        async with serving(broken, wait=False) as client:
-            while not ended:
-                await asyncio.sleep(0.001)
-            assert str(client.service.fault) == "no such model."
-            assert (await client.get("/ready")).status == 503
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    async with serving(broken, wait=False) as client:
+        stopped = asyncio.Event()
+        client.service.failed = stopped.set
+        await stopped.wait()
+        assert str(client.service.fault) == "no such model."
+        assert (await client.get("/ready")).status == 503
+
+
+@pytest.fixture
+def _handlers():
+    """What is done at signals, as it was before."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_no_model_opens_serving_ends_with_its_sentence(tmp_path, workers):
+    (tmp_path / "affekt.json").write_text('{"format": 2}')
+    with pytest.raises(ModelError, match=f"^{tmp_path}: not a whole model folder"):
+        server.run(Settings(str(tmp_path), Limits(), (), ()), host="127.0.0.1", port=0, workers=workers)
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_a_signal_before_the_server_listens_to_it_stops_it_too(monkeypatch):
+    app = create_app(Settings("made-up", Limits(), (), ()), made_up)
+    monkeypatch.setattr(server, "create_app", lambda settings: app)
+    monkeypatch.setattr(server, "check", lambda model: None)
+    really = server.uvicorn.Server.run
+
+    def late(own, sockets):
+        signal.raise_signal(signal.SIGTERM)
+        really(own, sockets)
+
+    monkeypatch.setattr(server.uvicorn.Server, "run", late)
+    server.run(Settings("made-up", Limits(), (), ()), host="127.0.0.1", port=0)
+    assert app.state.service.state == "draining"
 
 
 @run

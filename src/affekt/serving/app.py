@@ -206,7 +206,7 @@ async def _life(service: Service) -> AsyncIterator[None]:
     server = before if callable(before) else None  # how the server stops
     if server:
         signal.signal(signal.SIGTERM, _draining(service, server))
-    await service.start(failed=lambda: signal.raise_signal(signal.SIGTERM) if server else None)
+    await service.start()
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from affekt.errors import UsageError, first_line
+from affekt.errors import ModelError, UsageError, first_line
 from affekt.inference.model import check
 from affekt.serving.app import create_app
 from affekt.serving.logs import log
@@ -20,6 +20,7 @@ from affekt.serving.metrics import SHARED
 from affekt.serving.settings import Limits, Settings
 
 _SETTINGS = "AFFEKT_SERVE_SETTINGS"  # the file, readable by its owner alone, from which workers learn them
+_FAULT = "fault"  # the file beside it, in which a worker says why its model does not open
 
 
 def run(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
@@ -35,21 +36,36 @@ def run(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
         _run_several(settings, listener, workers)
         return
     app = create_app(settings)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # uvicorn has its own meanwhile, and raises it once more
-    uvicorn.Server(_config(app)).run(sockets=[listener])
-    if fault := app.state.service.fault:
-        raise fault
+    service, server = app.state.service, uvicorn.Server(_config(app))
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    service.failed = stop
+    signal.signal(signal.SIGTERM, stop)  # until uvicorn listens to it, and when uvicorn raises it once more
+    server.run(sockets=[listener])
+    if service.fault:
+        raise service.fault
 
 
 def app_of_worker() -> Starlette:
-    """Return the application of a worker process."""
-    said = json.loads(Path(os.environ[_SETTINGS]).read_text(encoding="utf-8"))
+    """Return the application of a worker process, which ends all of them where its model does not open."""
+    told = Path(os.environ[_SETTINGS])
+    said = json.loads(told.read_text(encoding="utf-8"))
     said |= {
         "limits": Limits(**said["limits"]),
         "keys": tuple(said["keys"]),
         "origins": tuple(said["origins"]),
     }
-    return create_app(Settings(**said))
+    app = create_app(Settings(**said))
+    service = app.state.service
+
+    def stop() -> None:
+        told.with_name(_FAULT).write_text(str(service.fault), encoding="utf-8")
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    service.failed = stop
+    return app
 
 
 def _run_several(settings: Settings, listener: socket.socket, workers: int) -> None:
@@ -61,6 +77,8 @@ def _run_several(settings: Settings, listener: socket.socket, workers: int) -> N
             Multiprocess(config, sockets=[listener]).run()
         finally:
             del os.environ[_SETTINGS], os.environ[SHARED]
+        if (fault := told.with_name(_FAULT)).exists():
+            raise ModelError(fault.read_text(encoding="utf-8"))
 
 
 def _config(app: Starlette | str, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:

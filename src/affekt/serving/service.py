@@ -54,6 +54,7 @@ class Service:
         self.metrics = Metrics()
         self.state: Literal["starting", "ready", "draining", "failed"] = "starting"
         self.fault: AffektError | None = None  # why no model opened
+        self.failed: Callable[[], None] = lambda: None  # called when none did; stops the server
         self.listeners: set[asyncio.Queue[str]] = set()  # to events of streams
         self.rises = Rises((), WINDOW)  # of all posts that are pushed, by whomever
         self._open_model = open_model
@@ -66,15 +67,11 @@ class Service:
 
     # --- its life
 
-    async def start(self, failed: Callable[[], None] = lambda: None) -> None:
-        """Begin to open the model; the service listens meanwhile, and refuses with 503.
+    async def start(self) -> None:
+        """Begin to open the model; the service listens meanwhile, and refuses with 503."""
+        self._tasks = [asyncio.create_task(self._opened()), asyncio.create_task(self.batcher.run())]
 
-        Args:
-            failed: Called when no model opens; `fault` then says why.
-        """
-        self._tasks = [asyncio.create_task(self._opened(failed)), asyncio.create_task(self.batcher.run())]
-
-    async def _opened(self, failed: Callable[[], None]) -> None:
+    async def _opened(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self.batcher.thread, self._open)
@@ -83,7 +80,7 @@ class Service:
             odd = AffektError(f"the model does not open: {fault!r}")
             self.fault = fault if isinstance(fault, AffektError) else odd
             log("failed", reason=str(self.fault))
-            failed()
+            self.failed()
             return
         if self.state == "starting":
             self.state = "ready"
