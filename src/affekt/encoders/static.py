@@ -1,6 +1,5 @@
 """The mean of weighted token vectors: no layers, so thousands of texts a second; opens in model2vec too."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from affekt.encoders.pretrained import load_pretrained
 from affekt.encoders.saving import Size, read_options, read_saved_options, read_tensors
 from affekt.errors import ModelError, not_whole
 from affekt.files import read_json, write_json
+from affekt.text.pieces import unknown_id
 from affekt.text.surrogates import paired
 
 _COMMON = 1e-3  # the share of all tokens from which a token starts to weigh less than half
@@ -59,7 +59,7 @@ class StaticEncoder(Encoder):
         max_length: int = 128,
     ) -> None:
         super().__init__()
-        self.tokenizer, self.unknown = tokenizer, _unknown(tokenizer)
+        self.tokenizer, self.unknown = tokenizer, unknown_id(tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_length)
         count, self.dimension = vectors.shape
@@ -151,15 +151,6 @@ class StaticEncoder(Encoder):
             made = cls(tokenizer, table.float(), max_length=options.max_length)
             made.eval()
             return made
-
-
-def _unknown(tokenizer: Tokenizer) -> int | None:
-    """The id of the token for what a tokenizer does not know, which model2vec leaves out too."""
-    name = getattr(tokenizer.model, "unk_token", None)
-    if name is not None:
-        return tokenizer.token_to_id(str(name))
-    found: int | None = json.loads(tokenizer.to_str())["model"].get("unk_id")
-    return found
 
 
 def _principal(table: torch.Tensor, dimension: int) -> torch.Tensor:

@@ -15,6 +15,7 @@ from affekt.errors import DataError, ModelError, UsageError, of_classifier
 from affekt.files import CARD
 from affekt.inference.model import Model, load
 from affekt.inference.runtimes.onnx import GRAPH, TOKENIZER, OnnxRuntime, Reading
+from affekt.inference.runtimes.static import StaticRuntime
 
 _PROBES = (
     "i can't stop smiling, she said yes!!",
@@ -75,6 +76,8 @@ def export(
 def _in_graph(model: Model, folder: Path, kept: Set[str] | None = None) -> OnnxRuntime:
     """Return a runtime over the graph of a model, written into a new folder."""
     network: Any = getattr(model.runtime, "network", None)
+    if isinstance(model.runtime, StaticRuntime):
+        raise ModelError("a static model runs without torch and layers as it is; it has no ONNX export.")
     if network is None:
         raise ModelError("this model is a graph already; export the one that training wrote.")
     try:

@@ -8,8 +8,9 @@ from typing import Any
 
 from affekt.errors import DataError, UsageError
 from affekt.inference.model import Model, load
+from affekt.inference.runtimes.static import StaticRuntime
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.networks.network import Network
+from affekt.networks.network import Network, load_network
 from affekt.recipe.read import read_recipe
 from affekt.recipe.sections import Recipe
 from affekt.report.tables import but_seed
@@ -118,6 +119,8 @@ def _mean_network(parts: Sequence[RunFolder], recipe: Recipe) -> Network:
 
 
 def _network(model: Model) -> Network:
+    if isinstance(model.runtime, StaticRuntime):
+        return load_network(model.runtime.folder, model.runtime.description, len(model.labels))
     if not isinstance(model.runtime, TorchRuntime):
         raise DataError(f"a {type(model.runtime).__name__} has no weights to average; name trained runs.")
     return model.runtime.network

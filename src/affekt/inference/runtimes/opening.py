@@ -12,6 +12,11 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
         from affekt.inference.runtimes.onnx import OnnxRuntime, Reading
 
         return OnnxRuntime(folder, Reading.from_json(description["graph"]))
+    if description.get("encoder") == "static":
+        from affekt.inference.runtimes import static
+
+        if static.runs(description):
+            return static.StaticRuntime(folder, description, labels)
     from affekt.inference.runtimes.torch import TorchRuntime, tried
     from affekt.networks.network import load_network
 
