@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from affekt.serving.rises import Rises, wilson
+from affekt.evaluation.intervals import wilson
+from affekt.serving.rises import Rises
 from serving.client import LABELS, made_up, run, serving
 
 

@@ -9,6 +9,7 @@ import typer
 from affekt._version import __version__
 from affekt.cli import (
     audit,
+    cascade,
     console,
     data,
     demo,
@@ -62,6 +63,7 @@ app.command("cluster", cls=OfAModel)(space.cluster)
 app.command("profile", cls=OfAModel)(profile.profile)
 app.command("serve")(serve.serve)
 app.command("export")(export.export)
+app.command("cascade")(cascade.cascade)
 app.command("compare")(runs.compare)
 app.command("audit")(audit.audit)
 app.command("soup")(soup.soup)

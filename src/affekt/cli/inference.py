@@ -69,6 +69,10 @@ def predict(
         float | None,
         typer.Option(help="Of a text, also the labels among which all of its own are, so often (as .9)."),
     ] = None,
+    check: Annotated[
+        int,
+        typer.Option(min=0, help="Of a cascade, rows of a file that its second model reads too, to compare."),
+    ] = 0,
     why: Annotated[
         bool, typer.Option("--why", help="Of a text, also which words carry its emotions.")
     ] = False,
@@ -81,14 +85,14 @@ def predict(
     from affekt.inference.model import load
     from affekt.inference.score import foreign, predict_file
 
-    _check_one_text(texts, coverage, why)
+    _check_form(texts, coverage, why, check)
     if is_several(texts) or is_file(texts):
         how: Any = {"columns": columns, "on_bad_row": on_bad_row, "safe_cells": safe_cells}
         sharded = is_several(texts) or any((shards, workers, form)) or (out is not None and is_folder(out))
         with console.progress("rows") as tick:
             if sharded:
-                if task or labels:
-                    raise UsageError("--task and --labels are for one file: score it without --shards.")
+                if task or labels or check:
+                    raise UsageError("--task, --labels and --check are for one file: leave --shards out.")
                 from affekt.inference.shards import SHARD_ROWS, predict_shards
 
                 how |= {
@@ -98,7 +102,7 @@ def predict(
                 }
                 summary = predict_shards(model, texts, out or default_folder(texts), tick=tick, **how)
             else:
-                how |= {"task": task, "taxonomy": labels}
+                how |= {"task": task, "taxonomy": labels, "check_rows": check}
                 target = out or default_output(Path(texts))
                 summary = predict_file(model, Path(texts), target, tick=tick, **how)
         show_summary(summary, as_json=json)
@@ -125,7 +129,10 @@ def predict(
         _show_more(more, prediction.labels or [prediction.top[0]])
 
 
-def _check_one_text(texts: str, coverage: float | None, why: bool) -> None:
+def _check_form(texts: str, coverage: float | None, why: bool, check: int) -> None:
+    """Raise UsageError for options of one text asked of many, and the other way round."""
+    if check and not (is_several(texts) or is_file(texts)):
+        raise UsageError(f"--check {check}: is for the rows of a file, and {texts!r:.60} is none.")
     asked = "--why" if why else None if coverage is None else f"--coverage {coverage}"
     if asked and (texts == "-" or is_several(texts) or is_file(texts)):
         raise UsageError(
@@ -299,6 +306,13 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
     listed = [SkippedRow(**row) for row in summary["skipped_rows"]]
     kept = "left unscored" if "predicted" in summary else "left out"
     console.say_left_out(listed, summary["skipped"], summary["notes"], what=kept)
+    if checked := summary.get("check"):
+        share, promised = checked["agreement"], checked["promised"]
+        verdict = "as on dev" if checked["holds"] else "the promise does not hold for these texts"
+        console.say(
+            f"the second model gives {share['value']:.1%} of {checked['n']:,} texts the same labels "
+            f"({share['low']:.1%} to {share['high']:.1%}); on dev it was {promised['value']:.1%}: {verdict}"
+        )
     what = (
         f"{console.counted(rows, 'vector')} of {summary['dimension']}"
         if "dimension" in summary

@@ -22,6 +22,8 @@ FEWEST_WRONG = 20  # rows, at least so many of which must keep a figure from 1
 MOST_DRAWN = 2_000  # the cost of distances grows with the square of the rows
 CHUNK = 2**22  # entries of one block of draws: 32 MiB of float64
 
+_Z = 1.959964  # of a 95 % interval
+
 Metric = Callable[..., float]
 
 
@@ -193,3 +195,12 @@ def percentile_limits(values: Floats, level: float) -> Floats:
         raise DataError("the metric is finite on no resample; there is no interval to give.")
     tail = (1 - level) / 2
     return np.asarray(np.quantile(values, (tail, 1 - tail), axis=0))
+
+
+def wilson(count: float, of: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share."""
+    if not of:
+        return 0.0, 1.0
+    share, z2 = count / of, _Z * _Z / of
+    reach = _Z * math.sqrt(share * (1 - share) / of + z2 / (4 * of))
+    return max((share + z2 / 2 - reach) / (1 + z2), 0.0), min((share + z2 / 2 + reach) / (1 + z2), 1.0)

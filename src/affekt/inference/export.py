@@ -138,13 +138,13 @@ def _in_eight_bits(model: Model, exact: OnnxRuntime, dev: Corpus | None, loss: f
             f"{dev.name}: has the labels {', '.join(dev.labels)}, not the model's; give data that has."
         )
     old = exact.logits(dev.texts)
-    before = _macro_f1(model.decisions, old, dev)
+    before = macro_f1(model.decisions, old, dev)
     kept: list[str] = []
     order: list[str] = []
     while True:
         logits = _in_graph(model, place / "int8", frozenset(kept)).logits(dev.texts)
-        decisions = _fitted_anew(model, logits, dev)
-        after = _macro_f1(decisions, logits, dev)
+        decisions = fitted_anew(model, logits, dev)
+        after = macro_f1(decisions, logits, dev)
         if before - after <= loss:
             break
         order = order or _by_change(model, dev, place / "tried")
@@ -169,22 +169,25 @@ def _in_eight_bits(model: Model, exact: OnnxRuntime, dev: Corpus | None, loss: f
     return replace(decided_anew, runtime=_in_graph(decided_anew, place / "int8", frozenset(kept)))
 
 
-def _fitted_anew(model: Model, logits: np.ndarray, dev: Corpus) -> Decisions:
-    """Calibration and thresholds of the kinds that a model has, fitted on dev."""
+def fitted_anew(
+    model: Model, logits: np.ndarray, dev: Corpus, *, calibration: str | None = None
+) -> Decisions:
+    """Return decisions fitted on dev, of the kinds that a model has; calibration may be said."""
     old = model.deciding()
     return fit(
         logits,
         dev.targets,
         single_label=model.single_label,
         thresholds=old.thresholds[0] if old.method == "fixed" and old.thresholds else old.method,
-        calibration=old.calibration.kind,
+        calibration=calibration or old.calibration.kind,
         split=dev.split if dev.split not in {None, "", "all"} else "dev",
         digest=dev.digest,
         labels=model.labels,
     )
 
 
-def _macro_f1(decisions: Decisions, logits: np.ndarray, dev: Corpus) -> float:
+def macro_f1(decisions: Decisions, logits: np.ndarray, dev: Corpus) -> float:
+    """Return the macro-F1 that decisions reach on labelled texts."""
     probabilities = decisions.probabilities(logits)
     limits = decisions.thresholds or 0.5
     found = evaluation.classification(dev.targets, probabilities, limits, single_label=dev.single_label)

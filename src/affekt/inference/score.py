@@ -23,6 +23,7 @@ from affekt.data.writing import ROWS, VECTORS, TypeFinder, format_of, header_of,
 from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
+from affekt.inference.cascade import cascade_notes, check_second
 from affekt.inference.model import Model, check, load
 from affekt.text.languages import LOOKED_AT, unread_language
 
@@ -45,6 +46,7 @@ def predict_file(
     on_bad_row: OnBadRow = "fail",
     safe_cells: bool = False,
     taxonomy: str | None = None,
+    check_rows: int = 0,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
     """Score every text of a file, in the order of the file and in bounded memory.
@@ -65,6 +67,8 @@ def predict_file(
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
         safe_cells: Whether cells of a csv or tsv that a spreadsheet would run, such as =1, get ' before them.
         taxonomy: Coarser labels to predict, see `Model.coarser`.
+        check_rows: Of a cascade, how many rows drawn from the file its second model reads too; then "check"
+            says what `inference.cascade.check_second` does.
         tick: Hears (rows done, rows in all) after each window.
 
     Returns:
@@ -89,21 +93,37 @@ def predict_file(
     survey = survey_of(source, columns, on_bad_row, typed=kind == ".parquet")
     opened = model if isinstance(model, Model) else load(model, task=task)
     opened = opened if taxonomy is None else opened.coarser(taxonomy)
+    drawn = _drawn(opened, survey.rows, check_rows)
     began = time.monotonic()
     decisions = opened.deciding()
     scores = [f"score_{label}" for label in opened.labels]
     several = decisions.rule == "threshold"
     header = header_of(survey.columns, kind, "predicted", scores, several=several, types=survey.types)
     counts: Counter[str] = Counter()
+    again: list[str] = []
+    done = 0
     with written_aside(target) as aside, rows_to(aside, kind, header, safe=safe_cells) as write:
         for window in _windows(source, columns, survey, tick, whole=True):
             texts = [None if row in window.faults else text for row, text in enumerate(window.texts)]
             probabilities, predicted = scored(opened, decisions, texts)
             counts.update(label for labels in predicted if labels is not None for label in labels or [""])
             write([row.columns for row in window], predicted, probabilities)
+            usable = [text for text in texts if text is not None]
+            again += [text for at, text in enumerate(usable, start=done) if at in drawn]
+            done += len(usable)
     decided = {label: counts[label] for label in (*opened.labels, *([""] if counts[""] else []))}
     summary = survey.summary(opened)
-    return {**summary, "seconds": _since(began), "out": str(target), "predicted": decided}
+    summary["notes"] += cascade_notes(opened)
+    checked = {"check": check_second(opened, again)} if again else {}
+    return {**summary, "seconds": _since(began), "out": str(target), "predicted": decided, **checked}
+
+
+def _drawn(model: Model, rows: int, count: int) -> set[int]:
+    """Return which rows of a file its check reads again."""
+    if not count:
+        return set()
+    check_second(model, [])  # whether it can be checked
+    return set(np.random.default_rng(0).permutation(rows)[:count].tolist())
 
 
 def _told(columns: Columns | None, text: str | None) -> Columns:

@@ -1,14 +1,14 @@
 """Rises: when emotions are commoner among the latest posts than before, by more than chance explains."""
 
-import math
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
+from affekt.evaluation.intervals import wilson
+
 WINDOW = 50  # posts that a rise is looked for in
-_Z = 1.959964  # of a 95 % interval
 _BEFORE = 10  # windows of posts that the latest are compared with
 
 
@@ -22,15 +22,6 @@ class Rise(TypedDict):
     before: float
     before_low: float
     before_high: float
-
-
-def wilson(count: float, of: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
-    if not of:
-        return 0.0, 1.0
-    share, z2 = count / of, _Z * _Z / of
-    reach = _Z * math.sqrt(share * (1 - share) / of + z2 / (4 * of))
-    return max((share + z2 / 2 - reach) / (1 + z2), 0.0), min((share + z2 / 2 + reach) / (1 + z2), 1.0)
 
 
 class Rises:

@@ -1,9 +1,14 @@
 """From a folder or a name to the runtime that computes it; each is imported only when it is wanted."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from affekt.decisions import Decisions
+from affekt.files import CARD, read_json
 from affekt.inference.runtimes import Runtime
+
+if TYPE_CHECKING:
+    from affekt.inference.runtimes.cascade import Stage
 
 
 def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runtime:
@@ -12,6 +17,11 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
         from affekt.inference.runtimes.onnx import OnnxRuntime, Reading
 
         return OnnxRuntime(folder, Reading.from_json(description["graph"]))
+    if "cascade" in description:
+        from affekt.inference.runtimes.cascade import STAGES, CascadeRuntime, Rule
+
+        rule, stages = Rule.from_json(description["cascade"]), [_stage(folder / name) for name in STAGES]
+        return CascadeRuntime(folder, rule, *stages)
     if description.get("encoder") == "static":
         from affekt.inference.runtimes import static
 
@@ -21,6 +31,15 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
     from affekt.networks.network import load_network
 
     return tried(TorchRuntime(load_network(folder, description, labels)))
+
+
+def _stage(folder: Path) -> "Stage":
+    """Open one of the two models of a cascade."""
+    from affekt.inference.runtimes.cascade import Stage
+
+    card = read_json(folder / CARD)
+    runtime = open_runtime(folder, card["network"], len(card["labels"]))
+    return Stage(runtime, Decisions.from_json(card["decisions"]), str(card["style"]))
 
 
 def further_runtimes(runtime: Runtime) -> dict[str, Runtime]:
