@@ -69,6 +69,20 @@ async def test_coarser_labels_and_sets_are_given_where_the_model_has_them():
 
 
 @run
+async def test_a_set_is_that_of_the_model_itself():
+    plain = made_up()
+    model = replace(plain, decisions=replace(plain.decisions, sets=LabelSets(100, (0.5,) * 50)))
+    texts = ["joy", "sad", "joy joy anger", ""]
+    async with serving(model) as client:
+        for coverage in (0.6, 0.9):
+            reply = await client.post("/v1/emotions", {"texts": texts, "coverage": coverage})
+            answers = reply.json["answers"]
+            found = [None if answer["abstained"] else answer["set"] for answer in answers]
+            assert found == model.sets(texts, coverage=coverage)
+        assert (await client.post("/v1/emotions", {"texts": texts, "coverage": 0.9999})).status == 422
+
+
+@run
 async def test_a_word_carries_what_is_less_likely_without_it():
     model = made_up()
     async with serving(model) as client:

@@ -1,8 +1,9 @@
 """Which words carry each emotion of a text: how much less likely it is when a word is left out."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -35,19 +36,52 @@ def pieces_of(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\s+|\S+", text))
 
 
+@dataclass(frozen=True)
+class Parted:
+    """A text in pieces, of which the words are left out in turn.
+
+    Attributes:
+        pieces: Words and what stands between them.
+        words: The places of the words that are left out.
+    """
+
+    pieces: tuple[str, ...]
+    words: tuple[int, ...]
+
+    @property
+    def without(self) -> list[str]:
+        """The text without each of the words."""
+        return [_left(self.pieces, {at}) for at in self.words]
+
+    def carries(self, whole: np.ndarray, without: Iterable[np.ndarray]) -> Floats:
+        """Return by how much each piece makes each label likelier; 0 for what is not left out.
+
+        Args:
+            whole: (k,) probabilities of the text.
+            without: Those of the texts of `without`, (k,) each.
+        """
+        change = np.zeros((len(self.pieces), len(whole)))
+        for at, row in zip(self.words, without, strict=True):
+            change[at] = whole - row
+        return change
+
+
+def parted(text: str) -> Parted:
+    """Return a text in pieces, of which the first words are left out in turn."""
+    pieces = pieces_of(text)
+    words = [at for at, piece in enumerate(pieces) if not piece.isspace()]
+    return Parted(pieces, tuple(words[:MOST]))
+
+
 def explain(texts: Sequence[str], labels: Sequence[str], probabilities: Scoring) -> list[Explanation]:
     """Explain texts by occlusion, through anything that gives probabilities; one call for all of them."""
-    parted = [pieces_of(text) for text in texts]
-    words = [[at for at, piece in enumerate(pieces) if not piece.isspace()][:MOST] for pieces in parted]
-    without = [_left(pieces, {at}) for pieces, own in zip(parted, words, strict=True) for at in own]
-    found = probabilities([*texts, *without]).astype(np.float64)
+    parts = [parted(text) for text in texts]
+    found = probabilities([*texts, *(other for part in parts for other in part.without)]).astype(np.float64)
     whole, rest = found[: len(texts)], iter(found[len(texts) :])
     told = []
-    for row, pieces, own in zip(whole, parted, words, strict=True):
-        change = np.zeros((len(pieces), len(labels)))
-        for at in own:
-            change[at] = row - next(rest)
-        told.append(Explanation(pieces, dict(zip(labels, map(tuple, change.T.tolist()), strict=True))))
+    for row, part in zip(whole, parts, strict=True):
+        carries = part.carries(row, islice(rest, len(part.words)))
+        told.append(Explanation(part.pieces, dict(zip(labels, map(tuple, carries.T.tolist()), strict=True))))
     return told
 
 

@@ -8,14 +8,15 @@ from starlette.requests import Request
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
 from affekt.decisions.conformal import too_wide
+from affekt.inference.explain import parted
 from affekt.inference.model import Model
 from affekt.serving.bodies import Texts, texts_of
 from affekt.serving.endpoints import Endpoint
-from affekt.serving.occlusion import Piece, carried
 from affekt.serving.refusals import Refusal
 from affekt.serving.service import FINEST, ModelFacts, Service
 
 MOST_EXPLAINED = 16  # texts, since each is read once more for every word
+_SHOWN = 3  # labels of which it is told what carries them, at least
 
 
 class EmotionsAsked(BaseModel):
@@ -43,6 +44,13 @@ class ModelSaid(TypedDict):
     thresholds: str
     single_label: bool
     labels: list[str]
+
+
+class Piece(TypedDict):
+    """A part of a text; all parts together are the text."""
+
+    text: str
+    carries: dict[str, float]  # by how much a label is less likely without it
 
 
 class EmotionsSaid(TypedDict, total=False):
@@ -78,13 +86,20 @@ async def emotions(service: Service, asked: EmotionsAsked, request: Request) -> 
     if asked.why:
         if len(texts) > MOST_EXPLAINED:
             raise Refusal(413, f"why is told of at most {MOST_EXPLAINED} texts at once.")
-
-        async def of_others(others: list[str]) -> np.ndarray:
-            return await service.probabilities(others, asked.label_set)
-
-        reasons = await carried(texts, probabilities, decided, model.labels, of_others)
-        for answer, pieces in zip(answers, reasons, strict=True):
-            answer["why"] = pieces
+        for answer, text, row, held in zip(answers, texts, probabilities, decided, strict=True):
+            part = parted(text)
+            rest = await service.probabilities(part.without, asked.label_set) if part.words else ()
+            told = sorted({*np.flatnonzero(held).tolist(), *np.argsort(-row)[:_SHOWN].tolist()})
+            changes = part.carries(row, rest)
+            answer["why"] = [
+                Piece(
+                    text=piece,
+                    carries={
+                        model.labels[i]: round(float(changes[at, i]), 4) for i in told if at in part.words
+                    },
+                )
+                for at, piece in enumerate(part.pieces)
+            ]
     if asked.vectors:
         for answer, vector in zip(answers, await service.vectors(texts), strict=True):
             answer["vector"] = numbers(vector)
