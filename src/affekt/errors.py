@@ -11,7 +11,10 @@ from typing import TypeVar
 
 Part = TypeVar("Part")
 
-_EXTRAS = {"accelerate": "train", "torch": "train", "transformers": "train"}
+_EXTRAS = {
+    **dict.fromkeys(("accelerate", "torch", "transformers"), "train"),
+    **dict.fromkeys(("prometheus_client", "starlette", "uvicorn"), "serve"),
+}
 
 
 class AffektError(Exception):

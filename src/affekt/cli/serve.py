@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from affekt.cli.options import ModelName
-from affekt.errors import UsageError
 
 
 def serve(
@@ -25,11 +24,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a model over HTTP: affekt's own interface, OpenAI's, TEI's and others, and a page."""
-    try:
-        from affekt.serving.server import run
-        from affekt.serving.settings import Limits, Settings, read_keys
-    except ModuleNotFoundError as missing:
-        raise UsageError(f"serving needs {missing.name}: pip install 'affekt[serve]'.") from missing
+    from affekt.serving.server import run
+    from affekt.serving.settings import Limits, Settings, read_keys
 
     limits = Limits(
         body=max_body, texts=max_texts, queue=max_queue, batch_tokens=max_batch_tokens, cache=cache_mb * 2**20
