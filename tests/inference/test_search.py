@@ -7,7 +7,7 @@ from affekt.decisions import Calibration, Decisions
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.inference import search as module
 from affekt.inference.model import Model
-from affekt.inference.search import search_file
+from affekt.inference.score import search_file
 
 LABELS = ("anger", "joy")
 DECISIONS = Decisions("threshold", (0.5, 0.5), Calibration.none(2))

@@ -25,15 +25,12 @@ def search(
 ) -> None:
     """Find the texts of a file that are nearest to some words, to a text, or that hold an emotion."""
     from affekt.data.read import SkippedRow
-    from affekt.inference.model import check, load
-    from affekt.inference.search import search_file
+    from affekt.inference.score import search_file
 
-    if model is not None:
-        check(model)
     skipped: list[SkippedRow] = []
     notes: list[str] = []
     hits = search_file(
-        lambda: load(model),
+        model,
         words,
         posts,
         like=like or (),

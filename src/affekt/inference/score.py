@@ -1,14 +1,15 @@
-"""A model on every row of a file of any length: what `affekt predict` and `affekt embed` do.
+"""A model on every row of a file of any length: what `affekt predict`, `embed` and `search` do.
 
-A file is read twice. The first pass only looks: it meets every unusable row and every column before a model
-is opened and an hour of computing is spent, and counts the rows. The second scores windows of rows and writes
-each to the output.
+A file that is scored is read twice. The first pass only looks: it meets every unusable row and every column
+before a model is opened and an hour of computing is spent, and counts the rows. The second scores windows of
+rows and writes each to the output.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
 from affekt.inference.cascade import cascade_notes, check_second
 from affekt.inference.model import Model, check, load
+from affekt.inference.search import Hit, examples_of
 from affekt.text.languages import LOOKED_AT, unread_language
 
 WINDOW = 2048  # rows in memory at once
@@ -186,6 +188,46 @@ def embed_file(
             texts = window.texts
             write(window.ids, texts, opened.embed(texts, projected=projected))
     return {**survey.summary(opened), "dimension": dimension, "seconds": _since(began), "out": str(target)}
+
+
+def search_file(
+    model: Model | str | Path | None,
+    query: str | None,
+    path: str | Path,
+    *,
+    like: str | Sequence[str] = (),
+    emotion: str | None = None,
+    k: int = 10,
+    columns: Columns | None = None,
+    on_bad_row: OnBadRow = "skip",
+    skipped: list[SkippedRow] | None = None,
+    notes: list[str] | None = None,
+) -> list[Hit]:
+    """Return the k best texts of a csv, tsv, jsonl or parquet file; `Hit.row` counts the rows that were read.
+
+    Args:
+        model: Any model, or where `load` finds it, None for the ready one: it is then opened once the file
+            can be read. A classifier where an emotion is asked for.
+        query: Words to look for.
+        path: The file.
+        like: Texts that those looked for should be like.
+        emotion: Only texts that hold this label.
+        k: How many to return at most.
+        columns: Where the texts are; the column "text" unless said.
+        on_bad_row: What to do with rows without a text.
+        skipped: A list to which the rows left out are added.
+        notes: A list to which is added what should be said of how the file is read.
+    """
+    if not isinstance(model, Model):
+        check(model)  # whether there can be such a model at all
+    batches = stream(
+        path, columns=columns, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=skipped, notes=notes
+    )
+    examples_of(query, like, emotion, k)
+    first = list(islice(batches, 1))  # what cannot be read is said before a model is opened
+    texts = (row.text for batch in chain(first, batches) for row in batch)
+    opened = model if isinstance(model, Model) else load(model)
+    return opened.search(query, texts, like=like, emotion=emotion, k=k)
 
 
 def _since(began: float) -> float:

@@ -1,16 +1,13 @@
 """Search for the texts nearest to some words or examples: exact, a window of texts in memory at a time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from pathlib import Path
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affekt.data.columns import Columns, OnBadRow
-from affekt.data.read import SkippedRow, stream
 from affekt.decisions import Decisions
 from affekt.errors import UsageError, unknown_name
 
@@ -73,7 +70,7 @@ def search(
         UsageError: When there is nothing to look for, or the model has no such label.
         ModelError: When an emotion is asked of an encoder without a classifier.
     """
-    examples = _examples(query, like, emotion, k)
+    examples = examples_of(query, like, emotion, k)
     label = None
     if emotion is not None:
         model.deciding()
@@ -96,7 +93,7 @@ def search(
     return best
 
 
-def _examples(query: str | None, like: str | Sequence[str], emotion: str | None, k: int) -> list[str]:
+def examples_of(query: str | None, like: str | Sequence[str], emotion: str | None, k: int) -> list[str]:
     """Return what is looked for by what it says, after refusing what asks for nothing."""
     examples = [*([query] if query and query.strip() else []), *([like] if isinstance(like, str) else like)]
     if not examples and emotion is None:
@@ -127,41 +124,3 @@ def _cosines(vectors: Floats, aim: Floats) -> Floats:
     """Return the products of unit vectors with the aim, each summed alike whatever stands beside it."""
     found: Floats = np.einsum("nd,d->n", vectors, aim)
     return found
-
-
-def search_file(
-    model: Searchable | Callable[[], Searchable],
-    query: str | None,
-    path: str | Path,
-    *,
-    like: str | Sequence[str] = (),
-    emotion: str | None = None,
-    k: int = 10,
-    columns: Columns | None = None,
-    on_bad_row: OnBadRow = "skip",
-    skipped: list[SkippedRow] | None = None,
-    notes: list[str] | None = None,
-) -> list[Hit]:
-    """Return the k best texts of a csv, tsv, jsonl or parquet file; `Hit.row` counts the rows that were read.
-
-    Args:
-        model: As for `search`, as are query, like, emotion and k; or what opens it, which is called once the
-            file can be read.
-        query: Words to look for.
-        path: The file.
-        like: Texts that those looked for should be like.
-        emotion: Only texts that hold this label.
-        k: How many to return at most.
-        columns: Where the texts are; the column "text" unless said.
-        on_bad_row: What to do with rows without a text.
-        skipped: A list to which the rows left out are added.
-        notes: A list to which is added what should be said of how the file is read.
-    """
-    batches = stream(
-        path, columns=columns, batch_size=WINDOW, on_bad_row=on_bad_row, skipped=skipped, notes=notes
-    )
-    _examples(query, like, emotion, k)
-    first = list(islice(batches, 1))  # what cannot be read is said before a model is opened
-    texts = (row.text for batch in chain(first, batches) for row in batch)
-    opened = model() if callable(model) else model
-    return search(opened, query, texts, like=like, emotion=emotion, k=k)
