@@ -40,6 +40,8 @@ VERBS = {
     "profile": "profile posts.csv --model model",
     "export": "export model --out graph",
     "transfer": "transfer posts.csv --model model --out study",
+    "audit": "audit --model model",
+    "cascade": "cascade model model --data posts.csv --out both",
     "soup": "soup one two --out mean",
     "serve": "serve --model model --port 0",
 }

@@ -175,10 +175,6 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("name: x\ntraining: {seed: " + "9" * 5000 + "}", "limit"),
         ("name: x\ntraining: {seed: 18446744073709551616}", "training.seed = 18446744073709551616"),
         ("name: x\nnote: !!bool x", "not YAML"),
-        (
-            "name: x\ndata: [{name: sample}, {name: sample}]",
-            "data: a list of 2 corpora, and a run",
-        ),
         ("name: x\nencoder: {options: {a: 2020-01-01}}", "encoder.options: only plain finite values"),
     ],
 )

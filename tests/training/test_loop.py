@@ -302,7 +302,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_before_the_weights_move() -> 
 
 def test_several_tasks_train_one_encoder_and_a_head_each() -> None:
     main = toy()
-    main.heads["moods"] = ClassificationHead(6, 2)
+    main.add_head("moods", ClassificationHead(6, 2))
     corpora = {TASK: CORPUS, "moods": Corpus.build(CORPUS.texts[:6], ["up", "down"] * 3)}
     rows = {task: TrainingRows(corpus, {"text": main.encoder}) for task, corpus in corpora.items()}
     loss = LogitLoss(Classify(), single_label=True)

@@ -159,6 +159,7 @@ def _in_eight_bits(model: Model, exact: OnnxRuntime, dev: Corpus | None, loss: f
     about = {
         "precision": "int8",
         "in_float32": kept,
+    } | {
         "dev": dev.digest,
         "n": len(dev),
         "f1_macro": {"before": before, "after": after},

@@ -22,16 +22,16 @@ _NEEDED = {
 def keep_runs(runs: Path, kept: Path) -> None:
     """Copy the metrics of finished runs beside the tables, without what would make them long."""
     for path in sorted([*runs.glob("*/metrics.json"), *runs.glob("*/tasks/*/metrics.json")]):
-        task = path.parent.name if path.parents[2] != runs.parent else ""  # of a run of several corpora
-        run = path.parents[2] if task else path.parent
+        run, *inner = path.relative_to(runs).parts
+        task = inner[1] if len(inner) == 3 else ""  # of a run of several corpora
         found = _read(path)
         if found.get("status", "complete") != "complete":
             continue
         metrics = {name: value for name, value in _whole(found, path).items() if name not in _DROPPED}
         for when in (metrics.get("calibration") or {}).values():
             when.pop("reliability", None)
-        metrics["settings"] = _settings(run / "recipe.yaml")
-        write_json(kept / f"{run.name}{'.' if task else ''}{task}.json", metrics)
+        metrics["settings"] = _settings(runs / run / "recipe.yaml")
+        write_json(kept / f"{run}{'.' if task else ''}{task}.json", metrics)
 
 
 def read_kept(kept: Path) -> list[Metrics]:
