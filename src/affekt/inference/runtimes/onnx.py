@@ -7,16 +7,16 @@ and only texts of one width share a batch.
 import os
 import shutil
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from affekt.decisions import Calibration
-from affekt.errors import ModelError, UsageError, of_classifier
+from affekt.errors import ModelError, of_classifier
 from affekt.inference.runtimes import BATCH_SIZE, Floats
+from affekt.inference.runtimes.processor import OnProcessor
 from affekt.text.surrogates import paired
 
 GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
@@ -56,8 +56,10 @@ class Reading:
         return asdict(self)
 
 
-class OnnxRuntime:
+class OnnxRuntime(OnProcessor):
     """A `Runtime` over a graph that `affekt export` wrote, on the processor."""
+
+    what = "a graph"
 
     def __init__(self, folder: Path, reading: Reading) -> None:
         try:
@@ -75,7 +77,6 @@ class OnnxRuntime:
             folder / GRAPH, options, providers=["CPUExecutionProvider"]
         )
         self._folder, self._reading = folder, reading
-        self._alone = False  # whether every text goes through by itself
         self._widths = {output.name: int(output.shape[1]) for output in self._session.get_outputs()}
         self._segmented = any(given.name == "token_type_ids" for given in self._session.get_inputs())
         self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
@@ -87,16 +88,6 @@ class OnnxRuntime:
     def dimension(self) -> int:
         """Width of the encoder's vectors."""
         return self._widths["vectors"]
-
-    @property
-    def by_direction(self) -> bool:
-        """Whether vectors are compared by direction: those of transformers are."""
-        return True
-
-    @property
-    def device(self) -> str:
-        """Where it computes."""
-        return "cpu"
 
     @property
     def opens_in(self) -> tuple[str, ...]:
@@ -159,18 +150,6 @@ class OnnxRuntime:
             text = mask & (np.arange(width) >= len(self._reading.head))
             given["token_type_ids"] = text.astype(np.int64) * self._reading.text_segment
         return given
-
-    def steady(self) -> Self:
-        """Return a runtime through which every text goes by itself."""
-        steady = copy(self)
-        steady._alone = True
-        return steady
-
-    def to(self, device: str | None) -> Self:
-        """Stay on the processor; UsageError for another device."""
-        if device not in {None, "cpu"}:
-            raise UsageError(f"device {device!r} cannot be used: a graph runs on cpu; leave it out.")
-        return self
 
     def save(
         self,

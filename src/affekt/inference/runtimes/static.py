@@ -2,18 +2,18 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from affekt.decisions import Calibration
-from affekt.errors import ModelError, UsageError, not_whole, of_classifier
+from affekt.errors import ModelError, not_whole, of_classifier
 from affekt.files import read_json
 from affekt.inference.runtimes import BATCH_SIZE, Floats
+from affekt.inference.runtimes.processor import OnProcessor
 from affekt.text.pieces import WordCache, unknown_id
 
 _WEIGHTS, _TOKENIZER, _HEAD = "model.safetensors", "tokenizer.json", "head.safetensors"
@@ -26,11 +26,13 @@ _ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
-class StaticRuntime:
+class StaticRuntime(OnProcessor):
     """A `Runtime` over the folder of a model with a static encoder, on one core of the processor."""
 
+    what = "a static model"
+
     def __init__(self, folder: Path, description: dict[str, Any], labels: int) -> None:
-        self.folder, self.description, self._alone = folder, description, False
+        self.folder, self.description = folder, description
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
         table = _read(folder / _WEIGHTS)["embeddings"]
         width = read_json(folder / "encoder.json")["options"]
@@ -46,16 +48,6 @@ class StaticRuntime:
     def dimension(self) -> int:
         """Width of the encoder's vectors."""
         return int(self._table.shape[1])
-
-    @property
-    def by_direction(self) -> bool:
-        """Whether vectors are compared by direction: mean vectors are."""
-        return True
-
-    @property
-    def device(self) -> str:
-        """Where it computes."""
-        return "cpu"
 
     @property
     def opens_in(self) -> tuple[str, ...]:
@@ -96,18 +88,6 @@ class StaticRuntime:
         if self._alone:  # a product of one row each: how a larger one is added up depends on its size
             return head(vectors[:, None])[:, 0], vectors
         return head(vectors), vectors
-
-    def steady(self) -> Self:
-        """Return a runtime through whose head every text goes by itself."""
-        steady = copy(self)
-        steady._alone = True
-        return steady
-
-    def to(self, device: str | None) -> Self:
-        """Stay on the processor; UsageError for another device."""
-        if device not in {None, "cpu"}:
-            raise UsageError(f"device {device!r} cannot be used: a static model runs on cpu; leave it out.")
-        return self
 
     def save(
         self,
