@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import threading
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+import uvicorn
 
 from affekt.decisions import Decisions
 from affekt.inference.model import Model
 from affekt.serving.app import create_app
+from affekt.serving.server import _config, _listening
 from affekt.serving.settings import Limits, Settings
 
 LABELS = ("anger", "joy", "sadness")
@@ -118,6 +121,25 @@ async def serving(model=None, *, wait=True, keys=(), origins=(), **limits):
         while wait and client.service.state == "starting":
             await asyncio.sleep(0.001)
         yield client
+
+
+@contextmanager
+def listening(model=None, *, keys=(), **limits):
+    """The port on loopback where a service listens, as uvicorn runs it."""
+    app = create_app(Settings("made-up", Limits(**limits), keys, drain_seconds=0), lambda: model or made_up())
+    server = uvicorn.Server(_config(app))
+    socket = _listening("127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    try:
+        while app.state.service.state == "starting":
+            time.sleep(0.001)
+        yield socket.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        socket.close()
+        assert not thread.is_alive(), "the server did not stop"
 
 
 def run(test):

@@ -54,18 +54,33 @@ async def test_openai_s_embeddings_are_floats_or_little_endian_base64():
 
 
 @run
-async def test_token_ids_and_other_widths_are_refused_in_openai_s_shape():
+async def test_fewer_dimensions_are_the_first_ones_scaled_again():
+    model = made_up()
+    async with serving(model) as client:
+        whole = model.embed("joy")[0]
+        for path, body in (("/v1/embeddings", {"input": "joy"}), ("/embed", {"inputs": "joy"})):
+            given = (await client.post(path, {**body, "dimensions": 2})).json
+            [vector] = given if path == "/embed" else [given["data"][0]["embedding"]]
+            assert vector == pytest.approx((whole[:2] / np.linalg.norm(whole[:2])).tolist(), abs=1e-6)
+            all_of_them = (await client.post(path, {**body, "dimensions": 4})).json
+            assert all_of_them == (await client.post(path, body)).json
+            assert (await client.post(path, {**body, "dimensions": 5})).status == 422
+        asked = {"inputs": "joy", "dimensions": 2, "normalize": False}
+        assert (await client.post("/embed", asked)).json == [[3, 1]]
+
+
+@run
+async def test_token_ids_and_wider_vectors_are_refused_in_openai_s_shape():
     async with serving() as client:
         for body in (
             {"input": [1, 2]},
             {"input": [[1], [2]]},
-            {"input": "joy", "dimensions": 3},
+            {"input": "joy", "dimensions": 5},
             {"input": []},
         ):
             reply = await client.post("/v1/embeddings", body)
             assert (reply.status, reply.json["error"]["type"]) == (422, "invalid_request_error")
             assert set(reply.json["error"]) == {"message", "type", "param", "code"}
-        assert (await client.post("/v1/embeddings", {"input": "joy", "dimensions": 4})).status == 200
 
 
 @run

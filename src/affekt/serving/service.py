@@ -151,9 +151,23 @@ class Service:
         rows = await self._answers(f"probabilities {label_set}".strip(), texts)
         return np.stack(rows)
 
-    async def vectors(self, texts: Sequence[str], *, unit: bool = True) -> np.ndarray:
-        """Return (n, d) vectors, of length 1 unless they are to stay as they are."""
-        return np.stack(await self._answers("vectors" if unit else "lengths", texts))
+    async def vectors(
+        self, texts: Sequence[str], *, unit: bool = True, dimensions: int | None = None
+    ) -> np.ndarray:
+        """Return (n, d) vectors, of length 1 unless they are to stay as they are.
+
+        Args:
+            texts: Of what.
+            unit: Whether they are scaled to length 1.
+            dimensions: Give only the first so many numbers of each; 422 for more than there are.
+        """
+        width = self.facts.dimension
+        if (dimensions or 1) > width:
+            raise Refusal(422, f"dimensions: this model's vectors have {width}; ask for no more.")
+        rows = np.stack(await self._answers("vectors" if unit else "lengths", texts))[:, :dimensions]
+        if not unit or dimensions in (None, width):
+            return rows
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
     async def model(self, label_set: str = FINEST) -> Model:
         """Return the model that answers by a label set; 422 for one that it has not."""
@@ -212,11 +226,13 @@ def facts_of(model: Model, name: str | None) -> ModelFacts:
 
 
 def _name(model: Model, name: str | None) -> str:
-    """Return the name a model goes by: what its card says, or the end of its folder's path."""
+    """Return the name a model goes by: the ready one's, its card's, or the end of its folder's path."""
+    if name in (None, READY):
+        return READY
     said = model.about.get("name")
     if isinstance(said, str) and said:
         return said
-    parts = [part for part in (name or READY).replace("\\", "/").split("/") if part]
+    parts = [part for part in str(name).replace("\\", "/").split("/") if part]
     return next((part for part in reversed(parts) if part not in ("model", ".", "..")), "affekt")
 
 

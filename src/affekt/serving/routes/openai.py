@@ -22,8 +22,10 @@ class EmbeddingsAsked(BaseModel):
 
     input: Text | list[Text] | list[int] | list[list[int]]
     model: str = Field("", description="Any name: the model that is served answers.")
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1, description="The model's own width, if any is given.")
+    encoding_format: Literal["float", "base64"] | None = "float"
+    dimensions: int | None = Field(
+        None, ge=1, description="Only the first so many numbers, scaled again to length 1."
+    )
 
 
 class Embedding(TypedDict):
@@ -54,10 +56,7 @@ def shape(refusal: Refusal) -> dict[str, Any]:
 async def embeddings(service: Service, asked: EmbeddingsAsked, request: Request) -> EmbeddingsGiven:
     """Return vectors of length 1."""
     texts = texts_of(_texts(asked.input), service.limits)
-    width = service.facts.dimension
-    if asked.dimensions not in (None, width):
-        raise Refusal(422, f"dimensions: this model's vectors have {width}; leave it out.")
-    vectors = await service.vectors(texts)
+    vectors = await service.vectors(texts, dimensions=asked.dimensions)
     packed = asked.encoding_format == "base64"
     data: list[Embedding] = [
         {

@@ -23,6 +23,7 @@ class EmbedAsked(BaseModel):
     inputs: Texts
     normalize: bool = Field(True, description="Scale vectors to length 1.")
     truncate: bool | None = None
+    dimensions: int | None = Field(None, ge=1, description="Only the first so many numbers.")
 
 
 class PredictAsked(BaseModel):
@@ -44,7 +45,7 @@ def shape(refusal: Refusal) -> dict[str, Any]:
 async def embed(service: Service, asked: EmbedAsked, request: Request) -> list[list[float]]:
     """Return a vector for each text."""
     texts = texts_of(asked.inputs, service.limits)
-    vectors = await service.vectors(texts, unit=asked.normalize)
+    vectors = await service.vectors(texts, unit=asked.normalize, dimensions=asked.dimensions)
     return [numbers(row) for row in vectors]
 
 
