@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from affekt.serving.refusals import Refusal
@@ -15,7 +15,7 @@ Form = TypeVar("Form", bound=BaseModel)
 
 # half an emoji, as clients cut it, is a sign nobody knows rather than a fault
 Text = Annotated[str, BeforeValidator(lambda value: mended(value) if isinstance(value, str) else value)]
-Texts = Text | list[Text]
+Texts = Text | Annotated[list[Text], Field(json_schema_extra={"minItems": 1})]  # none: see `texts_of`
 
 _SAID = 3  # faults of a body that are told at once
 

@@ -16,6 +16,7 @@ from affekt.serving.endpoints import Endpoint
 from affekt.serving.refusals import NAMES, Refusal
 from affekt.serving.service import Service
 
+EVENTS = "text/event-stream"
 _REFUSED = {
     "POST": (401, 413, 422, 429, 503),
     "GET": (401, 503),
@@ -70,10 +71,12 @@ _KEY = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
 
 
 def _operation(endpoint: Endpoint, parts: dict[str, Any]) -> dict[str, Any]:
+    kind = endpoint.kind.partition(";")[0]
     gives = _schema(endpoint.gives, parts) if endpoint.gives is not None else {"type": "string"}
-    answered = {"description": "Answered", "content": {endpoint.kind.partition(";")[0]: {"schema": gives}}}
+    content = {} if kind == EVENTS else {"schema": gives}  # a schema would be one event's, and they differ
+    answered = {"description": "Answered", "content": {kind: content}}
     names = re.findall(r"{(\w+)", endpoint.path)
-    refused = [*_REFUSED[endpoint.method], *((404,) if "model" in names else ())]
+    refused = [*_REFUSED[endpoint.method], *((404,) if names else ())]
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "description": (endpoint.answer.__doc__ or "").strip(),
@@ -90,7 +93,7 @@ def _operation(endpoint: Endpoint, parts: dict[str, Any]) -> dict[str, Any]:
             "examples": {name: {"value": value} for name, value in endpoint.examples.items()},
         }
         kind = "application/x-ndjson" if endpoint.streams else "application/json"
-        operation["requestBody"] = {"required": True, "content": {kind: content}}
+        operation["requestBody"] = {"required": not endpoint.streams, "content": {kind: content}}
     return operation
 
 

@@ -6,7 +6,7 @@ Answers are JSON alone.
 
 import struct
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,7 +33,7 @@ class Tensor(BaseModel):
 
     name: str = Field("text", max_length=200)
     datatype: Literal["BYTES"]
-    shape: list[int] = Field(max_length=2)
+    shape: list[Annotated[int, Field(ge=0)]] = Field(max_length=2)
     data: Nested
 
 
