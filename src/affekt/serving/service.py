@@ -167,7 +167,8 @@ class Service:
         rows = np.stack(await self._answers("vectors" if unit else "lengths", texts))[:, :dimensions]
         if not unit or dimensions in (None, width):
             return rows
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny))
 
     async def model(self, label_set: str = FINEST) -> Model:
         """Return the model that answers by a label set; 422 for one that it has not."""
