@@ -1,11 +1,13 @@
 """The ready model's distribution from a finished run: its model in half precision, and its card.
 
     python models/build.py RUN [--seed RUN …] [--teacher RUN …] [--unseen FIGURES.json …] [--data NAME …]
+                               [--fast FOLDER] [--fastest FOLDER]
 
 RUN is the run whose model is given away; --seed names others of its recipe, or the runs that it is a soup of,
 whose figures stand beside, and --teacher those it was distilled from.
 Figures of corpora that it has not seen are what `affekt evaluate DATA --labels ekman --json` writes; --data
-names the known data sets it learnt from, where the recipe does not say all of them.
+names the known data sets it learnt from, where the recipe does not say all of them. --fast is its graph, as
+`affekt export RUN --int8 --data DATA` writes it, and --fastest a static student or a cascade of it.
 """
 
 import argparse
@@ -36,7 +38,8 @@ from affekt.report.numbers import as_interval, figure_text
 from affekt.runs.folder import RunFolder
 
 HERE = Path(__file__).parent
-LIMIT = 48_000_000  # bytes of the model folder
+LIMIT = 48_000_000  # bytes of the model folder, its variants apart
+VARIANTS = {"fast": 25_000_000, "fastest": 10_000_000}  # bytes of each, at most
 APART = 0.02  # by which half precision may move a probability
 SHOWN = ("f1_macro", "f1_micro", "jaccard", "accuracy", "average_precision_macro", "roc_auc_macro")
 PROBES = ("i can't stop smiling, she said yes!!", "the meeting is at 3pm", "why would you do that to me", "")
@@ -50,12 +53,15 @@ def build(
     teachers: Sequence[Path] = (),
     unseen: Sequence[Path] = (),
     data: Sequence[str] = (),
+    variants: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     """Write the model and the card of a distribution; return what was made.
 
+    `variants` holds folders of faster ones by their speeds, which go along.
+
     Raises:
-        AffektError: When the run is not finished or no classifier, half precision moves its answers, or the
-            folder grows too large.
+        AffektError: When the run is not finished or no classifier, half precision moves its answers, a
+            variant has other labels, or a folder grows too large.
     """
     folder = RunFolder(run)
     metrics, model = folder.metrics, load(run)
@@ -65,14 +71,35 @@ def build(
     with tempfile.TemporaryDirectory() as temporary:
         made = model.save(Path(temporary) / "model")
         halve(made / "model.safetensors")
-        apart, size = moved(model, made), weighed(made)
+        apart, size = moved(model, made), weighed(made, LIMIT)
+        faster = [faster_row(model, speed, one, made) for speed, one in (variants or {}).items()]
         of_seeds, of_teachers = ([RunFolder(one).metrics for one in runs] for runs in (seeds, teachers))
-        card = card_of(model, folder, of_seeds, of_teachers, unseen, data, size)
+        card = card_of(model, folder, of_seeds, of_teachers, unseen, data, size, faster)
         with folder_written_aside(out / "affekt_small" / "model") as aside:
             shutil.copytree(made, aside, dirs_exist_ok=True)
     with written_aside(out / "README.md") as aside:
         aside.write_text(card, encoding="utf-8")
-    return {"name": metrics["name"], "bytes": size, "moved": apart}
+    return {"name": metrics["name"], "bytes": size, "moved": apart, "variants": faster}
+
+
+def faster_row(model: Model, speed: str, folder: Path, made: Path) -> dict[str, Any]:
+    """Put a variant into the folder that was made; return what the card says of it."""
+    other = load(folder)
+    if (other.labels, other.single_label) != (model.labels, model.single_label):
+        raise ModelError(f"{folder}: has other labels than the model, whose {speed} variant it should be.")
+    other.coarse = other.coarse or model.coarse
+    size = weighed(other.save(made / speed), VARIANTS[speed])
+    said = other.about.get("graph") or other.about.get("cascade") or {}
+    f1, agreement = said.get("f1_macro", {}), said.get("agreement")
+    share = agreement["value"] if isinstance(agreement, dict) else agreement
+    return {
+        "speed": speed,
+        "megabytes": f"{size / 1e6:.0f}",
+        "n": f"{said['n']:,}" if said else "–",
+        "before": figure_text(f1.get("before", f1.get("second"))),
+        "after": figure_text(f1.get("after", f1.get("cascade"))),
+        "agreement": "–" if share is None else f"{share:.1%}",
+    }
 
 
 def coarser(model: Model, folder: RunFolder) -> dict[str, Any]:
@@ -92,11 +119,11 @@ def moved(model: Model, made: Path) -> float:
     return apart
 
 
-def weighed(made: Path) -> int:
+def weighed(made: Path, limit: int) -> int:
     """Return the bytes of a folder; ModelError where they are too many."""
     size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
-    if size > LIMIT:
-        raise ModelError(f"the model takes {size / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f} MB.")
+    if size > limit:
+        raise ModelError(f"{made.name} takes {size / 1e6:.1f} MB, more than {limit / 1e6:.0f} MB.")
     return size
 
 
@@ -127,6 +154,7 @@ def card_of(
     unseen: Sequence[Path],
     data: Sequence[str],
     size: int,
+    faster: Sequence[Mapping[str, Any]],
 ) -> str:
     """Return the card as Markdown."""
     metrics = folder.metrics
@@ -183,6 +211,7 @@ def card_of(
         rare=", ".join(rare_labels(per_label)),
         fewest=FEWEST_OF_LABEL,
         unseen=[unseen_row(path) for path in unseen],
+        faster=faster,
         length=reading_length(folder),
         commands=[
             portable(run["command"] or "affekt train RECIPE")
@@ -304,6 +333,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--teacher", type=Path, action="append", default=[], metavar="RUN")
     parser.add_argument("--unseen", type=Path, nargs="*", default=[], metavar="FIGURES.json")
     parser.add_argument("--data", nargs="*", default=[], metavar="NAME")
+    for speed in VARIANTS:
+        parser.add_argument(f"--{speed}", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=HERE / "affekt-small")
     given = parser.parse_args(words)
     try:
@@ -314,6 +345,7 @@ def main(words: Sequence[str] | None = None) -> int:
             teachers=given.teacher,
             unseen=given.unseen,
             data=given.data,
+            variants={speed: folder for speed in VARIANTS if (folder := getattr(given, speed))},
         )
     except AffektError as fault:
         print(f"build: {fault}", file=sys.stderr)

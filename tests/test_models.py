@@ -16,9 +16,11 @@ from safetensors.numpy import load_file
 
 from affekt.encoders.pretrained import load_pretrained
 from affekt.errors import DataError, ModelError, UsageError
+from affekt.inference.export import export
 from affekt.inference.model import load
 from affekt.runs.folder import RunFolder
 from affekt.training.run import train
+from tiny import save_classifier
 from training.toys import SEVERAL, run_recipe, sample_files
 
 ROOT = Path(__file__).parents[1]
@@ -160,6 +162,34 @@ def test_what_cannot_be_built_is_one_sentence(builder, run, tmp_path, monkeypatc
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture(scope="module")
+def graph(run, tmp_path_factory):
+    """The run's model as a graph."""
+    export(run, folder := tmp_path_factory.mktemp("graph") / "fast")
+    return folder
+
+
+def test_a_variant_goes_along_and_the_card_tells_of_it(builder, run, graph, tmp_path, monkeypatch):
+    made = builder.build(run, tmp_path / "out", variants={"fast": graph})
+    folder = tmp_path / "out" / "affekt_small" / "model"
+    fast = load(folder, speed="fast")
+    assert fast.runtime.opens_in == ("affekt", "onnxruntime")
+    assert list(fast.coarse) == ["ekman", "sentiment"]
+    assert fast.probabilities(TEXTS) == pytest.approx(load(run).probabilities(TEXTS), abs=1e-4)
+    assert [row["speed"] for row in made["variants"]] == ["fast"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| fast | 0 | – | – | – | – |" in card.split("## Faster")[1].split("## Known limits")[0]
+    monkeypatch.setitem(builder.VARIANTS, "fast", 1000)
+    with pytest.raises(ModelError, match=r"fast takes .* more than 0 MB"):
+        builder.build(run, tmp_path / "other", variants={"fast": graph})
+
+
+def test_a_variant_of_another_model_is_refused(builder, run, tiny, tmp_path):
+    other = save_classifier(tiny("bert"), ["joy", "fear"], tmp_path / "fast", single_label=False)
+    with pytest.raises(ModelError, match="has other labels than the model"):
+        builder.build(run, tmp_path / "out", variants={"fast": other})
+
+
 def test_numbers_that_half_precision_cannot_hold_are_refused(builder, tmp_path):
     from safetensors.numpy import save_file
 
@@ -184,5 +214,9 @@ def test_the_committed_model_is_small_enough_and_whole():
     folder = TREE / "affekt_small" / "model"
     if not folder.exists():
         pytest.skip("the weights are not here")
-    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) <= 48_000_000
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    for name, limit in (("fast", 25_000_000), ("fastest", 10_000_000), ("", 48_000_000)):
+        inside = [file for file in files if name in ("", file.relative_to(folder).parts[0])]
+        files = [file for file in files if file not in inside]
+        assert sum(file.stat().st_size for file in inside) <= limit
     assert len(load(folder).labels) == 28

@@ -126,6 +126,11 @@ def installed() -> Iterator[None]:
         package = (fault.name or "").partition(".")[0]
         if package not in _EXTRAS:
             raise
-        raise MissingError(
-            f'this needs {package}, which is not installed: pip install "affekt[{_EXTRAS[package]}]".'
-        ) from fault
+        raise missing(package) from fault
+
+
+def missing(package: str) -> MissingError:
+    """Return the fault of a package of an extra that is not installed."""
+    return MissingError(
+        f'this needs {package}, which is not installed: pip install "affekt[{_EXTRAS[package]}]".'
+    )

@@ -6,7 +6,8 @@ import affekt
 from affekt import files
 from affekt.encoders.pretrained import known, load_pretrained
 from affekt.errors import ModelError
-from affekt.inference.model import check, load
+from affekt.inference.model import load
+from affekt.inference.places import check
 
 
 def test_no_name_and_its_own_name_open_the_ready_model(ready):

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, ModelName, SafeCells, TaskName, TextFile, columns_as_options
+from affekt.cli.options import (
+    FORM,
+    BadRows,
+    ModelName,
+    SafeCells,
+    Speed,
+    TaskName,
+    TextFile,
+    columns_as_options,
+)
 from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
@@ -42,6 +51,7 @@ def predict(
     ],
     columns: Columns,
     model: ModelName = None,
+    speed: Speed = None,
     labels: Annotated[
         str | None, typer.Option("--labels", help="Coarser labels than the model's: ekman or sentiment.")
     ] = None,
@@ -83,10 +93,12 @@ def predict(
     """Say which emotions a text holds and how surely, or score every row of a file."""
     from affekt.data.taxonomies import taxonomy_named
     from affekt.inference.model import load
+    from affekt.inference.places import check as place_of
     from affekt.inference.score import foreign, predict_file
 
     _check_form(texts, coverage, why, check)
     if is_several(texts) or is_file(texts):
+        place = place_of(model, speed)
         how: Any = {"columns": columns, "on_bad_row": on_bad_row, "safe_cells": safe_cells}
         sharded = is_several(texts) or any((shards, workers, form)) or (out is not None and is_folder(out))
         with console.progress("rows") as tick:
@@ -100,11 +112,11 @@ def predict(
                     "shard_rows": SHARD_ROWS if shards is None else shards,
                     "workers": os.cpu_count() or 1 if workers is None else workers,
                 }
-                summary = predict_shards(model, texts, out or default_folder(texts), tick=tick, **how)
+                summary = predict_shards(place, texts, out or default_folder(texts), tick=tick, **how)
             else:
                 how |= {"task": task, "taxonomy": labels, "check_rows": check}
                 target = out or default_output(Path(texts))
-                summary = predict_file(model, Path(texts), target, tick=tick, **how)
+                summary = predict_file(place, Path(texts), target, tick=tick, **how)
         show_summary(summary, as_json=json)
         return
     if out is not None:
@@ -113,7 +125,7 @@ def predict(
         raise UsageError("the text is empty; give a text, a file, or - for lines of standard input.")
     if labels is not None:
         taxonomy_named(labels)
-    opened = load(model, task=task)
+    opened = load(model, task=task, speed=speed)
     loaded = opened if labels is None else opened.coarser(labels)
     if texts == "-":
         show_lines(loaded, input_lines(), as_json=json)
@@ -166,16 +178,19 @@ def embed(
     columns: Columns,
     out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
     model: ModelName = None,
+    speed: Speed = None,
     on_bad_row: BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Write a vector for every text of a file."""
+    from affekt.inference.places import check
     from affekt.inference.score import embed_file
 
+    place = check(model, speed)
     with console.progress("rows") as tick:
         summary = embed_file(
-            model, file, out, columns=columns, on_bad_row=on_bad_row, projected=projected, tick=tick
+            place, file, out, columns=columns, on_bad_row=on_bad_row, projected=projected, tick=tick
         )
     show_summary(summary, as_json=json)
 

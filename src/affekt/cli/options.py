@@ -22,6 +22,13 @@ ModelName = Annotated[
         "--model", "-m", help="A model folder, a run folder, or an encoder's name; affekt-small if left out."
     ),
 ]
+Speed = Annotated[
+    str | None,
+    typer.Option(
+        help="exact: the model as trained; fast: its graph; fastest: its static student or cascade.",
+        show_default=False,
+    ),
+]
 TaskName = Annotated[
     str | None,
     typer.Option(

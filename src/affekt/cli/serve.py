@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from affekt.cli.options import ModelName
+from affekt.cli.options import ModelName, Speed
 
 
 def serve(
     model: ModelName = None,
+    speed: Speed = None,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 for everywhere.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Processes, each with the model.", min=1, max=64)] = 1,
@@ -31,5 +32,5 @@ def serve(
         body=max_body, texts=max_texts, queue=max_queue, batch_tokens=max_batch_tokens, cache=cache_mb * 2**20
     )
     keys = read_keys(api_key_file) if api_key_file else ()
-    settings = Settings(model=model, limits=limits, keys=keys, origins=tuple(cors or ()))
+    settings = Settings(model=model, speed=speed, limits=limits, keys=keys, origins=tuple(cors or ()))
     run(settings, host=host, port=port, workers=workers)

@@ -17,7 +17,8 @@ from affekt.evaluation.prevalence import ScoreCells
 from affekt.explore.shares import OTHER, Asked, Shares, check_compared, compared
 from affekt.explore.tally import WHOLE, Part, Tally, document_scores
 from affekt.explore.typical import Sample, sample_words
-from affekt.inference.model import Model, check, load
+from affekt.inference.model import Model, load
+from affekt.inference.places import check
 from affekt.inference.score import SkippedRows, foreign
 
 WINDOW = 1024

@@ -12,9 +12,10 @@ from affekt.data.taxonomies import grouping
 from affekt.decisions import Decisions
 from affekt.decisions.conformal import too_wide
 from affekt.decisions.groups import Groups
-from affekt.errors import ModelError, UsageError, first_line, not_whole, of_classifier, unknown_name
-from affekt.files import CARD, READY, folder_written_aside, read_json, ready_model, recover, write_json
+from affekt.errors import ModelError, UsageError, not_whole, of_classifier, unknown_name
+from affekt.files import CARD, folder_written_aside, read_json, write_json
 from affekt.inference.explain import Explanation, explain
+from affekt.inference.places import check
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
 from affekt.inference.runtimes.grouped import GroupedRuntime
 from affekt.inference.runtimes.opening import further_runtimes, open_encoder, open_runtime
@@ -309,7 +310,13 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     return [str(text) for text in given]  # numpy's str_ are str, but not to everybody
 
 
-def load(folder: str | Path | None = None, *, task: str | None = None, device: str | None = None) -> Model:
+def load(
+    folder: str | Path | None = None,
+    *,
+    task: str | None = None,
+    device: str | None = None,
+    speed: str | None = None,
+) -> Model:
     """Open a model: a folder that affekt wrote, or an encoder by name (it then embeds, but cannot predict).
 
     Args:
@@ -317,12 +324,14 @@ def load(folder: str | Path | None = None, *, task: str | None = None, device: s
             ready model, affekt-small.
         task: Of a model that was trained on several corpora, whose labels to give; unless said, the first's.
         device: Where to run; a GPU when there is one, else the CPU.
+        speed: "exact" for the model as it was trained; "fast" for its graph, "fastest" for its static student
+            or cascade, which lie with it. Unless said exact, or fast where torch is needed and not there.
 
     Raises:
-        ModelError: When there is no such model, or not a whole one.
-        UsageError: When `folder` is no path or name, or there is no such device.
+        ModelError: When there is no such model, or not a whole one, or no variant of it that is as fast.
+        UsageError: When `folder` is no path or name, or there is no such device or speed.
     """
-    path = check(folder)
+    path = check(folder, speed)
     if (path / CARD).exists():
         model = _open(path)
     else:
@@ -330,53 +339,6 @@ def load(folder: str | Path | None = None, *, task: str | None = None, device: s
         model = Model(runtime, style=style)
     model.runtime.to(device)
     return model if task is None else model.of(task)
-
-
-def check(folder: str | Path | None = None) -> Path:
-    """Return where `load` looks for a model, after refusing in a moment what can be none."""
-    if folder is None or (folder == READY and not Path(READY).exists()):
-        return _ready()
-    if not isinstance(folder, str | Path):
-        raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
-    try:
-        path = _found(Path(folder).expanduser())
-        if not (path / CARD).exists():
-            _refuse_what_is_no_model(path, str(folder))
-    except (OSError, ValueError, RuntimeError) as fault:  # no rights, too long a name, ~nobody
-        raise ModelError(f"{folder}: no model can be looked for there ({first_line(fault)}).") from fault
-    return path
-
-
-def _ready() -> Path:
-    """Return the folder of the ready model; ModelError where it is not installed."""
-    folder = ready_model()
-    if folder is None:
-        raise ModelError(
-            f"no model is named, and the ready one, {READY}, is not installed: "
-            f"pip install {READY} (the extra 'small'), or name a model's folder."
-        )
-    return folder
-
-
-def _found(path: Path) -> Path:
-    """Return the folder of a model from it or its run folder, recovering one whose saving was killed."""
-    for place in (path, path / "model"):
-        if not place.exists():
-            recover(place.resolve())
-    inner = path / "model"
-    return inner if not (path / CARD).exists() and (inner / CARD).exists() else path
-
-
-def _refuse_what_is_no_model(path: Path, name: str) -> None:
-    """Raise ModelError for a path that cannot be the folder or the name of an encoder."""
-    if path.is_dir() and not (path / "config.json").exists():
-        raise ModelError(
-            f"{path}: holds neither {CARD} nor config.json; name the folder that training wrote."
-        )
-    if path.is_file():
-        raise ModelError(f"{path}: is a file; name the folder of a model.")
-    if not path.exists() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        raise ModelError(f"{path}: no such folder; name the folder that training wrote.")
 
 
 def _open(path: Path) -> Model:

@@ -25,7 +25,8 @@ from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
 from affekt.inference.cascade import cascade_notes, check_second
-from affekt.inference.model import Model, check, load
+from affekt.inference.model import Model, load
+from affekt.inference.places import check
 from affekt.inference.search import Hit, examples_of
 from affekt.text.languages import LOOKED_AT, unread_language
 

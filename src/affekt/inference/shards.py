@@ -33,7 +33,8 @@ from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError, of_classifier, unknown_name
 from affekt.files import CARD, read_json, write_json, written_aside
 from affekt.inference.crew import Crew
-from affekt.inference.model import Model, check, load
+from affekt.inference.model import Model, load
+from affekt.inference.places import check, variants
 from affekt.inference.score import LISTED, WINDOW, SkippedRows, Survey, foreign, scored, survey_of
 
 SHARD_ROWS = 10_000
@@ -246,7 +247,10 @@ def _digest(file: Path) -> str:
 
 def _described(folder: Path) -> dict[str, Any]:
     """Return what tells a model's answers from another's: the digest of its files, and how it decides."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    others = variants(folder)
+    files = sorted(
+        file for file in folder.rglob("*") if file.is_file() and not set(others) & set(file.parents)
+    )
     whole = hashlib.sha256()
     for file in files:
         whole.update(f"{file.relative_to(folder)}\0{_digest(file)}\n".encode())

@@ -48,7 +48,7 @@ def create_app(settings: Settings, open_model: Callable[[], Model] | None = None
         settings: How it is set up.
         open_model: Gives the model; opens the one of the settings unless said.
     """
-    service = Service(open_model or (lambda: load(settings.model)), settings)
+    service = Service(open_model or (lambda: load(settings.model, speed=settings.speed)), settings)
     by_path: dict[str, list[Endpoint]] = {}
     for endpoint in ENDPOINTS:
         by_path.setdefault(endpoint.path, []).append(endpoint)

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from affekt.errors import ModelError, UsageError, first_line
-from affekt.inference.model import check
+from affekt.inference.places import check
 from affekt.serving.app import create_app
 from affekt.serving.logs import log
 from affekt.serving.metrics import SHARED
@@ -29,7 +29,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
     Raises:
         AffektError: When the model does not open, or nothing can listen there.
     """
-    check(settings.model)
+    check(settings.model, settings.speed)
     listener = _listening(host, port)
     log("listening", url=f"http://{host}:{listener.getsockname()[1]}", workers=workers)
     if workers > 1:

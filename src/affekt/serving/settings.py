@@ -35,6 +35,7 @@ class Settings:
 
     Attributes:
         model: A model as `affekt.load` takes it; None for the ready one.
+        speed: How fast, as `affekt.load` takes it.
         limits: What requests may ask for.
         keys: Keys of which requests must bring one; none are asked for where there are none.
         origins: Web pages from elsewhere that may use the service (CORS); "*" for any.
@@ -42,6 +43,7 @@ class Settings:
     """
 
     model: str | None = None
+    speed: str | None = None
     limits: Limits = Limits()
     keys: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

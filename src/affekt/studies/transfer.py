@@ -23,7 +23,8 @@ from affekt.evaluation.figures import HEADLINES
 from affekt.evaluation.repeats import Repeated
 from affekt.files import CARD, READY, write_json
 from affekt.hardware import hardware
-from affekt.inference.model import check, load
+from affekt.inference.model import load
+from affekt.inference.places import check
 from affekt.recipe.read import parse_recipe
 from affekt.report.transfer import write_transfer
 from affekt.studies.answers import Answer, Kept, digest_of_folder

@@ -17,7 +17,8 @@ from affekt.data.splits import fold
 from affekt.errors import DataError, ModelError, RecipeError
 from affekt.files import CARD, cache_folder, written_aside
 from affekt.hardware import chosen_precision
-from affekt.inference.model import Model, check, load
+from affekt.inference.model import Model, load
+from affekt.inference.places import check
 from affekt.inference.runtimes import Floats
 from affekt.losses.distillation import taught_by
 from affekt.recipe.objectives import Distil

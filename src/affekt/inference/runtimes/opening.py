@@ -33,6 +33,22 @@ def open_runtime(folder: Path, description: dict[str, Any], labels: int) -> Runt
     return tried(TorchRuntime(load_network(folder, description, labels)))
 
 
+def needs_torch(folder: Path, description: dict[str, Any]) -> bool:
+    """Whether nothing but torch runs a described model, or one of the two of a cascade."""
+    if "graph" in description:
+        return False
+    if "cascade" in description:
+        from affekt.inference.runtimes.cascade import STAGES
+
+        stages = (folder / name for name in STAGES)
+        return any(needs_torch(stage, read_json(stage / CARD)["network"]) for stage in stages)
+    if description.get("encoder") != "static":
+        return True
+    from affekt.inference.runtimes import static
+
+    return not static.runs(description)
+
+
 def _stage(folder: Path) -> "Stage":
     """Open one of the two models of a cascade."""
     from affekt.inference.runtimes.cascade import Stage
