@@ -17,8 +17,8 @@ EXACT = "exact"
 SPEEDS = (EXACT, "fast", "fastest")  # each at least as fast as the one before
 _BESIDE = {"fast": ("int8", "onnx"), "fastest": ("static", "cascade")}  # after "-", in a folder's name
 _MADE_BY = {
-    "fast": "`affekt export {name} --int8 --data DATA` makes one",
-    "fastest": "train a static student of it, or make a cascade of both by `affekt cascade`",
+    "fast": "make one by affekt export",
+    "fastest": "train a static student of it, make a cascade of both by affekt cascade",
 }
 
 
@@ -50,10 +50,9 @@ def check(folder: str | Path | None = None, speed: str | None = None) -> Path:
     found = _variant(path, speed)
     if found is None:
         names = " or ".join(f"{_stem(path).name}-{ending}" for ending in _BESIDE[speed])
-        how = _MADE_BY[speed].format(name=folder or path)
         raise ModelError(
-            f"{path}: has no {speed} variant, neither {speed}/ in it nor {names} beside it: {how}, or leave "
-            "speed out."
+            f"{path}: has no {speed} variant, neither {speed}/ in it nor {names} beside it: "
+            f"{_MADE_BY[speed]}, or leave speed out."
         )
     return found
 
