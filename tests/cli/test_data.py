@@ -222,3 +222,40 @@ def test_split_refuses_shares_that_are_none(verb, tmp_path, shares, fault):
     with pytest.raises(AffektError, match=fault):
         verb("data", "split", tmp_path / "posts.csv", "-o", tmp_path / "parts", "--shares", shares)
     assert not (tmp_path / "parts").exists()
+
+
+def test_faults_lists_labels_that_are_likely_wrong(classifier, tmp_path, verb):
+    out = tmp_path / "faults.csv"
+    shown = verb(
+        "data",
+        "faults",
+        "sample",
+        "-m",
+        classifier,
+        "--split",
+        "dev",
+        "--plant",
+        0.1,
+        "--folds",
+        3,
+        "-o",
+        out,
+    )
+    assert "seems missing" in shown
+    assert "are among the" in shown
+    assert out.read_text().startswith("id,text,label,given,better,probability,margin\n")
+
+
+def test_faults_of_a_single_file_are_printed_as_json(classifier, tmp_path, verb):
+    path = tmp_path / "posts.csv"
+    rows = [f"so happy today {i},joy\nin fear and sad {i},fear" for i in range(20)]
+    path.write_text("text,labels\n" + "\n".join(rows) + "\nso happy today 90,fear\n")
+    found = json.loads(verb("data", "faults", path, "-m", classifier, "--limit", 1, "--json"))
+    assert found["n"] == 41
+    assert len(found["faults"]) <= 1
+
+
+@pytest.mark.parametrize("words", [["--out", "faults.txt"], ["--split", "nosuch"]])
+def test_faults_refuses_what_it_cannot_do_before_a_model_is_opened(words):
+    with pytest.raises(AffektError):
+        run("faults", "sample", *words)

@@ -17,7 +17,7 @@ from affekt.errors import AffektError, DataError, UsageError
 from affekt.recipe.read import parse_recipe
 
 ROOT = Path(affekt.__file__).parent
-LABELLED = ("evaluate", "map", "cluster", "data inspect")
+LABELLED = ("evaluate", "map", "cluster", "data inspect", "data faults")
 UNLABELLED = ("predict", "embed", "search", "profile")
 # which verbs say what is written in a module below the command line
 SPEAKERS = {

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FIELDS, BadRows, columns_as_options
+from affekt.cli.options import FIELDS, BadRows, Data, ModelName, SafeCells, columns_as_options
 from affekt.data.columns import Columns
 
 if TYPE_CHECKING:
     from affekt.data.corpus import Corpus
 
 app = typer.Typer(
-    help="Known data sets, encoders and files: list, inspect, split, get.", no_args_is_help=True
+    help="Known data sets, encoders and files: list, inspect, split, faults, get.", no_args_is_help=True
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
@@ -143,6 +143,61 @@ def split_data(
         console.result(f"{path}: {len(part):,} texts")
 
 
+@app.command("faults")
+@columns_as_options()
+def find_faults(
+    data: Data,
+    columns: Columns,
+    model: ModelName = None,
+    split: Annotated[
+        str | None, typer.Option(help="Which split, where there are several; train by default.")
+    ] = None,
+    on_bad_row: BadRows = "skip",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file that gets the whole list (csv, jsonl, …).")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many are shown, or printed as JSON.")] = 20,
+    folds: Annotated[int, typer.Option(min=2, help="Into how many parts the texts are dealt.")] = 5,
+    plant: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.49,
+            help="First make this share of the texts' labels wrong, and see how many are found.",
+        ),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the folds, and of what is planted.")] = 0,
+    safe_cells: SafeCells = False,
+    as_json: AsJson = False,
+) -> None:
+    """List labels that are likely wrong, the likeliest first.
+
+    Each text is judged by a classifier that was fitted on the others, on a model's vectors.
+    """
+    from affekt.data import catalog
+    from affekt.data.writing import ROWS, format_of
+    from affekt.explore.label_faults import find_faults, write_faults
+    from affekt.inference.model import load
+
+    if out:
+        format_of(out, ROWS)
+    corpus = catalog.read_split(data, split, columns, on_bad_row, unsaid="train")
+    console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
+    corpus.require_classes()
+    opened = load(model)
+    with console.progress("texts") as tick:
+        found = find_faults(opened, corpus, folds=folds, plant=plant, seed=seed, tick=tick)
+    if out:
+        write_faults(found["faults"], out, safe=safe_cells)
+    found["faults"] = found["faults"][:limit]
+    if as_json:
+        console.result_json(found)
+    else:
+        _show_faults(found)
+    if out:
+        console.say(f"wrote {out}")
+
+
 @app.command("get")
 def get_dataset(
     name: Annotated[str, typer.Argument(help="A known data set or encoder.")],
@@ -196,6 +251,29 @@ def _overlaps(sources: Sequence[str], read: Sequence[Mapping[str, "Corpus"]], *,
         console.table(title, columns, rows)
     if rest := len(found) - len(sharing):
         console.result(f"{rest:,} of {len(found):,} pairs of splits share no text")
+
+
+def _show_faults(found: Mapping[str, Any]) -> None:
+    rows = [
+        [label, *(f"{counts[key]:,}" for key in ("texts", "wrong", "missing"))]
+        for label, counts in found["labels"].items()
+    ]
+    texts = console.counted(found["n"], "text")
+    title = f"{found['data']} {found['split']}".rstrip()
+    console.table(
+        f"{title}: {console.counted(found['found'], 'label')} of {texts} likely wrong",
+        ["label", "texts", "seems wrong", "seems missing"],
+        rows,
+    )
+    for fault in found["faults"]:
+        change = f"not {fault['label']}" if fault["given"] else f"{fault['better']} too"
+        if fault["better"] != fault["label"]:
+            change = f"{fault['better']}, not {fault['label']}"
+        console.result(f"{fault['margin']:.2f}  {change}  [{fault['id']}]  {fault['text']}")
+    if planted := found["planted"]:
+        console.result(
+            f"of the first {planted['first']:,}, {planted['hits']:,} are among the {planted['n']:,} planted"
+        )
 
 
 def _show(found: Mapping[str, Any]) -> None:

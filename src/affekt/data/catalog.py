@@ -121,16 +121,21 @@ def read(
 
 
 def read_split(
-    source: str, split: str | None = None, columns: Columns | None = None, on_bad_row: OnBadRow = "fail"
+    source: str,
+    split: str | None = None,
+    columns: Columns | None = None,
+    on_bad_row: OnBadRow = "fail",
+    *,
+    unsaid: str = "test",
 ) -> Corpus:
     """Return one split of a known data set, of a folder of split files, or a file.
 
-    Without a split it is "test", or the only one there is.
+    Without a split it is the one `unsaid` names, or the only one there is.
     """
     corpora = read(source, columns=columns, on_bad_row=on_bad_row)
     if split is None and len(corpora) == 1:
         return next(iter(corpora.values()))
-    wanted = split_named(split or "test")
+    wanted = split_named(split or unsaid)
     if wanted not in corpora:
         there = ", ".join(name for name in corpora if name != "all") or "none: it is one file"
         raise DataError(f"{source}: has no split {wanted!r}; its splits are {there}.")
