@@ -1,17 +1,13 @@
-"""The page in a real browser, where there is one: what people do with it, and what hostile texts cannot."""
+"""The page in a real browser, where there is one: Type, File and Stream, and what hostile texts cannot."""
 
-import shutil
-import threading
-from contextlib import contextmanager
+import json
+import urllib.request
 
 import pytest
 
 from affekt.serving import page
-from affekt.serving.app import create_app
-from affekt.serving.settings import Limits, Settings
+from serving.browsing import HOSTILE, served
 from serving.client import made_up, run, serving
-
-HOSTILE = "<img src=x onerror=\"document.title='gone'\"> joy"
 
 
 @run
@@ -46,47 +42,7 @@ def test_the_page_asks_nobody_else_and_writes_no_html():
         assert "style=" not in text, name  # the policy allows none
 
 
-@contextmanager
-def served(model, **settings):
-    """The address of a service that runs in a thread."""
-    import uvicorn
-
-    app = create_app(Settings("made-up", Limits(), **settings), lambda: model)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, access_log=False, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/", server
-    server.should_exit = True
-    thread.join(5)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("there is no Chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def tab(browser):
-    """A tab whose scripts may fail nowhere."""
-    context = browser.new_context()
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    faults = []
-    opened.on("pageerror", lambda fault: faults.append(str(fault)))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-    yield opened
-    context.close()
-    assert faults == []
+# --- Type
 
 
 def test_type_shows_emotions_and_words_and_a_link_brings_the_text_back(tab):
@@ -94,12 +50,13 @@ def test_type_shows_emotions_and_words_and_a_link_brings_the_text_back(tab):
         tab.goto(address)
         tab.fill("#text", HOSTILE)
         tab.wait_for_selector(".words mark")
-        assert "joy (88 %)" in tab.inner_text(".verdict")
+        assert tab.inner_text(".verdict") == "anger and joy"
+        assert "88 % for joy" in tab.inner_text(".sure")
         assert tab.locator(".words").text_content().startswith("<img src=x onerror=")
         assert tab.locator(".words img").count() == 0
         assert tab.title().startswith("affekt")
         tab.click("text=Copy a link")
-        tab.wait_for_function("location.hash.includes('text=')")
+        tab.wait_for_url("**/#type?text=*")
         link = tab.url
         tab.goto("about:blank")
         tab.goto(link)
@@ -107,21 +64,99 @@ def test_type_shows_emotions_and_words_and_a_link_brings_the_text_back(tab):
         assert tab.input_value("#text") == HOSTILE
 
 
-def test_file_is_scored_profiled_and_kept(tab, tmp_path):
-    path = tmp_path / "posts.csv"
-    rows = [
-        f'{i},"{"joy" if i % 2 else "=1+1"}, ""quoted""",{"ab"[i % 2]},2026-03-{i % 28 + 1:02}'
-        for i in range(200)
+def test_an_emotion_that_is_pressed_shows_the_words_for_and_against_it(tab):
+    with served(made_up()) as (address, _):
+        tab.goto(address)
+        tab.fill("#text", "joy today")
+        tab.wait_for_selector(".words mark")
+        tab.click(".bars button:has-text('joy')")
+        marks = tab.locator(".words mark").all_text_contents()
+        assert [one.strip() for one in marks] == ["joy (carries joy)"]
+        assert "it is less likely without them" in tab.inner_text("#type")
+        tab.click(".bars button:has-text('anger')")
+        assert tab.locator(".bars button[aria-pressed=true]").count() == 1
+        assert "carries anger" in tab.locator(".words").text_content()
+
+
+def test_coarser_labels_are_chosen_and_shared(tab):
+    labels = ("anger", "joy", "sadness", "neutral")
+    with served(made_up(labels=labels[:3])) as (address, _):
+        tab.goto(address)
+        tab.fill("#text", "joy")
+        tab.wait_for_selector(".verdict:text('joy')")
+        if tab.locator("#type fieldset input").count() < 2:
+            pytest.skip("the made-up model has no coarser labels")
+        tab.check("#type fieldset label:has-text('sentiment') input", force=True)
+        tab.wait_for_selector(".verdict:text('positive')")
+        tab.click("text=Copy a link")
+        tab.wait_for_url("**set=sentiment")
+        link = tab.url
+        tab.goto("about:blank")
+        tab.goto(link)
+        tab.wait_for_selector(".verdict:text('positive')")
+
+
+def test_a_slow_service_is_waited_for_and_only_the_last_text_is_answered(tab):
+    with served(made_up(seconds=0.7)) as (address, _):
+        tab.goto(address)
+        tab.fill("#text", "a")
+        tab.wait_for_selector("#type .waiting")
+        tab.fill("#text", "joy joy")
+        tab.wait_for_selector(".verdict:text('joy')")
+        tab.wait_for_selector("#type .card:not(.waiting)")
+        assert tab.locator("#fault").is_hidden()
+
+
+def test_a_service_that_is_gone_is_said_and_nothing_typed_is_lost(tab):
+    with served(made_up()) as (address, server):
+        tab.goto(address)
+        tab.fill("#text", "joy")
+        tab.wait_for_selector(".verdict:text('joy')")
+        server.should_exit = True
+        tab.wait_for_timeout(500)
+        tab.fill("#text", "joy and more")
+        tab.wait_for_selector("#fault:has-text('does not answer')")
+        assert tab.input_value("#text") == "joy and more"
+
+
+def test_a_key_is_asked_for_and_kept_for_the_tab(tab):
+    with served(made_up(), keys=("sesame",)) as (address, _):
+        tab.goto(address)
+        tab.fill("#key", "sesame")
+        tab.click("text=Use it")
+        tab.fill("#text", "joy")
+        tab.wait_for_selector(".verdict:text('joy')")
+        assert tab.evaluate("localStorage.length") == 0
+
+
+# --- File
+
+
+def posts(path, rows, *, pad=""):
+    """A csv of so many posts of two teams over four weeks, with quotes and what a spreadsheet would run."""
+    lines = [
+        f'{i},"{"joy" if i % 2 else "=1+1"}{pad}, ""quoted""",{"ab"[i % 2]},2026-03-{i % 28 + 1:02}'
+        for i in range(rows)
     ]
-    path.write_text("id,text,team,day\n" + "\n".join(rows) + "\n")
+    path.write_text("id,text,team,day\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_file_is_scored_profiled_and_kept(tab, tmp_path):
     with served(made_up()) as (address, _):
         tab.goto(f"{address}#file")
-        tab.set_input_files("#table", str(path))
+        assert "Nothing leaves this machine" in tab.inner_text("#file")
+        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 200)))
+        assert tab.locator("#file form table tbody tr").count() == 3
         tab.locator("#file select").nth(1).select_option(label="team")
         tab.click("#file form button.main")
         tab.wait_for_selector("#file .plot canvas")
-        assert "200 rows are scored" in tab.inner_text("#file [role=status]")
-        assert tab.locator("#file .wide tbody tr").count() == 2
+        assert "200 rows are scored" in tab.inner_text("#file form [role=status]")
+        by_team = tab.locator("#file [aria-label^='Percent of a group']")
+        assert by_team.locator("tbody tr").count() == 2
+        assert "every week" in tab.inner_text("#file")
+        tab.click("#file .plot .chip")
+        assert tab.get_attribute("#file .plot .chip", "aria-pressed") == "false"
         tab.check("text=safe to open")
         with tab.expect_download() as download:
             tab.click("text=Keep the scored rows")
@@ -129,6 +164,22 @@ def test_file_is_scored_profiled_and_kept(tab, tmp_path):
         assert kept[0] == "id,text,team,day,emotions,anger,joy,sadness"
         assert kept[1].startswith('0,"\'=1+1, ""quoted""",a,2026-03-01,')
         assert len(kept) == 202
+
+
+def test_the_scored_file_is_kept_as_parquet_too(tab, tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "posts.csv").write_text(f"joy,text\nmine,{HOSTILE}\nyours,é 東京 😀\n")
+    with served(made_up()) as (address, _):
+        tab.goto(f"{address}#file")
+        tab.set_input_files("#table", str(tmp_path / "posts.csv"))
+        tab.click("#file form button.main")
+        with tab.expect_download() as download:
+            tab.click("text=as parquet")
+        kept = pq.read_table(download.value.path()).to_pydict()
+    assert list(kept) == ["joy", "text", "emotions", "anger", "joy_", "sadness"]
+    assert kept["text"] == [HOSTILE, "é 東京 😀"]
+    assert kept["joy"] == ["mine", "yours"]
+    assert kept["joy_"][0] == pytest.approx(0.8808, abs=1e-4)
 
 
 def test_parquet_and_jsonl_are_read_in_the_browser(tab, tmp_path):
@@ -141,9 +192,43 @@ def test_parquet_and_jsonl_are_read_in_the_browser(tab, tmp_path):
         tab.goto(f"{address}#file")
         for name in ("posts.parquet", "posts.jsonl"):
             tab.set_input_files("#table", str(tmp_path / name))
-            tab.wait_for_selector(f"#file h2:text('{name}')")
+            tab.wait_for_selector(f"#file .drop label:text('{name}')")
             tab.click("#file form button.main")
             tab.wait_for_selector("text=2 rows are scored")
+
+
+def test_a_csv_of_five_megabytes_is_scored_with_progress(tab, tmp_path):
+    path = posts(tmp_path / "big.csv", 16_000, pad=" and more" * 34)
+    assert path.stat().st_size > 5_000_000
+    with served(made_up()) as (address, _):
+        tab.goto(f"{address}#file")
+        tab.set_input_files("#table", str(path))
+        tab.click("#file form button.main")
+        tab.wait_for_selector("#file form [role=status]:has-text('of 16,000 rows')")
+        tab.wait_for_selector("text=16,000 rows are scored", timeout=120_000)
+        assert "50.0 %" in tab.inner_text("#file")
+
+
+def test_a_service_that_goes_while_a_file_is_scored_is_said_and_the_file_stays(tab, tmp_path):
+    with served(made_up(seconds=0.2)) as (address, server):
+        tab.goto(f"{address}#file")
+        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 2000)))
+        tab.click("#file form button.main")
+        tab.wait_for_selector("#file form [role=status]:has-text('of 2,000 rows')")
+        server.should_exit = True
+        tab.wait_for_selector("#fault:not([hidden])")
+        assert tab.is_enabled("#file form button.main")
+        assert "posts.csv" in tab.inner_text("#file .drop")
+
+
+def test_scoring_can_be_stopped(tab, tmp_path):
+    with served(made_up(seconds=0.2)) as (address, _):
+        tab.goto(f"{address}#file")
+        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 2000)))
+        tab.click("#file form button.main")
+        tab.click("#file button:text('Stop')")
+        tab.wait_for_selector("text=Stopped.")
+        assert tab.locator("#fault").is_hidden()
 
 
 def test_a_file_that_cannot_be_read_is_said_in_words(tab, tmp_path):
@@ -161,55 +246,46 @@ def test_a_file_that_cannot_be_read_is_said_in_words(tab, tmp_path):
             assert len(tab.inner_text("#fault")) > 10
 
 
-def test_a_map_is_drawn_searched_and_a_part_of_it_told(tab, tmp_path):
-    path = tmp_path / "posts.csv"
-    path.write_text("text\n" + "".join(f"{'joy ' * (i % 3)}number {i}\n" for i in range(60)))
+# --- Stream
+
+
+def push(address, texts):
+    body = "\n".join(json.dumps({"text": text}) for text in texts).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{address}v1/stream", body)) as reply:
+        reply.read()
+
+
+def test_stream_counts_what_is_pasted_and_what_is_pushed_and_tells_of_a_rise(tab):
     with served(made_up()) as (address, _):
-        tab.goto(f"{address}#map")
-        tab.set_input_files("#map-table", str(path))
-        tab.wait_for_selector("canvas.over")
-        tab.select_option("#map select", "joy")
-        tab.click("#map form button:text('Find')")
-        tab.wait_for_selector("#map h2:text('texts')")
-        assert "More than elsewhere: joy" in tab.inner_text("#map [aria-live]")
-        tab.focus("canvas.over")
-        tab.keyboard.press("Enter")
-        tab.wait_for_selector("#map h2:text('60 texts')")
+        tab.goto(f"{address}#stream")
+        tab.wait_for_timeout(1500)  # until it listens
+        tab.fill("#posts", f"{HOSTILE}\nsad")
+        tab.click("#stream form button.main")
+        tab.wait_for_selector("#stream .posts li")
+        shown = tab.locator("#stream .posts li")
+        assert shown.count() == 2
+        assert HOSTILE in shown.nth(1).inner_text()
+        assert tab.locator("#stream .posts img").count() == 0
+        tab.wait_for_selector("#stream .tiles .value:text-is('2')")
+        push(address, ["sad"] * 150 + ["joy"] * 60)
+        tab.wait_for_selector("#stream .tiles .value:text-is('212')")
+        tab.wait_for_selector("#stream .alarms li:has-text('joy rises to')")
+        assert tab.locator("#stream .plot canvas").count() == 1
+        assert tab.title().startswith("affekt")
+        with tab.expect_download() as download:
+            tab.click("text=Keep what came")
+        lines = download.value.path().read_text().splitlines()
+        assert len(lines) == 212
+        assert set(json.loads(lines[0])) == {"at", "labels"}
 
 
-def test_a_key_is_asked_for_and_kept_for_the_tab(tab):
-    with served(made_up(), keys=("sesame",)) as (address, _):
-        tab.goto(address)
-        tab.fill("#key", "sesame")
-        tab.click("text=Use it")
-        tab.fill("#text", "joy")
-        tab.wait_for_selector(".verdict:text('joy')")
-        assert tab.evaluate("localStorage.length") == 0
-
-
-def test_a_service_that_is_gone_is_said_and_nothing_typed_is_lost(tab):
+def test_stream_says_that_the_service_is_gone_and_keeps_what_was_written(tab):
     with served(made_up()) as (address, server):
-        tab.goto(address)
-        tab.fill("#text", "joy")
-        tab.wait_for_selector(".verdict:text('joy')")
+        tab.goto(f"{address}#stream")
+        tab.wait_for_selector("#posts")
         server.should_exit = True
-        tab.wait_for_timeout(500)
-        tab.fill("#text", "joy and more")
-        tab.wait_for_selector("#fault:has-text('does not answer')")
-        assert tab.input_value("#text") == "joy and more"
-
-
-def test_everything_is_reached_by_keyboard_and_fits_a_phone(browser):
-    with served(made_up()) as (address, _):
-        context = browser.new_context(viewport={"width": 360, "height": 700})
-        tab = context.new_page()
-        tab.goto(address)
-        tab.wait_for_selector("#text")
-        tab.keyboard.press("Tab")
-        assert tab.evaluate("document.activeElement.className") == "skip"
-        tab.keyboard.press("Tab")
-        tab.keyboard.press("ArrowRight")
-        assert tab.get_attribute("#tab-file", "aria-selected") == "true"
-        assert tab.evaluate("document.activeElement.id") == "tab-file"
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        context.close()
+        tab.wait_for_timeout(1500)
+        tab.fill("#posts", "joy")
+        tab.click("#stream form button.main")
+        tab.wait_for_selector("#fault:not([hidden])")
+        assert tab.input_value("#posts") == "joy"

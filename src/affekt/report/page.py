@@ -34,8 +34,10 @@ class Image:
 
 
 def asset(name: str) -> str:
-    """Return the text of a file beside the templates."""
-    return files("affekt.report").joinpath("templates", name).read_text(encoding="utf-8")
+    """Return the text of a file beside the templates, or of one that the served page has too."""
+    place = files("affekt.report")
+    found = [place.joinpath(folder, name) for folder in ("templates", "web")]
+    return next(one for one in found if one.is_file()).read_text(encoding="utf-8")
 
 
 def script_hash(script: str) -> str:
@@ -75,7 +77,7 @@ def render(
         f"script-src {' '.join(allowed) or chr(39) + 'none' + chr(39)}; base-uri 'none'; form-action 'none'"
     )
     content |= {
-        "style": Markup(asset("page.css")),  # noqa: S704
+        "style": Markup(asset("tokens.css") + asset("page.css")),  # noqa: S704
         "scripts": [Markup(script) for script in scripts],  # noqa: S704
         # "<" spelled otherwise, so that no text can end the element it stands in
         "embedded": Markup(embedded.replace("<", "\\u003c")),  # noqa: S704

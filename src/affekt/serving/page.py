@@ -5,6 +5,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from affekt import report
 from affekt.serving.endpoints import Endpoint
 from affekt.serving.refusals import Refusal
 from affekt.serving.service import Service
@@ -22,8 +23,9 @@ KINDS = {
     ".txt": "text/plain; charset=utf-8",
 }
 FILES = {
-    path.relative_to(FOLDER).as_posix(): path
-    for path in sorted(FOLDER.rglob("*"))
+    path.relative_to(folder).as_posix(): path
+    for folder in (FOLDER, Path(report.__file__).parent / "web")  # the second: what written pages have too
+    for path in sorted(folder.rglob("*"))
     if path.suffix in KINDS and path.name != "docs.html"
 }
 

@@ -110,10 +110,13 @@ async def about(service: Service, form: None, request: Request) -> dict[str, Any
     """Say which model answers, by which label sets, and how much may be asked at once."""
     facts, limits = service.facts, service.limits
     bounds = {"texts": limits.texts, "characters": limits.characters, "body": limits.body}
+    decisions = service.ready().decisions
     return {
         **model_said(facts, facts.labels),
         "dimension": facts.dimension,
         "label_sets": service.label_sets,
+        "calibrated": decisions is not None and decisions.calibration.kind != "none",
+        "promises": decisions is not None and decisions.sets is not None,
         "limits": bounds,
     }
 

@@ -1,6 +1,8 @@
 // Shares with their intervals, and texts put together by group and by time.
 
 const Z = 1.959964; // of a 95 % interval
+const STEPS = ["hour", "day", "week", "month"];
+const [FEWEST, MOST] = [4, 120]; // points of a line
 
 /** Return Wilson's interval of a share. */
 export function wilson(count, of) {
@@ -36,13 +38,15 @@ export function timeOf(cell) {
   return Number.isNaN(time) ? null : time;
 }
 
-/** Choose hours, days, weeks or months: the shortest of which most hold some times and there are not too many. */
+/**
+ * Choose hours, days, weeks or months: the shortest of which most hold some times, unless that leaves too few of them to
+ * see anything; and never one that tells no more apart than the next (dates alone are days, not hours).
+ */
 export function stepFor(times, some) {
-  for (const step of ["hour", "day", "week"]) {
-    const bins = new Set(times.map((time) => beginning(time, step))).size;
-    if (bins <= 120 && times.length / bins >= some) return step;
-  }
-  return "month";
+  const bins = STEPS.map((step) => new Set(times.map((time) => beginning(time, step))).size);
+  const telling = [0, 1, 2, 3].filter((i) => i === 3 || bins[i] > bins[i + 1]);
+  const seen = telling.filter((i) => bins[i] >= FEWEST && bins[i] <= MOST);
+  return STEPS[seen.find((i) => times.length / bins[i] >= some) ?? seen.at(-1) ?? telling[0]];
 }
 
 /** Return the beginning of the hour, day, week or month (UTC) that a time is in. */

@@ -1,6 +1,7 @@
 // The page: its tabs, and what they are told of the model.
 
 import { ask, setKey } from "./api.js";
+import { local } from "./choices.js";
 import { el, showFault } from "./dom.js";
 import { file } from "./file.js";
 import { map } from "./map.js";
@@ -68,5 +69,6 @@ document.getElementById("key-form").addEventListener("submit", (event) => {
   setKey(document.getElementById("key").value);
   begin();
 });
+if (local()) document.getElementById("where").textContent = "Texts go to the service on this machine and nowhere else.";
 show(named());
 begin();

@@ -1,5 +1,8 @@
 // Tables from files, read in the browser: csv, tsv, jsonl and parquet; and csv to write.
 
+import { timeOf } from "./counting.js";
+
+export const TABLES = ".csv,.tsv,.txt,.jsonl,.ndjson,.parquet";
 const MANY = 200_000; // rows
 
 /** Return {columns, rows, left} of a file: names, a list of lists of strings, and rows left out. */
@@ -29,7 +32,7 @@ function fromRecords(records) {
 }
 
 async function fromParquet(file) {
-  const { parquetReadObjects } = await import("./vendor/hyparquet.js");
+  const { parquetReadObjects } = await import("./vendor/parquet.js");
   const source = { byteLength: file.size, slice: (start, end) => file.slice(start, end).arrayBuffer() };
   try {
     return fromRecords(await parquetReadObjects({ file: source, rowEnd: MANY + 1 }));
@@ -87,4 +90,19 @@ export function toCsv(columns, rows, { safe = false } = {}) {
     return /[",\r\n]/.test(text) || text === "" ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+
+/** Return the column with texts: by its name, or else the one with the longest. */
+export function guessedText({ columns, rows }) {
+  const some = rows.slice(0, 200);
+  const named = columns.findIndex((column) => /^(text|tweet|post|message|comment|content|body)$/i.test(column));
+  if (named >= 0) return named;
+  const lengths = columns.map((_, place) => some.reduce((sum, row) => sum + row[place].length, 0));
+  return lengths.indexOf(Math.max(...lengths));
+}
+
+/** Return the first column that mostly holds times, or -1. */
+export function guessedTime({ columns, rows }, text) {
+  const some = rows.slice(0, 50);
+  return columns.findIndex((_, place) => place !== text && some.filter((row) => timeOf(row[place]) !== null).length > some.length * 0.8);
 }

@@ -5,12 +5,17 @@ attribute vec2 place; attribute vec4 colour; uniform vec2 scale; uniform vec2 sh
 void main() { gl_Position = vec4(place * scale + shift, 0.0, 1.0); gl_PointSize = size; shown = colour; }`;
 const FRAGMENT = `
 precision mediump float; varying vec4 shown;
-void main() { if (length(gl_PointCoord - 0.5) > 0.5) discard; gl_FragColor = vec4(shown.rgb * shown.a, shown.a); }`;
+void main() {
+  float there = shown.a * (1.0 - smoothstep(0.4, 0.5, length(gl_PointCoord - 0.5)));
+  if (there == 0.0) discard;
+  gl_FragColor = vec4(shown.rgb * there, there);
+}`;
+const NEAR = 10; // pixels from a point that count as on it
 
 export class Points {
-  /** Draw on a canvas; `chosen(indices)` is called with what a lasso encloses. */
-  constructor(canvas, overlay, chosen) {
-    Object.assign(this, { canvas, overlay, chosen, zoom: 1, middle: [0, 0], count: 0, lasso: false });
+  /** Draw on a canvas; `chosen(indices)` is called with what a lasso encloses, `pointed(index or -1, x, y)` with what is under the pointer. */
+  constructor(canvas, overlay, chosen, pointed = () => {}) {
+    Object.assign(this, { canvas, overlay, chosen, pointed, zoom: 1, middle: [0, 0], count: 0, lasso: false, names: [], outlined: [] });
     const gl = (this.gl = canvas.getContext("webgl", { antialias: true, premultipliedAlpha: true }));
     if (!gl) throw new Error("This browser draws no WebGL, which the map needs.");
     this.program = program(gl);
@@ -22,13 +27,17 @@ export class Points {
 
   /** Show points: `x` and `y` of any scale. */
   set(x, y) {
-    const reach = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-    const [[x0, x1], [y0, y1]] = [reach(x), reach(y)];
-    const wide = Math.max(x1 - x0, y1 - y0) / 1.9 || 1;
+    const [[x0, x1], [y0, y1]] = [x, y].map((values) => {
+      let low = Infinity, high = -Infinity;
+      for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+      return [low, high];
+    });
+    const half = Math.max(x1 - x0, y1 - y0) / 2 || 1;
+    this.reach = [Math.max((x1 - x0) / 2 / half, 0.1), Math.max((y1 - y0) / 2 / half, 0.1)];
     this.at = new Float32Array(x.length * 2);
     for (let i = 0; i < x.length; i++) {
-      this.at[2 * i] = (x[i] - (x0 + x1) / 2) / wide;
-      this.at[2 * i + 1] = (y[i] - (y0 + y1) / 2) / wide;
+      this.at[2 * i] = (x[i] - (x0 + x1) / 2) / half;
+      this.at[2 * i + 1] = (y[i] - (y0 + y1) / 2) / half;
     }
     this.count = x.length;
     const { gl } = this;
@@ -37,12 +46,21 @@ export class Points {
     this.home();
   }
 
-  /** Colour points by "#rrggbb"; those that `bright` does not hold are faint. */
-  paint(colourOf, bright = null) {
+  /**
+   * Colour points: each has the place of its colour in `colours`, "#rrggbb". Those of `hidden` places are not there;
+   * those that `bright`, a byte for each, does not mark are faint.
+   */
+  paint(places, colours, hidden, bright = null) {
+    const values = colours.map((colour) => Number.parseInt(colour.slice(1), 16)), usual = this.count > 20_000 ? 150 : 200;
     const bytes = new Uint8Array(this.count * 4);
+    this.shown = new Uint8Array(this.count);
     for (let i = 0; i < this.count; i++) {
-      const value = Number.parseInt(colourOf(i).slice(1), 16);
-      bytes.set([value >> 16, (value >> 8) & 255, value & 255, bright ? (bright.has(i) ? 255 : 28) : 190], 4 * i);
+      const value = values[places[i]];
+      this.shown[i] = hidden.has(places[i]) ? 0 : 1;
+      bytes[4 * i] = value >> 16;
+      bytes[4 * i + 1] = (value >> 8) & 255;
+      bytes[4 * i + 2] = value & 255;
+      bytes[4 * i + 3] = this.shown[i] * (bright ? (bright[i] ? 255 : 26) : usual);
     }
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.colours);
@@ -74,9 +92,9 @@ export class Points {
   }
 
   scale() {
-    const { clientWidth: wide, clientHeight: high } = this.canvas;
-    const least = Math.min(wide, high) || 1;
-    return [(this.zoom * least) / (wide || 1), (this.zoom * least) / (high || 1)];
+    const wide = this.canvas.clientWidth || 1, high = this.canvas.clientHeight || 1, [x, y] = this.reach ?? [1, 1];
+    const pixels = this.zoom * 0.94 * Math.min(wide / x, high / y);
+    return [pixels / wide, pixels / high];
   }
 
   draw() {
@@ -110,10 +128,58 @@ export class Points {
       gl.vertexAttribPointer(place, width, kind, unit, 0, 0);
     }
     gl.drawArrays(gl.POINTS, 0, this.count);
+    this.written();
+  }
+
+  /** Write the lasso's outline and the names of places over the points, a name only where no larger one stands. */
+  written() {
+    const pen = this.overlay.getContext("2d"), { width, height } = this.overlay, ratio = devicePixelRatio || 1;
+    const style = getComputedStyle(this.overlay), ink = style.color, paper = style.getPropertyValue("--paper");
+    pen.clearRect(0, 0, width, height);
+    pen.font = `600 ${12.5 * ratio}px system-ui, sans-serif`;
+    pen.textAlign = "center";
+    pen.lineJoin = "round";
+    const [sx, sy] = this.scale(), taken = [];
+    for (const { text, point } of this.names) {
+      const wide = pen.measureText(text).width / 2 + 4 * ratio, high = 9 * ratio;
+      const x = (((this.at[2 * point] - this.middle[0]) * sx + 1) / 2) * width;
+      const y = ((1 - (this.at[2 * point + 1] - this.middle[1]) * sy) / 2) * height;
+      if (x < 0 || x > width || y < 0 || y > height) continue;
+      if (taken.some(([a, b, reach]) => Math.abs(a - x) < reach + wide && Math.abs(b - y) < 2 * high)) continue;
+      taken.push([x, y, wide]);
+      pen.strokeStyle = paper;
+      pen.lineWidth = 4 * ratio;
+      const inside = Math.min(Math.max(x, wide), width - wide);
+      pen.strokeText(text, inside, y);
+      pen.fillStyle = ink;
+      pen.fillText(text, inside, y);
+    }
+    if (this.outlined.length < 2) return;
+    pen.beginPath();
+    for (const [x, y] of this.outlined) pen.lineTo(((x + 1) / 2) * width, ((1 - y) / 2) * height);
+    pen.closePath();
+    pen.strokeStyle = ink;
+    pen.lineWidth = 2 * ratio;
+    pen.setLineDash([6 * ratio, 4 * ratio]);
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
+  /** Return the nearest point that is shown within some pixels of a place of the view, or -1. */
+  nearest([x, y]) {
+    const [sx, sy] = this.scale(), { clientWidth: wide, clientHeight: high } = this.canvas;
+    let found = -1, least = NEAR ** 2;
+    for (let i = 0; i < this.count; i++) {
+      const dx = (((this.at[2 * i] - this.middle[0]) * sx - x) * wide) / 2, dy = (((this.at[2 * i + 1] - this.middle[1]) * sy - y) * high) / 2;
+      const apart = dx * dx + dy * dy;
+      if (apart < least && this.shown[i]) [found, least] = [i, apart];
+    }
+    return found;
   }
 
   listen() {
     let last = null, path = null;
+    const fingers = new Map(); // where each is, in pixels
     const place = (event) => {
       const box = this.overlay.getBoundingClientRect();
       return [((event.clientX - box.left) / box.width) * 2 - 1, 1 - ((event.clientY - box.top) / box.height) * 2];
@@ -121,23 +187,39 @@ export class Points {
     this.overlay.addEventListener("wheel", (event) => { event.preventDefault(); this.closer(Math.exp(-event.deltaY / 400), place(event)); }, { passive: false });
     this.overlay.addEventListener("pointerdown", (event) => {
       this.overlay.setPointerCapture(event.pointerId);
+      fingers.set(event.pointerId, [event.clientX, event.clientY]);
       last = place(event);
       path = this.lasso || event.shiftKey ? [last] : null;
+      this.pointed(-1);
     });
     this.overlay.addEventListener("pointermove", (event) => {
-      if (!last) return;
       const now = place(event);
+      if (fingers.size === 2 && fingers.has(event.pointerId)) {
+        const apart = () => { const [[ax, ay], [bx, by]] = fingers.values(); return Math.hypot(ax - bx, ay - by) || 1; };
+        const before = apart();
+        fingers.set(event.pointerId, [event.clientX, event.clientY]);
+        this.closer(apart() / before, now);
+        path = null;
+        return;
+      }
+      if (!last) {
+        cancelAnimationFrame(this.look);
+        this.look = requestAnimationFrame(() => this.pointed(this.nearest(now), ((now[0] + 1) / 2) * this.overlay.clientWidth, ((1 - now[1]) / 2) * this.overlay.clientHeight));
+        return;
+      }
       if (path) this.outline(path.push(now) && path);
       else this.move(now[0] - last[0], now[1] - last[1]);
       last = now;
     });
-    const ended = () => {
+    const ended = (event) => {
+      fingers.delete(event.pointerId);
       if (path?.length > 2) this.chosen(this.enclosed(path));
       if (path) this.outline([]);
       last = path = null;
     };
     this.overlay.addEventListener("pointerup", ended);
     this.overlay.addEventListener("pointercancel", ended);
+    this.overlay.addEventListener("pointerleave", () => { cancelAnimationFrame(this.look); this.pointed(-1); });
     this.overlay.addEventListener("keydown", (event) => {
       const moves = { ArrowLeft: [0.1, 0], ArrowRight: [-0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
       if (moves[event.key]) this.move(...moves[event.key]);
@@ -151,22 +233,16 @@ export class Points {
   }
 
   outline(path) {
-    const pen = this.overlay.getContext("2d"), { width, height } = this.overlay;
-    pen.clearRect(0, 0, width, height);
-    if (path.length < 2) return;
-    pen.beginPath();
-    for (const [x, y] of path) pen.lineTo(((x + 1) / 2) * width, ((1 - y) / 2) * height);
-    pen.strokeStyle = getComputedStyle(this.overlay).color;
-    pen.lineWidth = 2 * (devicePixelRatio || 1);
-    pen.stroke();
+    this.outlined = path;
+    this.draw();
   }
 
-  /** Return the points within a path of the view. */
+  /** Return the points that are shown within a path of the view. */
   enclosed(path) {
     const [sx, sy] = this.scale(), found = [];
     for (let i = 0; i < this.count; i++) {
       const x = (this.at[2 * i] - this.middle[0]) * sx, y = (this.at[2 * i + 1] - this.middle[1]) * sy;
-      if (within(path, x, y)) found.push(i);
+      if (this.shown[i] && within(path, x, y)) found.push(i);
     }
     return found;
   }
@@ -192,31 +268,4 @@ function program(gl) {
   }
   gl.linkProgram(made);
   return made;
-}
-
-/** Return {x, y}: vectors along their two directions of largest spread, by power iteration. */
-export function projected(vectors) {
-  const wide = vectors[0].length, middle = new Float64Array(wide);
-  for (const vector of vectors) for (let d = 0; d < wide; d++) middle[d] += vector[d] / vectors.length;
-  const found = [];
-  for (let axis = 0; axis < 2; axis++) {
-    let direction = Float64Array.from({ length: wide }, (_, d) => Math.sin(d * 12.9898 + axis * 78.233 + 1));
-    for (let round = 0; round < 12; round++) {
-      const next = new Float64Array(wide);
-      for (const vector of vectors) {
-        let dot = 0;
-        for (let d = 0; d < wide; d++) dot += (vector[d] - middle[d]) * direction[d];
-        for (let d = 0; d < wide; d++) next[d] += dot * (vector[d] - middle[d]);
-      }
-      for (const other of found) {
-        const dot = next.reduce((sum, value, d) => sum + value * other[d], 0);
-        for (let d = 0; d < wide; d++) next[d] -= dot * other[d];
-      }
-      const length = Math.hypot(...next) || 1;
-      direction = next.map((value) => value / length);
-    }
-    found.push(direction);
-  }
-  const along = (direction) => vectors.map((vector) => vector.reduce((sum, value, d) => sum + (value - middle[d]) * direction[d], 0));
-  return { x: along(found[0]), y: along(found[1]) };
 }

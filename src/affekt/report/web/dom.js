@@ -4,9 +4,10 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** Make an element: `el("p", {class: "note"}, "text", child)`. Properties that begin with "on" are listeners. */
 export function el(name, properties = {}, ...children) {
-  const made = ["svg", "rect"].includes(name) ? document.createElementNS(SVG, name) : document.createElement(name);
+  const made = ["svg", "rect", "line"].includes(name) ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (key.startsWith("aria-") && value != null) made.setAttribute(key, value);
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value != null) made.setAttribute(key, value);
   }
