@@ -35,19 +35,19 @@ class Settings:
 
     Attributes:
         model: A model as `affekt.load` takes it; None for the ready one.
-        speed: How fast, as `affekt.load` takes it.
         limits: What requests may ask for.
         keys: Keys of which requests must bring one; none are asked for where there are none.
         origins: Web pages from elsewhere that may use the service (CORS); "*" for any.
         drain_seconds: How long a service that is told to stop still refuses in words, before it closes.
+        speed: How fast, as `affekt.load` takes it.
     """
 
     model: str | None = None
-    speed: str | None = None
     limits: Limits = Limits()
     keys: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     drain_seconds: float = 0.5
+    speed: str | None = None
 
 
 class Keys:
