@@ -170,6 +170,8 @@ class _Door:
                 status = message["status"]
                 own = {name.lower() for name, _ in message["headers"]}
                 more = HEADERS | ({} if b"cache-control" in own else {"Cache-Control": "no-store"})
+                if self._service.state == "draining":
+                    more["Connection"] = "close"  # the next request would find the door closed
                 message["headers"] = [
                     *message["headers"],
                     *((name.encode(), value.encode()) for name, value in more.items()),

@@ -1,6 +1,7 @@
 """Structured logs: a JSON object a line on standard error. They hold no text that anybody sent."""
 
 import json
+import logging
 import sys
 import time
 import traceback
@@ -17,6 +18,16 @@ def log(event: str, **facts: Any) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):  # nobody reads: no reason to refuse a request
         pass
+
+
+class ServerLog(logging.Handler):
+    """What uvicorn has to say, as lines of ours: a fault with its place and without its message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        fault = record.exc_info[1] if record.exc_info else None
+        place = {"kind": type(fault).__name__, "at": place_of(fault)} if fault else {}
+        log("server", level=record.levelname.lower(), message=record.getMessage().strip(), **place)
 
 
 def place_of(fault: BaseException) -> list[str]:

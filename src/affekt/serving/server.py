@@ -17,9 +17,16 @@ from affekt.inference.places import check
 from affekt.serving.app import create_app
 from affekt.serving.logs import log
 from affekt.serving.metrics import SHARED
+from affekt.serving.protocol import Protocol
 from affekt.serving.settings import Limits, Settings
 
 _SETTINGS = "AFFEKT_SERVE_SETTINGS"  # the file, readable by its owner alone, from which workers learn them
+_LOGS = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"lines": {"class": "affekt.serving.logs.ServerLog"}},
+    "loggers": {"uvicorn": {"handlers": ["lines"], "level": "WARNING", "propagate": False}},
+}
 _FAULT = "fault"  # the file beside it, in which a worker says why its model does not open
 
 
@@ -86,11 +93,14 @@ def _config(app: Starlette | str, *, factory: bool = False, workers: int = 1) ->
         app,
         factory=factory,
         workers=workers,
+        http=Protocol,
+        ws="none",
         access_log=False,  # ours holds no path that somebody made up
-        log_level="warning",
+        log_config=_LOGS,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
+        timeout_graceful_shutdown=120,  # for answers that nobody reads: what was accepted is done before
         timeout_worker_healthcheck=60,  # a worker that opens its model is busy, not dead
         limit_concurrency=4096,
     )
