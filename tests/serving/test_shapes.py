@@ -1,5 +1,6 @@
 """The interfaces of others: each gives the native answer's numbers, and refuses as its clients expect."""
 
+import asyncio
 import base64
 import json
 import struct
@@ -193,24 +194,59 @@ async def test_kserve_takes_texts_behind_the_json_as_triton_s_client_sends_them(
             assert (await client.post(path, body, headers=told)).status == 422
 
 
+SHAPES = {
+    "/v1/emotions": {"error": {"status", "type", "message"}},
+    "/v1/embeddings": {"error": {"message", "type", "param", "code"}},
+    "/classify": {"error": {"message", "type", "param", "code"}},
+    "/embed": {"error", "error_type"},
+    "/predict": {"error", "error_type"},
+    "/": {"error"},
+    "/models/x": {"error"},
+}
+
+
+def shape_of(body):
+    return {"error": set(body["error"])} if isinstance(body["error"], dict) else set(body)
+
+
+@run
+async def test_every_interface_says_in_its_own_shape_that_it_is_full_or_not_ready():
+    opened = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly():
+        asyncio.run_coroutine_threadsafe(opened.wait(), loop).result()
+        return made_up(0.2)
+
+    async with serving(slowly, wait=False, queue=1, cache=0) as client:
+
+        async def refusals(status):
+            for path, shape in SHAPES.items():
+                reply = await client.post(path, {CALLS.get(path, "inputs"): "sad"})
+                expected = shape | {"estimated_time"} if status == 503 and shape == {"error"} else shape
+                assert (path, reply.status, shape_of(reply.json)) == (path, status, expected)
+                assert int(reply.headers["retry-after"]) >= 1
+            for path in ("/v2/models/made-up/infer",):
+                reply = await client.post(path, infer(["sad"]))
+                assert (reply.status, set(reply.json)) == (status, {"error"})
+
+        await refusals(503)
+        opened.set()
+        while client.service.state == "starting":
+            await asyncio.sleep(0.001)
+        accepted = asyncio.create_task(client.post("/v1/emotions", {"texts": "joy"}))
+        await asyncio.sleep(0.01)
+        await refusals(429)
+        client.service.drain()
+        await refusals(503)
+        assert (await accepted).status == 200
+
+
 @run
 async def test_every_interface_refuses_in_its_own_shape():
-    shapes = {
-        "/v1/emotions": {"error": {"status", "type", "message"}},
-        "/v1/embeddings": {"error": {"message", "type", "param", "code"}},
-        "/classify": {"error": {"message", "type", "param", "code"}},
-        "/embed": {"error", "error_type"},
-        "/predict": {"error", "error_type"},
-        "/": {"error"},
-        "/models/x": {"error"},
-    }
-
-    def form(body):
-        return {"error": set(body["error"])} if isinstance(body["error"], dict) else set(body)
-
     async with serving(texts=2, characters=30, body=1000, keys=("a key",)) as client:
         key = [("Authorization", "Bearer a key")]
-        for path, shape in shapes.items():
+        for path, shape in SHAPES.items():
             field = CALLS.get(path, "inputs")
             refused = {
                 401: await client.post(path, {field: "joy"}),
@@ -222,7 +258,7 @@ async def test_every_interface_refuses_in_its_own_shape():
             large = await client.post(path, {field: "a" * 1001}, headers=key)
             assert (long.status, large.status) == (413, 413)
             for status, reply in refused.items():
-                assert (path, reply.status, form(reply.json)) == (path, status, shape)
+                assert (path, reply.status, shape_of(reply.json)) == (path, status, shape)
             assert (await client.post(path, {field: "joy"}, headers=key)).status == 200
 
 

@@ -110,3 +110,42 @@ async def test_a_line_without_an_end_is_not_held_for_ever():
     async with serving(made_up(), body=100) as client:
         reply = await client.post("/v1/stream", b"", chunks=[b"x" * 60, b"x" * 60, b"x"])
         assert events_of(reply.text)[-1][1]["type"] == "too_large"
+
+
+@run
+async def test_all_who_listen_hear_all_and_one_who_does_not_keep_up_misses_some_and_holds_up_nobody():
+    async with serving(made_up()) as client:
+        keen = [asyncio.create_task(client.get("/v1/stream")) for _ in range(20)]
+        stuck = asyncio.Queue(1000)  # as a listener has it whose connection takes no more
+        client.service.listeners.add(stuck)
+        while len(client.service.listeners) < 21:
+            await asyncio.sleep(0.001)
+        body = "\n".join(json.dumps(f"joy {i}") for i in range(1200)).encode()
+        pushed = await client.post("/v1/stream", body)
+        assert pushed.text.count("event: emotions") == 1200
+        await asyncio.sleep(0.05)
+        client.service.drain()
+        for heard in await asyncio.gather(*keen):
+            assert heard.text.count("event: emotions") == 1200
+        assert stuck.qsize() == 1000
+
+
+@run
+async def test_beyond_a_hundred_nobody_more_listens_or_pushes():
+    async def silent():
+        await asyncio.Event().wait()
+
+    async with serving(made_up()) as client:
+        heard = [asyncio.create_task(client.get("/v1/stream", receive=silent)) for _ in range(100)]
+        pushing = [asyncio.create_task(client.post("/v1/stream", b"", receive=silent)) for _ in range(100)]
+        await asyncio.sleep(0.05)
+        for late in (await client.get("/v1/stream"), await client.post("/v1/stream", b'"joy"')):
+            assert (late.status, late.json["error"]["type"]) == (429, "overloaded")
+            assert int(late.headers["retry-after"]) > 0
+        heard[0].cancel()
+        pushing[0].cancel()
+        await asyncio.sleep(0.01)
+        assert (await client.post("/v1/stream", b'"joy"')).status == 200  # there is room again
+        client.service.drain()
+        await asyncio.gather(*heard, *pushing, return_exceptions=True)
+        assert (client.service.pushing, len(client.service.listeners)) == (0, 0)

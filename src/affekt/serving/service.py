@@ -56,6 +56,7 @@ class Service:
         self.fault: AffektError | None = None  # why no model opened
         self.failed: Callable[[], None] = lambda: None  # called when none did; stops the server
         self.listeners: set[asyncio.Queue[str]] = set()  # to events of streams
+        self.pushing = 0  # streams of posts that come
         self.rises = Rises((), WINDOW)  # of all posts that are pushed, by whomever
         self._open_model = open_model
         self._cache = Cache(settings.limits.cache)

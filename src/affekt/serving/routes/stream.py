@@ -20,7 +20,7 @@ from affekt.serving.service import Service
 KIND = "text/event-stream"
 TOGETHER = 64  # posts that are scored at once
 _BREATH = 1.0  # seconds after which a silent stream looks whether the service stops
-_LISTENERS = 100
+_AT_ONCE = 100  # who push, and who listen
 
 
 class Post(BaseModel):
@@ -39,6 +39,8 @@ async def push(service: Service, form: None, request: Request) -> Response:
     for a line that is no post, and `end`.
     """
     service.ready().deciding()
+    if service.pushing >= _AT_ONCE:
+        raise Refusal(429, f"{_AT_ONCE} push already.", retry_after=10)
     return _Duplex(_answers(service, request), media_type=KIND)
 
 
@@ -52,8 +54,8 @@ class _Duplex(StreamingResponse):
 async def listen(service: Service, form: None, request: Request) -> Response:
     """Hear the events of all posts that are pushed from now on, without their texts."""
     service.ready()
-    if len(service.listeners) >= _LISTENERS:
-        raise Refusal(429, f"{_LISTENERS} listen already.", retry_after=10)
+    if len(service.listeners) >= _AT_ONCE:
+        raise Refusal(429, f"{_AT_ONCE} listen already.", retry_after=10)
     return StreamingResponse(_heard(service), media_type=KIND)
 
 
@@ -62,7 +64,7 @@ async def _heard(service: Service) -> AsyncIterator[str]:
     service.listeners.add(events)
     try:
         yield ": listening\n\n"
-        while service.state == "ready":
+        while service.state == "ready" or not events.empty():
             try:
                 yield await asyncio.wait_for(events.get(), _BREATH)
             except TimeoutError:
@@ -74,6 +76,7 @@ async def _heard(service: Service) -> AsyncIterator[str]:
 async def _answers(service: Service, request: Request) -> AsyncIterator[str]:
     rises = service.rises
     number = 0
+    service.pushing += 1
     try:
         async for lines in _lines(service, request):
             for start in range(0, len(lines), TOGETHER):
@@ -85,6 +88,8 @@ async def _answers(service: Service, request: Request) -> AsyncIterator[str]:
         yield _event("end", {"posts": number})
     except Refusal as refusal:
         yield _event("fault", native(refusal)["error"])
+    finally:
+        service.pushing -= 1
 
 
 async def _scored(service: Service, rises: Rises, lines: list[bytes], number: int) -> list[str]:
