@@ -225,6 +225,20 @@ def change_weights(folder, change) -> str:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("asked", [10**4, 10**30])
+def test_layers_without_end_are_refused_before_they_are_built(tmp_path, family, asked):
+    save_encoder(family, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    key = "n_layers" if family == "distilbert" else "num_hidden_layers"
+    assert config[key]
+    (tmp_path / "config.json").write_text(json.dumps({**config, key: asked}))
+    with pytest.raises(
+        ModelError, match=rf"asks for {asked} layers \({key}\), and its weights have \d+ tensors"
+    ):
+        load_pretrained(str(tmp_path))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_weights_without_one_of_the_layers_are_refused_by_the_names_of_its_tensors(tmp_path, family):
     folder = save_encoder(family, tmp_path / family)
     name = change_weights(folder, lambda old: {key: old[key] for key in old if "layer.1." not in key})

@@ -207,6 +207,25 @@ def _refuse_code(name: str, place: str, revision: str | None) -> None:
         )
 
 
+def _check_depth(name: str, place: str, revision: str | None) -> None:
+    """Raise ModelError where config.json asks for more layers than a folder's weights have tensors.
+
+    Layers are built one by one before the weights are read: a number spoiled to 10^30 would fill the memory.
+    """
+    from safetensors import safe_open
+
+    tensors = 0
+    for file in Path(place).glob("model*.safetensors"):
+        with safe_open(file, "pt") as weights:
+            tensors += len(weights.keys())
+    for key, value in stated(place, "config.json", revision, dict[str, Any]()).items():
+        if tensors and key.endswith("layers") and isinstance(value, int) and value > tensors:
+            raise ModelError(
+                f"encoder {name!r}: its config.json asks for {value} layers ({key}), and its weights have "
+                f"{tensors} tensors in all; fetch or save it again."
+            )
+
+
 def load_tokenizer(name: str, place: str, revision: str | None = None) -> Any:
     """Return the tokenizer of a folder or Hub model, after refusing code that comes with it."""
     from transformers import AutoTokenizer
@@ -242,6 +261,7 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
     try:
         with quiet_transformers():
             tokenizer = load_tokenizer(name, place, pinned)
+            _check_depth(name, place, pinned)
             backbone, found = AutoModel.from_pretrained(
                 place,
                 trust_remote_code=False,
