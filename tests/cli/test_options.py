@@ -25,6 +25,8 @@ SPEAKERS = {
     "runs/folder.py": ("train",),
     "explore/space.py": ("map", "cluster"),
     "studies/reproduce.py": ("train",),  # the command that made a run
+    "studies/sweep.py": ("sweep",),
+    "report/sweep.py": ("train",),  # the command that makes the best run
 }
 
 

@@ -90,7 +90,7 @@ def test_names_of_rows_and_figures(content):
 
 def test_curves_are_drawn_over_any_numbers_of_rows(tmp_path):
     curves = {"one": {2: (0.3, 0.2, 0.4), 64: (0.7, 0.65, 0.75)}, "$other$": {8: (0.5, 0.5, 0.5)}}
-    plots.shot_curves(curves, tmp_path / "curves.png", "Macro F1")
+    plots.value_curves(curves, tmp_path / "curves.png", "Macro F1", "rows of each label")
     width, height = struct.unpack(">II", (tmp_path / "curves.png").read_bytes()[16:24])
     assert width > 600
     assert height > 400

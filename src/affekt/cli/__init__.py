@@ -22,6 +22,7 @@ from affekt.cli import (
     serve,
     soup,
     space,
+    sweep,
     transfer,
 )
 from affekt.cli.options import OfAModel
@@ -68,6 +69,7 @@ app.command("compare")(runs.compare)
 app.command("audit")(audit.audit)
 app.command("soup")(soup.soup)
 app.command("transfer")(transfer.transfer)
+app.command("sweep")(sweep.sweep)
 app.command("reproduce")(runs.reproduce)
 
 

@@ -88,6 +88,14 @@ def _is_model(path: Path) -> bool:
         return False
 
 
+def numbers(option: str, said: str) -> tuple[int, ...]:
+    """Return the different whole numbers that an option says, parted by commas."""
+    try:
+        return tuple(dict.fromkeys(int(part) for part in said.split(",")))
+    except ValueError:
+        raise UsageError(f"{option} {said}: write whole numbers parted by commas, such as 8,64.") from None
+
+
 @contextmanager
 def spoken(words: Callable[[str], str]) -> Iterator[None]:
     """Let faults speak of options, or keys of a recipe, where they speak of Python's keywords."""

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, columns_as_options
+from affekt.cli.options import BadRows, columns_as_options, numbers
 from affekt.cli.runs import command_line
 from affekt.data.columns import Columns
-from affekt.errors import UsageError
 
 
 @columns_as_options()
@@ -59,9 +58,9 @@ def transfer(
 
     plan = Plan(
         tuple(part.strip() for part in ways.split(",")),
-        _numbers("--shots", shots),
+        numbers("--shots", shots),
         draws,
-        _numbers("--seeds", seeds),
+        numbers("--seeds", seeds),
         limit,
         recipe,
         few_shot,
@@ -83,13 +82,6 @@ def transfer(
     else:
         _show(content)
     console.say(f"page: {out / PAGE}\nfigures: {out / FIGURES}")
-
-
-def _numbers(option: str, said: str) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(int(part) for part in said.split(",")))
-    except ValueError:
-        raise UsageError(f"{option} {said}: write whole numbers parted by commas, such as 8,64.") from None
 
 
 def _show(content: Mapping[str, Any]) -> None:

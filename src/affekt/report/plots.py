@@ -282,23 +282,28 @@ def intervals(
             figure.legend(loc="outside lower center", **KEY)
 
 
-def shot_curves(curves: Mapping[str, Mapping[int, Interval]], path: Path, what: str) -> None:
-    """Draw a figure over how many rows of each label were learned from, each curve with its intervals."""
-    shots = sorted({rows for curve in curves.values() for rows in curve})
+def value_curves(curves: Mapping[str, Mapping[float, Interval]], path: Path, what: str, over: str) -> None:
+    """Draw a figure over the values of something, each curve with its intervals.
+
+    Values that are all above 0 and lie far apart are on a logarithmic scale.
+    """
+    values = sorted({at for curve in curves.values() for at in curve})
     with picture(path, 6.6, 4.0 + 0.2 * len(curves)) as figure:
         ax = quiet(figure.subplots(), grid="y")
         for i, (name, curve) in enumerate(curves.items()):
             colour = CATEGORICAL[i % len(CATEGORICAL)]
             at = sorted(curve)
-            value, low, high = np.asarray([curve[rows] for rows in at]).T
+            value, low, high = np.asarray([curve[one] for one in at]).T
             look: dict[str, Any] = {"color": colour, "marker": MARKERS[i % len(MARKERS)], "markersize": 5}
             ax.plot(
                 at, value, label=plain(name, 60), linestyle=_LINES[i % len(_LINES)], linewidth=1.8, **look
             )
             ax.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
-        ax.set_xscale("log", base=2)
-        ax.set_xticks(shots, [str(rows) for rows in shots])
-        axis_labels(ax, "rows of each label", what)
+        if values[0] > 0 and values[-1] >= 8 * values[0]:
+            ax.set_xscale("log", base=2)
+        ax.set_xticks(values, [f"{one:g}" for one in values])
+        ax.minorticks_off()
+        axis_labels(ax, over, what)
         figure.legend(loc="outside lower center", handlelength=2.6, **KEY)
 
 

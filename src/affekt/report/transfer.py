@@ -77,7 +77,7 @@ def _shown(
 
 def _drawn(results: Sequence[Result], task: Mapping[str, Any], models: list[str]) -> page.Image | None:
     """Draw the curves of what was tried with several numbers of rows per label."""
-    curves: dict[str, dict[int, Interval]] = {}
+    curves: dict[str, dict[float, Interval]] = {}
     for result in results:
         rows, found = result["setting"].get("rows_per_label"), as_interval(result["figures"][task["figure"]])
         if rows is not None and found is not None:
@@ -88,5 +88,5 @@ def _drawn(results: Sequence[Result], task: Mapping[str, Any], models: list[str]
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "curves.png"
-        plots.shot_curves(curves, path, figure_name(task))
+        plots.value_curves(curves, path, figure_name(task), "rows of each label")
         return page.image(path)
