@@ -1,12 +1,13 @@
 """Tables from metrics that are small enough to check by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from affekt.errors import AffektError, DataError, UsageError
 from affekt.runs.metrics import judged_split
-from affekt.studies.reproduce import write_tables
+from affekt.studies.reproduce import check_tables, write_tables
 
 PUBLISHED = [
     {"metric": "f1_macro", "value": 0.462, "encoder": "bert-base", "thresholds": "fixed", "source": "A, B"},
@@ -235,6 +236,41 @@ def test_metrics_are_kept_and_make_the_same_tables_when_the_runs_are_gone(runs):
     assert kept["calibration"] == {"before": {"ece": 0.1}}
     (runs / "a" / "metrics.json").unlink()
     assert page(runs) == text
+
+
+def test_pages_that_say_what_the_kept_metrics_say_pass_the_check(runs):
+    add(runs, "a", metrics(), "training: {seed: 0}")
+    written = write_tables((), runs, out := runs.parent / "out")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert set(check_tables(out)) == set(written)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_a_page_that_says_otherwise_is_named_with_its_line(runs):
+    add(runs, "a", metrics(), "training: {seed: 0}")
+    path = write_tables(("B3",), runs, out := runs.parent / "out")[0]
+    text = path.read_text(encoding="utf-8")
+    number = next(at for at, line in enumerate(text.splitlines(), 1) if "0.400" in line)
+    path.write_text(text.replace("0.400", "0.410"), encoding="utf-8")
+    with pytest.raises(DataError, match=rf"row-b3\.md:{number}: says .*0\.410.*0\.400") as fault:
+        check_tables(out)
+    assert "\n" not in str(fault.value)
+
+
+def test_pages_that_are_missing_or_of_no_kept_run_fail_the_check(runs):
+    add(runs, "a", metrics(), "training: {seed: 0}")
+    out = runs.parent / "out"
+    for path in write_tables((), runs, out):
+        path.unlink()
+    (out / "row-z9.md").write_text("# Row Z9\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"row-b3\.md: is missing; .*row-z9\.md: is of a row that no"):
+        check_tables(out)
+    with pytest.raises(UsageError):
+        check_tables(runs)
+
+
+def test_the_pages_of_results_say_what_the_kept_metrics_say():
+    assert check_tables(Path(__file__).parents[2] / "docs" / "results")
 
 
 def test_an_unfinished_run_is_left_out(runs):

@@ -10,6 +10,7 @@ import typer
 from affekt.cli import console
 from affekt.cli.options import spoken
 from affekt.data.columns import as_keys
+from affekt.errors import UsageError
 
 
 @spoken(as_keys)
@@ -145,9 +146,22 @@ def reproduce(
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run folders are.")] = Path("runs"),
     out: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("docs/results"),
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Write nothing: fail where a page and the metrics kept beside it disagree."
+        ),
+    ] = False,
 ) -> None:
     """Write the published tables beside ours, from run folders."""
-    from affekt.studies.reproduce import write_tables
+    from affekt.studies.reproduce import check_tables, write_tables
+
+    if check:
+        if rows:
+            raise UsageError(f"--check looks at all pages of {out}; leave {' '.join(rows)} out.")
+        for path in check_tables(out):
+            console.result(f"{path}: as its metrics say")
+        return
 
     for path in write_tables(tuple(rows or ()), runs, out):
         console.say(f"wrote {path}")

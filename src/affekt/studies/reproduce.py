@@ -6,14 +6,17 @@ the run folders are gone.
 """
 
 import shlex
+import shutil
 import statistics
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from affekt.decisions.rules import plain_threshold
-from affekt.errors import UsageError
+from affekt.errors import DataError, UsageError
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.runs.metrics import Metrics, judged_split, space_by_name, space_figures
 from affekt.studies.kept import group_of, keep_runs, read_kept, write_page
@@ -42,6 +45,40 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     pages = [_write_page(row, by_row[row], out) for row in sorted(written)]
     overview = None if rows else write_spaces([metrics for runs in by_row.values() for metrics in runs], out)
     return [*pages, overview] if overview else pages
+
+
+def check_tables(out: Path) -> list[Path]:
+    """Return the pages of a folder, when each says what the metrics kept beside it say; nothing is written.
+
+    Raises:
+        DataError: When a page differs, is missing, or is of a row without runs: each with its first line
+            that is not as it would be written.
+        UsageError: When no metrics are kept there.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        anew = Path(temporary)
+        for kept in (out / "runs").glob("*.json"):
+            (anew / "runs").mkdir(exist_ok=True)
+            shutil.copyfile(kept, anew / "runs" / kept.name)
+        pages = write_tables((), out / "runs", anew)
+        names = {page.name for page in pages} | {page.name for page in out.glob("row-*.md")}
+        faults = [fault for name in sorted(names) if (fault := _unlike_page(out / name, anew / name))]
+    if faults:
+        raise DataError(f"{'; '.join(faults)}. Write them anew with affekt reproduce.")
+    return [out / page.name for page in pages]
+
+
+def _unlike_page(page: Path, anew: Path) -> str:
+    """Return how a page differs from what it would be; nothing where it does not."""
+    if not page.exists():
+        return f"{page}: is missing"
+    if not anew.exists():
+        return f"{page}: is of a row that no kept run has"
+    said, right = (path.read_text(encoding="utf-8").splitlines() for path in (page, anew))
+    for number, (one, other) in enumerate(zip_longest(said, right), start=1):
+        if one != other:
+            return f"{page}:{number}: says {one!r}, and the metrics {other!r}"
+    return ""
 
 
 # --- pages
