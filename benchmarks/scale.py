@@ -21,7 +21,6 @@ from common import options_of, tell
 
 LABELS = 28
 FAR = {"100 million": 10**8, "10 billion": 10**10}
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def static_model(folder: Path) -> None:
@@ -93,15 +92,15 @@ def scored(posts: Path, out: Path, model: Path, given: Any) -> dict[str, float]:
 
 
 def held(session: int) -> int:
-    """Return the bytes that all processes of a session hold, what they share counted in each."""
+    """Return the bytes that all processes of a session hold, what some share counted once."""
     found = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == session:
+                lines = stat.with_name("smaps_rollup").read_text().splitlines()
+                found += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
         except OSError:  # it has ended meanwhile
             continue
-        if int(fields[3]) == session:
-            found += int(fields[21]) * PAGE
     return found
 
 

@@ -15,14 +15,19 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from affekt.data.read import stream
 from affekt.decisions import Decisions
 from affekt.encoders.tfidf import TfidfEncoder
 from affekt.errors import DataError, ModelError, UsageError
-from affekt.inference.model import Model
+from affekt.inference.makers import MANIFESTS
+from affekt.inference.model import Model, load
 from affekt.inference.runtimes.torch import TorchRuntime
-from affekt.inference.shards import MANIFESTS, files_of, predict_shards
+from affekt.inference.score import predict_file
+from affekt.inference.shards import embed_shards, predict_shards
+from affekt.inference.sources import files_of
 from affekt.networks.heads import build_head
 from affekt.networks.network import Network
+from tiny import save_classifier
 
 WORDS = ["happy", "sad", "angry", "calm", "rain", "sun", "dog", "cat", "train", "home"]
 
@@ -230,3 +235,77 @@ def test_names_are_found_in_order(tmp_path):
         (tmp_path / name).write_bytes(gzip.compress(b"x"))
     base, files = files_of(tmp_path)
     assert [os.path.relpath(file, base) for file in files] == ["a.jsonl.gz", "b.csv", "c/d.parquet"]
+
+
+def vectors_of(folder):
+    """The vectors of all shards, in order, with their ids."""
+    files = [path for path in sorted(folder.rglob("*.parquet")) if MANIFESTS not in path.parts]
+    rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+    return [row["id"] for row in rows], np.array([row["vector"] for row in rows])
+
+
+def test_vectors_are_those_of_the_model_whatever_the_shards_and_processes(model, tmp_path):
+    posts = write_posts(tmp_path / "posts.csv", 53)
+    expected = load(model).embed([row.text for rows in stream(posts) for row in rows])
+    for size in (1, 7, 53, 1000):
+        out = tmp_path / f"of {size}"
+        summary = embed_shards(model, posts, out, shard_rows=size)
+        ids, vectors = vectors_of(out)
+        assert ids == [str(line) for line in range(2, 55)]
+        assert np.allclose(vectors, expected, atol=1e-6)
+        assert (summary["rows"], summary["dimension"], summary["shards"]) == (53, 10, -(-53 // size))
+    embed_shards(model, posts, tmp_path / "there", shard_rows=7, workers=2)
+    assert contents(tmp_path / "there") == contents(tmp_path / "of 7")
+    (tmp_path / "there" / "posts-00003.parquet").unlink()
+    assert embed_shards(model, posts, tmp_path / "there", shard_rows=7)["kept"] == 7
+    assert contents(tmp_path / "there") == contents(tmp_path / "of 7")
+
+
+def test_vectors_as_npy_leave_out_rows_that_cannot_be_used(model, tmp_path):
+    (tmp_path / "posts.csv").write_text("n,text\n0,happy\n1,\n2,sad\n3,\n", encoding="utf-8")
+    out = tmp_path / "out"
+    summary = embed_shards(model, tmp_path / "posts.csv", out, kind=".npy", shard_rows=2, on_bad_row="skip")
+    assert [np.load(file).shape for file in sorted(out.glob("*.npy"))] == [(1, 10), (1, 10)]
+    assert (summary["rows"], summary["skipped"]) == (2, 2)
+    manifest = json.loads((out / MANIFESTS / "posts-00001.npy.json").read_text())
+    assert (manifest["rows"], manifest["vectors"], manifest["model"]["vectors"]) == (2, 1, 10)
+
+
+def test_folders_of_vectors_and_of_predictions_are_not_mixed(model, tmp_path):
+    posts = write_posts(tmp_path / "posts.csv", 5)
+    predict_shards(model, posts, tmp_path / "out", kind=".parquet")
+    with pytest.raises(UsageError, match="holds shards made with another model"):
+        embed_shards(model, posts, tmp_path / "out")
+    with pytest.raises(UsageError, match=r"unknown kind of file '.csv'"):
+        embed_shards(model, posts, tmp_path / "other", kind=".csv")
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_encoder_without_a_classifier_embeds_into_shards(tiny, tmp_path):
+    posts = write_posts(tmp_path / "posts.csv", 5)
+    embed_shards(tiny("bert"), posts, tmp_path / "out", shard_rows=2)
+    _, vectors = vectors_of(tmp_path / "out")
+    expected = load(tiny("bert")).embed([row.text for rows in stream(posts) for row in rows])
+    assert np.allclose(vectors, expected, atol=1e-5)
+    with pytest.raises(ModelError, match="encoder without a classifier"):
+        predict_shards(tiny("bert"), posts, tmp_path / "other")
+
+
+def test_coarser_labels_go_into_shards_and_another_set_is_refused(tiny, tmp_path):
+    folder = save_classifier(tiny("bert"), ["joy", "fear", "love"], tmp_path / "model", single_label=False)
+    posts = write_posts(tmp_path / "posts.csv", 20)
+    predict_file(folder, posts, tmp_path / "one.csv", taxonomy="sentiment")
+    summary = predict_shards(folder, posts, tmp_path / "out", shard_rows=6, taxonomy="sentiment", workers=2)
+    coarse = load(folder).coarser("sentiment")
+    assert set(summary["predicted"]) - {""} == set(coarse.labels)
+    header, *lines = (tmp_path / "one.csv").read_text().splitlines()
+    assert (tmp_path / "out" / "posts-00000.csv").read_text().splitlines()[0] == header
+    plain = [line.split(",")[:3] for line in rows_of(tmp_path / "out")]
+    assert plain == [line.split(",")[:3] for line in lines]
+    with pytest.raises(UsageError, match="made with another model"):
+        predict_shards(folder, posts, tmp_path / "out", shard_rows=6)
+    with pytest.raises(DataError, match="unknown taxonomy"):
+        predict_shards(folder, posts, tmp_path / "none", taxonomy="sentimental")
+    with pytest.raises(ModelError, match="trained on one corpus"):
+        predict_shards(folder, posts, tmp_path / "none", task="irony")
+    assert not (tmp_path / "none").exists()

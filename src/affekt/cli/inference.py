@@ -21,7 +21,6 @@ from affekt.cli.options import (
     SafeCells,
     Speed,
     TaskName,
-    TextFile,
     columns_as_options,
 )
 from affekt.data.columns import Columns
@@ -30,6 +29,11 @@ from affekt.errors import UsageError
 if TYPE_CHECKING:
     from affekt.inference.model import Model, Prediction
 
+
+Shards = Annotated[
+    int | None, typer.Option(help="Write shards of so many rows into a folder; go on where it stopped.")
+]
+Workers = Annotated[int | None, typer.Option(help="Processes that make shards; as many as there are cores.")]
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
 _SUFFIXES = (*_KINDS, *(f"{kind}.gz" for kind in _KINDS), ".parquet", ".xlsx")
@@ -64,12 +68,8 @@ def predict(
             help="A file (csv, tsv, jsonl, parquet) or a folder; NAME.predictions… unless said.",
         ),
     ] = None,
-    shards: Annotated[
-        int | None, typer.Option(help="Write shards of so many rows into a folder; go on where it stopped.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that make shards; as many as there are cores.")
-    ] = None,
+    shards: Shards = None,
+    workers: Workers = None,
     form: Annotated[
         str | None, typer.Option("--format", help="Of shards: csv, jsonl, parquet, csv.gz; as the input.")
     ] = None,
@@ -103,15 +103,12 @@ def predict(
         sharded = is_several(texts) or any((shards, workers, form)) or (out is not None and is_folder(out))
         with console.progress("rows") as tick:
             if sharded:
-                if task or labels or check:
-                    raise UsageError("--task, --labels and --check are for one file: leave --shards out.")
+                if check:
+                    raise UsageError(f"--check {check}: is for one file; leave --shards out.")
                 from affekt.inference.shards import SHARD_ROWS, predict_shards
 
-                how |= {
-                    "kind": f".{form}" if form else None,
-                    "shard_rows": SHARD_ROWS if shards is None else shards,
-                    "workers": os.cpu_count() or 1 if workers is None else workers,
-                }
+                how |= {"kind": f".{form}" if form else None, "task": task, "taxonomy": labels}
+                how |= {"shard_rows": SHARD_ROWS if shards is None else shards, "workers": crew(workers)}
                 summary = predict_shards(place, texts, out or default_folder(texts), tick=tick, **how)
             else:
                 how |= {"task": task, "taxonomy": labels, "check_rows": check}
@@ -174,24 +171,39 @@ def _show_more(more: dict[str, Any], labels: list[str]) -> None:
 
 @columns_as_options(FORM, labels=None)
 def embed(
-    file: TextFile,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A file of texts (csv, tsv, jsonl, json, txt, .gz, xlsx, parquet), a folder or a pattern of "
+            "files."
+        ),
+    ],
     columns: Columns,
-    out: Annotated[Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="parquet (id, text, vector) or npy, or a folder of shards.")
+    ],
     model: ModelName = None,
     speed: Speed = None,
     on_bad_row: BadRows = "fail",
     projected: Annotated[bool, typer.Option(help="The space of the contrastive loss.")] = False,
+    shards: Shards = None,
+    workers: Workers = None,
+    form: Annotated[str, typer.Option("--format", help="Of shards: parquet or npy.")] = "parquet",
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Write a vector for every text of a file."""
     from affekt.inference.places import check
     from affekt.inference.score import embed_file
+    from affekt.inference.shards import SHARD_ROWS, embed_shards
 
     place = check(model, speed)
+    how: Any = {"columns": columns, "on_bad_row": on_bad_row, "projected": projected}
     with console.progress("rows") as tick:
-        summary = embed_file(
-            place, file, out, columns=columns, on_bad_row=on_bad_row, projected=projected, tick=tick
-        )
+        if is_several(str(file)) or shards or workers is not None or is_folder(out):
+            how |= {"shard_rows": SHARD_ROWS if shards is None else shards, "workers": crew(workers)}
+            summary = embed_shards(place, file, out, kind=f".{form}", tick=tick, **how)
+        else:
+            summary = embed_file(place, file, out, tick=tick, **how)
     show_summary(summary, as_json=json)
 
 
@@ -217,6 +229,11 @@ def is_several(text: str) -> bool:
         return any(name.lower().endswith(_SUFFIXES) for name in glob(text, recursive=True))
     except (OSError, ValueError):
         return False
+
+
+def crew(workers: int | None) -> int:
+    """Return how many processes make shards: of one thread each, as many as there are cores unless said."""
+    return (os.cpu_count() or 1) if workers is None else workers
 
 
 def is_folder(out: Path) -> bool:

@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+import pyarrow as pa
+
 from affekt.errors import AffektError, UsageError
 
 Task = TypeVar("Task")
@@ -85,6 +87,7 @@ def _member(connection: Connection, opening: Callable[[], Callable[[Any], Any]])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         try:
+            pa.set_memory_pool(pa.system_memory_pool())  # its own keeps tens of megabytes in each process
             answers = opening()
             connection.send(None)
             while True:
