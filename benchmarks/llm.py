@@ -1,0 +1,254 @@
+"""A large language model and one of ours on the same texts: quality, seconds and cost beside each other.
+
+    python benchmarks/llm.py DATA --url https://…/v1 --llm NAME [--model affekt-small] [--rows 200]
+                             [--prices IN,OUT] [--machine-price .10] [-o FILE.json]
+
+Any endpoint that speaks OpenAI's /chat/completions is asked, once for each text, at temperature 0, for the
+labels of the data and nothing else; the key is read from $OPENAI_API_KEY (another variable by --key).
+--prices are dollars for a million tokens read and written, as the endpoint counts them; --machine-price is
+what an hour of the machine costs that our model runs on. DATA is a known data set or a file; --rows of its
+test split are drawn. What an answer names beside the labels is not counted, an answer that is no list of
+labels counts as none, and both are told.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from affekt import evaluation
+from affekt.data.catalog import read_split
+from affekt.data.corpus import Corpus
+from affekt.errors import AffektError, DataError, UsageError
+from affekt.evaluation.figures import HEADLINES
+from affekt.inference.model import load
+from common import options_of, tell
+
+TRIES = 4  # of a request that a busy or broken endpoint refuses
+WAIT = 1.0  # seconds before the second try; twice as long before each further one
+TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a large language model is asked, and as whom."""
+
+    url: str
+    name: str
+    key: str = ""
+    wait: float = WAIT
+
+    def ask(self, instruction: str, text: str) -> dict[str, Any]:
+        """Return the endpoint's answer; DataError when it gives none."""
+        messages = [{"role": "system", "content": instruction}, {"role": "user", "content": text}]
+        body = json.dumps({"model": self.name, "messages": messages, "temperature": 0}).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, headers)
+        for attempt in range(TRIES):
+            try:
+                with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+                    return dict(json.load(answer))
+            except urllib.error.HTTPError as fault:
+                said = f"{fault.code} {fault.reason}"
+                if fault.code < 500 and fault.code not in (408, 429):
+                    break
+            except (OSError, ValueError, TypeError) as fault:
+                said = str(fault)
+            if attempt < TRIES - 1:
+                time.sleep(self.wait * 2**attempt)
+        raise DataError(f"{self.url}: gives no answer ({said}).")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a text: the labels named, or None for what is no list of them; and what it took."""
+
+    labels: tuple[str, ...] | None
+    unknown: int
+    read: int
+    written: int
+    seconds: float
+
+
+def instruction_for(labels: Sequence[str], *, single_label: bool) -> str:
+    """Return what a model is told to do with each text."""
+    how_many = "exactly one label" if single_label else "every label that holds, one or several"
+    return (
+        f"Which emotions does the text express? The labels are: {', '.join(labels)}. "
+        f"Answer with a JSON list of {how_many}, and nothing else."
+    )
+
+
+def labels_in(content: str, labels: Sequence[str]) -> tuple[tuple[str, ...] | None, int]:
+    r"""Return the labels that an answer lists, and how many others it does; None where it lists nothing.
+
+    >>> labels_in('```json\n["Joy", "glee"]\n```', ["joy", "fear"])
+    (('joy',), 1)
+    """
+    found = re.search(r"\[[^\[\]]*\]", content)
+    try:
+        listed = json.loads(found[0]) if found else [json.loads(content)]
+    except ValueError:
+        listed = [content.strip().strip(".\"'")] if content.strip() else None
+    if listed is None:
+        return None, 0
+    known = {label.casefold(): label for label in labels}
+    named = [str(one).strip().casefold() for one in listed]
+    own = tuple(dict.fromkeys(known[one] for one in named if one in known))
+    others = sum(one not in known for one in named)
+    return (own if own or found else None), others
+
+
+def asked(endpoint: Endpoint, corpus: Corpus, together: int) -> list[Answer]:
+    """Return an answer for each text, so many requests at once."""
+    instruction = instruction_for(corpus.labels, single_label=corpus.single_label)
+
+    def one(text: str) -> Answer:
+        began = time.monotonic()
+        answer = endpoint.ask(instruction, text)
+        seconds = time.monotonic() - began
+        try:
+            content = str(answer["choices"][0]["message"]["content"] or "")
+        except (KeyError, IndexError, TypeError) as fault:
+            raise DataError(f"{endpoint.url}: answers otherwise than /chat/completions does.") from fault
+        usage = answer.get("usage") or {}
+        named, unknown = labels_in(content, corpus.labels)
+        tokens = (int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens"))
+        return Answer(named, unknown, *tokens, seconds)
+
+    with ThreadPoolExecutor(together) as pool:
+        return list(pool.map(one, corpus.texts))
+
+
+def decided(answers: Sequence[Answer], corpus: Corpus) -> np.ndarray:
+    """Return (n, k) the labels named; of one label a text the first named."""
+    held = np.zeros((len(answers), len(corpus.labels)), dtype=np.bool_)
+    for row, answer in enumerate(answers):
+        for label in (answer.labels or ())[: 1 if corpus.single_label else None]:
+            held[row, corpus.labels.index(label)] = True
+    return held
+
+
+def figures(corpus: Corpus, held: np.ndarray) -> dict[str, Any]:
+    """Return the headline figures with intervals; of labels that some text has."""
+    found = evaluation.classification_intervals(
+        corpus.targets, held, labels=corpus.labels, single_label=corpus.single_label
+    )
+    return {key: found[key] for key in HEADLINES[corpus.single_label]}
+
+
+def compared(
+    corpus: Corpus,
+    endpoint: Endpoint,
+    model: str | None,
+    *,
+    together: int = 8,
+    prices: tuple[float, float] | None = None,
+    machine_price: float = 0.1,
+) -> dict[str, Any]:
+    """Return what both make of the texts of a corpus, and what 1,000 texts take and cost."""
+    ours = load(model)
+    if set(ours.labels) != set(corpus.labels):
+        ours = ours.one_of([label for label in corpus.labels if label in ours.labels])
+    began = time.monotonic()
+    held = ours.deciding().decide(ours.probabilities(corpus.texts))
+    seconds = time.monotonic() - began
+    own = np.zeros((len(corpus), len(corpus.labels)), dtype=np.bool_)
+    own[:, [corpus.labels.index(label) for label in ours.labels]] = held
+    began = time.monotonic()
+    answers = asked(endpoint, corpus, together)
+    elapsed = time.monotonic() - began
+    theirs, n = decided(answers, corpus), len(corpus)
+    read, written = (sum(getattr(one, key) for one in answers) for key in ("read", "written"))
+    main = HEADLINES[corpus.single_label][0]
+    paired = evaluation.paired_bootstrap(
+        corpus.targets, own, theirs, metric=main, single_label=corpus.single_label
+    )
+    return {
+        "data": corpus.name,
+        "split": corpus.split,
+        "n": n,
+        "labels": list(corpus.labels),
+        "ours": {
+            "model": str(ours.about.get("name", "")),
+            "figures": figures(corpus, own),
+            "seconds_per_1000": 1000 * seconds / n,
+            "dollars_per_1000": 1000 * seconds / n / 3600 * machine_price,
+        },
+        "llm": {
+            "model": endpoint.name,
+            "instruction": instruction_for(corpus.labels, single_label=corpus.single_label),
+            "figures": figures(corpus, theirs),
+            "unreadable": sum(one.labels is None for one in answers),
+            "unknown_labels": sum(one.unknown for one in answers),
+            "tokens_per_text": {"read": read / n, "written": written / n},
+            "seconds_per_text": float(np.median([one.seconds for one in answers])),
+            "seconds_per_1000": 1000 * elapsed / n,
+            "together": together,
+            "dollars_per_1000": prices and (read * prices[0] + written * prices[1]) / 1e6 / n * 1000,
+        },
+        "ours_minus_llm": {main: paired},
+    }
+
+
+def options() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = options_of(__doc__)
+    parser.add_argument("data")
+    parser.add_argument("--url", required=True, help="of the endpoint, up to and with /v1")
+    parser.add_argument("--llm", required=True, metavar="NAME", help="what the endpoint calls the model")
+    parser.add_argument("--key", default="OPENAI_API_KEY", metavar="VARIABLE")
+    parser.add_argument("--model", help="ours; affekt-small if left out")
+    parser.add_argument("--split")
+    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--together", type=int, default=8)
+    parser.add_argument("--prices", metavar="IN,OUT")
+    parser.add_argument("--machine-price", type=float, default=0.1)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Compare what the words ask for; a fault the user can mend is one line."""
+    given = options().parse_args(words)
+    try:
+        if given.rows < 1 or given.together < 1:
+            raise UsageError("--rows and --together are at least 1.")
+        try:
+            prices = tuple(float(price) for price in given.prices.split(",")) if given.prices else None
+        except ValueError:
+            prices = ()
+        if prices is not None and len(prices) != 2:
+            raise UsageError(f"--prices {given.prices}: give dollars for a million tokens, as .15,.60.")
+        corpus = read_split(given.data, given.split).require_classes()
+        drawn = np.random.default_rng(given.seed).permutation(len(corpus))[: given.rows]
+        endpoint = Endpoint(given.url, given.llm, os.environ.get(given.key, ""))
+        found = compared(
+            corpus.select(np.sort(drawn)),
+            endpoint,
+            given.model,
+            together=given.together,
+            prices=(prices[0], prices[1]) if prices else None,
+            machine_price=given.machine_price,
+        )
+    except AffektError as fault:
+        print(f"llm: {fault}", file=sys.stderr)
+        return 2
+    tell({**found, "seed": given.seed}, given.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

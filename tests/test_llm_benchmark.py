@@ -1,0 +1,131 @@
+"""benchmarks/llm.py against a stand-in for an endpoint that speaks OpenAI's chat completions."""
+
+import importlib.util
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from affekt.data.corpus import Corpus
+from affekt.errors import DataError
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def llm(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    described = importlib.util.spec_from_file_location("llm_benchmark", BENCHMARKS / "llm.py")
+    module = importlib.util.module_from_spec(described)
+    monkeypatch.setitem(sys.modules, "llm_benchmark", module)  # where dataclasses look for it
+    described.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def endpoint():
+    """A server that names the label that a text says, and whose first answers may be faults."""
+
+    class Answers(BaseHTTPRequestHandler):
+        faults: ClassVar[list[int]] = []
+        asked: ClassVar[list[dict]] = []
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.asked.append({"path": self.path, "key": self.headers["Authorization"], **body})
+            if self.faults:
+                self.send_error(self.faults.pop(0))
+                return
+            word = body["messages"][1]["content"].split()[-1]
+            said = {"nonsense": "I cannot say", "odd": '["glee"]'}.get(word, f'["{word}"]')
+            content = {"choices": [{"message": {"content": said}}]}
+            answer = json.dumps(content | {"usage": {"prompt_tokens": 50, "completion_tokens": 4}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1", Answers
+    server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('["joy"]', (("joy",), 0)),
+        ('Sure! ["Joy", "FEAR", "joy"]', (("joy", "fear"), 0)),
+        ('```json\n["glee"]\n```', ((), 1)),
+        ("[]", ((), 0)),
+        ("joy", (("joy",), 0)),
+        ('"Fear."', (None, 1)),
+        ("Joy.", (("joy",), 0)),
+        ("I cannot say", (None, 1)),
+        ("", (None, 0)),
+        ("[joy", (None, 1)),
+    ],
+)
+def test_what_an_answer_names(llm, content, found):
+    assert llm.labels_in(content, ["joy", "fear"]) == found
+
+
+def test_both_are_judged_on_the_same_texts_with_seconds_and_cost(llm, endpoint, tmp_path, tiny):
+    from tiny import save_classifier
+
+    url, server = endpoint
+    labels = ("anger", "fear", "joy")
+    model = save_classifier(tiny("bert"), labels, tmp_path / "model", single_label=True)
+    texts = ["so joy", "very fear", "what anger", "all joy", "quite nonsense", "this odd"]
+    corpus = Corpus.build(texts, ["joy", "fear", "anger", "fear", "joy", "joy"], labels, split="test")
+    asked = llm.Endpoint(url, "stand-in", "secret")
+    found = llm.compared(corpus, asked, str(model), together=3, prices=(1.0, 10.0))
+    theirs = found["llm"]
+    assert theirs["figures"]["accuracy"]["value"] == pytest.approx(3 / 6)
+    assert (theirs["unreadable"], theirs["unknown_labels"]) == (1, 2)
+    assert theirs["tokens_per_text"] == {"read": 50, "written": 4}
+    assert theirs["dollars_per_1000"] == pytest.approx((50 * 1 + 4 * 10) / 1e6 * 1000)
+    assert found["n"] == 6
+    assert found["ours"]["seconds_per_1000"] > 0
+    assert set(found["ours_minus_llm"]) == {"accuracy"}
+    assert {one["path"] for one in server.asked} == {"/v1/chat/completions"}
+    assert {one["key"] for one in server.asked} == {"Bearer secret"}
+    assert {one["messages"][1]["content"] for one in server.asked} == set(texts)
+    assert all("anger, fear, joy" in one["messages"][0]["content"] for one in server.asked)
+
+
+def test_where_texts_may_have_several_labels_all_that_are_named_count(llm):
+    corpus = Corpus.build(["a", "b"], [["joy", "fear"], []])
+    answers = [llm.Answer(("joy", "fear"), 0, 0, 0, 0.1), llm.Answer((), 0, 0, 0, 0.1)]
+    assert llm.decided(answers, corpus).tolist() == [[True, True], [False, False]]
+    assert "every label" in llm.instruction_for(corpus.labels, single_label=False)
+
+
+def test_a_busy_endpoint_is_asked_again_and_a_refusal_is_not(llm, endpoint):
+    url, server = endpoint
+    server.faults[:] = [429, 503]
+    asked = llm.Endpoint(url, "stand-in", wait=0.0)
+    assert asked.ask("which", "so joy")["choices"]
+    server.faults[:] = [401, 401]
+    with pytest.raises(DataError, match="401"):
+        asked.ask("which", "so joy")
+    assert server.faults == [401]
+    server.faults.clear()
+
+
+def test_no_endpoint_is_one_line(llm, capsys, tmp_path):
+    posts = tmp_path / "posts.csv"
+    posts.write_text("text,labels\nso happy,joy\nin fear,fear\n")
+    words = [str(posts), "--url", "http://127.0.0.1:9/v1", "--llm", "x"]
+    for faulty in (["--rows", "0"], ["--prices", "1"], ["--prices", "a,b"]):
+        assert llm.main([*words, *faulty]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(DataError, match="gives no answer"):
+        llm.Endpoint("http://127.0.0.1:9/v1", "x", wait=0.0).ask("which", "so joy")
