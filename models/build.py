@@ -1,12 +1,13 @@
 """The ready model's distribution from a finished run: its model in half precision, and its card.
 
     python models/build.py RUN [--seed RUN …] [--teacher RUN …] [--unseen FIGURES.json …] [--data NAME …]
-                               [--fast FOLDER] [--fastest FOLDER]
+                               [--audit FIGURES.json …] [--fast FOLDER] [--fastest FOLDER]
 
 RUN is the run whose model is given away; --seed names others of its recipe, or the runs that it is a soup of,
 whose figures stand beside, and --teacher those it was distilled from.
 Figures of corpora that it has not seen are what `affekt evaluate DATA --labels ekman --json` writes; --data
-names the known data sets it learnt from, where the recipe does not say all of them. --fast is its graph, as
+names the known data sets it learnt from, where the recipe does not say all of them. --audit is what
+`affekt audit --json` writes of it. --fast is its graph, as
 `affekt export RUN --int8 --data DATA` writes it, and --fastest a static student or a cascade of it.
 """
 
@@ -34,6 +35,7 @@ from affekt.evaluation.classification import FEWEST_OF_LABEL, rare_labels
 from affekt.evaluation.figures import figure
 from affekt.files import folder_written_aside, read_json, written_aside
 from affekt.inference.model import Model, load
+from affekt.report.audit import CLEAR
 from affekt.report.numbers import as_interval, figure_text
 from affekt.runs.folder import RunFolder
 
@@ -53,6 +55,7 @@ def build(
     teachers: Sequence[Path] = (),
     unseen: Sequence[Path] = (),
     data: Sequence[str] = (),
+    audits: Sequence[Path] = (),
     variants: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     """Write the model and the card of a distribution; return what was made.
@@ -74,7 +77,7 @@ def build(
         apart, size = moved(model, made), weighed(made, LIMIT)
         faster = [faster_row(model, speed, one, made) for speed, one in (variants or {}).items()]
         of_seeds, of_teachers = ([RunFolder(one).metrics for one in runs] for runs in (seeds, teachers))
-        card = card_of(model, folder, of_seeds, of_teachers, unseen, data, size, faster)
+        card = card_of(model, folder, of_seeds, of_teachers, unseen, data, size, faster, audits)
         with folder_written_aside(out / "affekt_small" / "model") as aside:
             shutil.copytree(made, aside, dirs_exist_ok=True)
     with written_aside(out / "README.md") as aside:
@@ -155,6 +158,7 @@ def card_of(
     data: Sequence[str],
     size: int,
     faster: Sequence[Mapping[str, Any]],
+    audits: Sequence[Path] = (),
 ) -> str:
     """Return the card as Markdown."""
     metrics = folder.metrics
@@ -211,6 +215,7 @@ def card_of(
         rare=", ".join(rare_labels(per_label)),
         fewest=FEWEST_OF_LABEL,
         unseen=[unseen_row(path) for path in unseen],
+        audits=[audited(path) for path in audits],
         faster=faster,
         length=reading_length(folder),
         commands=[
@@ -309,6 +314,50 @@ def unseen_row(path: Path) -> dict[str, str]:
     }
 
 
+def audited(path: Path) -> dict[str, Any]:
+    """Return what the card says of an audit: a row for each kind of pairs, and the words for groups."""
+    found = read_json(path)
+    if not isinstance(found, dict) or not found.get("kinds"):
+        raise UsageError(f"{path}: is not what `affekt audit --json` writes.")
+    terms = found.get("terms")
+    return {
+        "source": found["source"],
+        "pairs": f"{found['pairs']:,}",
+        "kinds": [audited_kind(kind) for kind in found["kinds"]],
+        "terms": terms
+        and {
+            "data": terms["data"],
+            "n": f"{terms['with']['n']:,}",
+            "rate": f"{terms['with']['rate']:.1%}",
+            "same_length": f"{terms['with']['same_length']:.1%}",
+            "points": points(terms["with"]),
+            "words": listed(
+                f"{one['term']} {points(one)}" for one in terms["words"] if one["p_holm"] < CLEAR
+            ),
+        },
+    }
+
+
+def audited_kind(kind: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row of the audit's table: the largest mean change, and the largest in one pair."""
+    mean = max(kind["labels"], key=lambda label: abs(label["mean"]))
+    worst = max(kind["labels"], key=lambda label: abs(label["worst"]["change"]))
+    changed = points({**mean, "value": mean["mean"]})
+    return {
+        "kind": f"{kind['kind']}: {kind['first']} to {kind['second']}",
+        "pairs": f"{kind['pairs']:,}",
+        "otherwise": f"{kind['otherwise']:.1%}",
+        "mean": f"{mean['label']} {changed}{' *' if mean['p_holm'] < CLEAR else ''}",
+        "worst": f"{worst['label']} {100 * worst['worst']['change']:+.1f}",
+    }
+
+
+def points(entry: Mapping[str, float]) -> str:
+    """Return a difference of shares in points, as +1.2 (+.4 to +2.0)."""
+    value, low, high = (f"{100 * entry[key]:+.1f}" for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
 def reading_length(folder: RunFolder) -> int:
     """Return after how many pieces the model stops reading."""
     path = folder.path / "model" / "encoder.json"
@@ -333,6 +382,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--teacher", type=Path, action="append", default=[], metavar="RUN")
     parser.add_argument("--unseen", type=Path, nargs="*", default=[], metavar="FIGURES.json")
     parser.add_argument("--data", nargs="*", default=[], metavar="NAME")
+    parser.add_argument("--audit", type=Path, nargs="*", default=[], metavar="FIGURES.json")
     for speed in VARIANTS:
         parser.add_argument(f"--{speed}", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=HERE / "affekt-small")
@@ -345,6 +395,7 @@ def main(words: Sequence[str] | None = None) -> int:
             teachers=given.teacher,
             unseen=given.unseen,
             data=given.data,
+            audits=given.audit,
             variants={speed: folder for speed in VARIANTS if (folder := getattr(given, speed))},
         )
     except AffektError as fault:

@@ -62,10 +62,31 @@ def unseen(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(builder, run, unseen, tmp_path_factory):
+def audit(tmp_path_factory):
+    """What `affekt audit --json` writes, of one kind of pairs and two labels."""
+
+    def label(name, mean, worst, p):
+        span = {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "p_holm": p}
+        return {"label": name, **span, "worst": {"change": worst}}
+
+    labels = [label("joy", -0.02, 0.1, 0.01), label("fear", 0.01, -0.3, 0.5)]
+    kind = {"kind": "age", "first": "young", "second": "old", "pairs": 1200, "otherwise": 0.125}
+    rates = {"n": 2000, "rate": 0.3, "same_length": 0.2, "value": 0.1, "low": 0.05, "high": 0.15}
+    words = [{"term": term, **rates, "p_holm": p} for term, p in (("gay", 0.01), ("old", 0.9))]
+    terms = {"data": "jigsaw-toxic", "with": rates, "words": words}
+    path = tmp_path_factory.mktemp("audit") / "audit.json"
+    found = {"source": "templates", "pairs": 1200, "kinds": [{**kind, "labels": labels}], "terms": terms}
+    path.write_text(json.dumps(found))
+    return path
+
+
+@pytest.fixture(scope="module")
+def built(builder, run, unseen, audit, tmp_path_factory):
     out = tmp_path_factory.mktemp("built") / "affekt-small"
     shutil.copytree(TREE, out, ignore=shutil.ignore_patterns("model", "build", "*.egg-info"))
-    made = builder.build(run, out, seeds=[run], teachers=[run], unseen=[unseen], data=["goemotions"])
+    made = builder.build(
+        run, out, seeds=[run], teachers=[run], unseen=[unseen], data=["goemotions"], audits=[audit]
+    )
     return out, made
 
 
@@ -77,6 +98,13 @@ def test_the_model_answers_as_the_run_s_does(built, run):
     assert half.decisions == whole.decisions
     assert list(half.coarse) == ["ekman", "sentiment"]
     assert made["moved"] < 5e-3
+
+
+def test_the_card_says_what_an_audit_found(built):
+    card = (built[0] / "README.md").read_text(encoding="utf-8")
+    assert "| age: young to old | 1,200 | 12.5% | joy -2.0 (-3.0 to -1.0) * | fear -30.0 |" in card
+    assert "30.0% are given a negative emotion" in card
+    assert "beyond chance: gay +10.0 (+5.0 to +15.0)." in card
 
 
 def test_its_weights_are_half_as_long_and_computed_with_as_float32(built, run):
@@ -149,6 +177,8 @@ def test_what_cannot_be_built_is_one_sentence(builder, run, tmp_path, monkeypatc
     (tmp_path / "odd.json").write_text("{}")
     with pytest.raises(UsageError, match="is not what `affekt evaluate"):
         builder.build(run, tmp_path / "out", unseen=[tmp_path / "odd.json"])
+    with pytest.raises(UsageError, match="affekt audit"):
+        builder.build(run, tmp_path / "out", audits=[tmp_path / "odd.json"])
     monkeypatch.setattr(builder, "LIMIT", 1000)
     with pytest.raises(ModelError, match="more than 0 MB"):
         builder.build(run, tmp_path / "out")
