@@ -1,15 +1,28 @@
-# affekt serve with the ready model where models/affekt-small is in the tree; else mount a model and name it.
+# affekt serve with the ready model as a graph, without torch. Another model: mount it, and name it with --model.
+FROM python:3.12-slim AS model
+
+WORKDIR /build
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY src ./src
+COPY models ./models
+RUN pip install --no-cache-dir --constraint constraints.txt \
+        --index-url https://download.pytorch.org/whl/cpu "torch==2.13.0" \
+    && pip install --no-cache-dir --constraint constraints.txt ".[train,export]" \
+    && pip install --no-cache-dir --no-deps ./models/affekt-small
+RUN affekt export affekt-small --to onnx --out /build/graph \
+    && rm -r models/affekt-small/affekt_small/model \
+    && mv graph models/affekt-small/affekt_small/model
+
 FROM python:3.12-slim
 
 RUN useradd --create-home --uid 10001 affekt
 WORKDIR /app
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN pip install --no-cache-dir --constraint constraints.txt \
-        --index-url https://download.pytorch.org/whl/cpu "torch==2.13.0" \
-    && pip install --no-cache-dir --constraint constraints.txt ".[serve,offline]"
-COPY model[s] ./models
-RUN if [ -f models/affekt-small/pyproject.toml ]; then pip install --no-cache-dir --no-deps ./models/affekt-small; fi
+COPY --from=model /build/models/affekt-small ./affekt-small
+RUN pip install --no-cache-dir --constraint constraints.txt ".[serve]" \
+    && pip install --no-cache-dir --no-deps ./affekt-small \
+    && rm -r src affekt-small
 
 USER affekt
 ENV HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1

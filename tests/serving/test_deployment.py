@@ -1,10 +1,16 @@
 """The steps of the container: what they copy is there, and what they run has the options it is given."""
 
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from affekt.cli import app
+from affekt.files import ready_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -12,21 +18,56 @@ if not (ROOT / "Dockerfile").exists():
     pytest.skip("the tests do not stand in the repository", allow_module_level=True)
 
 
-def test_the_container_copies_what_there_is_and_runs_as_nobody_in_particular():
-    steps = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    for copied in re.findall(r"^COPY (.+) \./", steps, flags=re.M):
+@pytest.fixture(scope="module")
+def steps():
+    """The container's steps, a line each."""
+    return (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+def commands(steps):
+    """What RUN runs, word by word."""
+    lines = re.findall(r"^RUN (.+)$", steps, flags=re.M)
+    return [shlex.split(command) for line in lines for command in line.split("&&")]
+
+
+def test_what_is_copied_is_there_and_is_let_through(steps):
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for copied in re.findall(r"^COPY (?!--from)(.+) \./", steps, flags=re.M):
         for name in copied.split():
-            assert name == "model[s]" or (ROOT / name).exists()
-            assert name == "model[s]" or f"!{name}" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
-    assert re.search(r"^USER affekt$", steps, flags=re.M)
-    assert "/ready" in steps
-    assert 'ENTRYPOINT ["affekt", "serve", "--host", "0.0.0.0"]' in steps
+            assert (name, (ROOT / name).exists(), f"!{name}" in ignored) == (name, True, True)
+
+
+def test_what_is_installed_can_be_had(steps):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = [words for words in commands(steps) if words[:2] == ["pip", "install"]]
+    asked = [
+        extra for words in installed for extra in words[-1].partition("[")[2].rstrip("]").split(",") if extra
+    ]
+    assert set(asked) == {"train", "export", "serve"} <= set(project["optional-dependencies"])
     [torch] = re.findall(r"^torch==(.+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.M)
-    assert f"torch=={torch}" in steps
+    assert f"torch=={torch}" in [words[-1] for words in installed]
+    last = steps.rpartition("\nFROM ")[2]
+    assert "torch" not in last.replace("without torch", "")
+    assert '".[serve]"' in last
 
 
-def test_prometheus_asks_the_port_that_the_container_opens():
+def test_the_ready_model_is_inside_as_a_graph(steps):
+    [export] = [words for words in commands(steps) if words[:2] == ["affekt", "export"]]
+    assert export[2:] == ["affekt-small", "--to", "onnx", "--out", "/build/graph"]
+    helped = CliRunner().invoke(app, ["export", "--help"], env={"COLUMNS": "200"}).output
+    assert all(option in helped for option in ("--to", "--out"))
+    if (folder := ready_model()) is not None:
+        assert folder.parts[-2:] == ("affekt_small", "model")
+        assert ["rm", "-r", "models/affekt-small/affekt_small/model"] in commands(steps)
+
+
+def test_it_runs_as_nobody_in_particular_says_how_it_is_and_listens_where_prometheus_asks(steps):
+    last = steps.rpartition("\nFROM ")[2]
+    assert last.index("\nUSER affekt") > last.index("RUN pip")
+    assert "/ready" in re.search(r"^HEALTHCHECK .+$", last, flags=re.M)[0]
+    assert 'ENTRYPOINT ["affekt", "serve", "--host", "0.0.0.0"]' in last
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     asked = yaml.safe_load(compose["configs"]["prometheus"]["content"])
     assert asked["scrape_configs"][0]["static_configs"] == [{"targets": ["affekt:8000"]}]
-    assert "EXPOSE 8000" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "EXPOSE 8000" in last
+    assert compose["services"]["affekt"]["read_only"]

@@ -81,11 +81,21 @@ def _run_several(settings: Settings, listener: socket.socket, workers: int) -> N
         os.environ[SHARED], os.environ[_SETTINGS] = shared, str(told)
         config = _config("affekt.serving.server:app_of_worker", factory=True, workers=workers)
         try:
-            Multiprocess(config, sockets=[listener]).run()
+            _Workers(config, sockets=[listener]).run()
         finally:
             del os.environ[_SETTINGS], os.environ[SHARED]
         if (fault := told.with_name(_FAULT)).exists():
             raise ModelError(fault.read_text(encoding="utf-8"))
+
+
+class _Workers(Multiprocess):
+    """The workers. Once they are told to stop, nobody can knock at a door that none of them opens."""
+
+    def terminate_all(self) -> None:
+        """Tell them, and let go of the socket, which then closes with the last of them."""
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
 
 
 def _config(app: Starlette | str, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
