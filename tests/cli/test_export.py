@@ -24,6 +24,8 @@ def test_the_folder_may_be_named(verb, classifier, tmp_path):
     assert verb("export", classifier, "--out", tmp_path / "small") == f"{tmp_path / 'small'}\n"
     assert {path.name for path in (tmp_path / "small").iterdir()} == {
         "affekt.json",
-        "model.onnx",
+        "config.json",
+        "onnx",
         "tokenizer.json",
+        "tokenizer_config.json",
     }

@@ -1,6 +1,8 @@
 """A model as a graph: the same answers without torch, whatever else is in the batch."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +20,7 @@ from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import ModelError, UsageError
 from affekt.inference.export import export as export_model
 from affekt.inference.model import Model
-from affekt.inference.runtimes.onnx import OnnxRuntime, _batches
+from affekt.inference.runtimes.onnx import GRAPHS, OnnxRuntime, _batches
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import Projection, build_head
 from affekt.networks.network import Network
@@ -87,7 +89,7 @@ def test_the_graph_alone_gives_calibrated_probabilities_and_sentence_vectors(tin
 
     made = model(tiny("bert"), "classification")
     folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
-    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(folder / GRAPHS["float32"], providers=["CPUExecutionProvider"])
     assert [one.name for one in session.get_outputs()][:2] == ["probabilities", "vectors"]
     rows = made.runtime.network.encoder.tokenize(MANY)
     batch = made.runtime.network.encoder.collate(rows)
@@ -100,10 +102,91 @@ def test_the_graph_alone_gives_calibrated_probabilities_and_sentence_vectors(tin
     }
 
 
+def test_a_folder_from_before_with_its_graph_at_the_top_opens_as_ever(tiny, tmp_path):
+    made = model(tiny("bert"), "linear")
+    folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
+    (folder / GRAPHS["float32"]).rename(folder / "model.onnx")
+    for name in ("config.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    opened = affekt.load(folder)
+    np.testing.assert_allclose(opened.probabilities(MANY), made.probabilities(MANY), atol=1e-5)
+    assert opened.runtime.opens_in == ("affekt", "onnxruntime")
+    again = affekt.load(opened.save(tmp_path / "again"))
+    np.testing.assert_array_equal(again.logits(MANY), opened.logits(MANY))
+
+
+# --- transformers.js
+
+
+@pytest.mark.parametrize("single_label", [False, True])
+def test_the_folder_says_what_transformers_js_asks_for(tiny, tmp_path, single_label):
+    import onnxruntime
+
+    made = model(tiny("bert"), "linear", single_label=single_label)
+    folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model_type"] == "bert"
+    assert config["id2label"] == {str(i): label for i, label in enumerate(LABELS)}
+    assert config["problem_type"].startswith("single" if single_label else "multi")
+    assert json.loads((folder / "tokenizer_config.json").read_text())["model_max_length"] == 30
+    assert affekt.load(folder).runtime.opens_in == ("affekt", "onnxruntime", "transformers.js")
+    session = onnxruntime.InferenceSession(folder / GRAPHS["float32"], providers=["CPUExecutionProvider"])
+    [ids] = made.runtime.network.encoder.tokenize(["so happy"])
+    given = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, len(ids)), np.int64)}
+    probabilities, logits = session.run(["probabilities", "logits"], given)
+    spread = np.exp(logits) / np.exp(logits).sum() if single_label else 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(spread, probabilities, atol=1e-6)
+
+
+def test_label_words_before_a_text_are_nothing_for_transformers_js(tiny, tmp_path):
+    folder = export(model(tiny("bert"), "label-span").save(tmp_path / "model"), tmp_path / "graph")
+    assert not (folder / "config.json").exists()
+    assert affekt.load(folder).runtime.opens_in == ("affekt", "onnxruntime")
+
+
+JAVASCRIPT = """
+import {env, pipeline} from "@huggingface/transformers";
+env.allowRemoteModels = false;
+env.localModelPath = process.argv[2];
+const classify = await pipeline("text-classification", process.argv[3], {dtype: process.argv[4]});
+const texts = JSON.parse(process.argv[5]), all = [];
+for (const text of texts) {
+  const found = await classify(text, {top_k: null});
+  all.push(Object.fromEntries(found.map(({label, score}) => [label, score])));
+}
+console.log(JSON.stringify(all));
+"""
+
+
+def in_transformers_js(folder: Path, texts: list[str], dtype: str = "fp32") -> list[dict[str, float]]:
+    """The scores that transformers.js gives; skips where it, or node, is not here."""
+    modules = Path(os.environ.get("NODE_MODULES", "node_modules")).resolve()
+    if shutil.which("node") is None or not (modules / "@huggingface" / "transformers").is_dir():
+        pytest.skip("transformers.js is not here; say with NODE_MODULES in which folder it is")
+    script = modules.parent / "affekt-export-test.mjs"
+    script.write_text(JAVASCRIPT)
+    command = ["node", script, f"{folder.parent}/", folder.name, dtype, json.dumps(texts)]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    finally:
+        script.unlink()
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("single_label", [False, True])
+def test_transformers_js_gives_the_same_scores(tiny, tmp_path, single_label):
+    made = model(tiny("bert"), "linear", single_label=single_label)
+    folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
+    texts = ["so happy today", "", "sad 😡 東京", "the day " * 30]
+    expected = made.probabilities(texts)
+    for found, row in zip(in_transformers_js(folder, texts), expected, strict=True):
+        np.testing.assert_allclose([found[label] for label in LABELS], row, atol=1e-3)
+
+
 def loaded(folder: Path):
     import onnx
 
-    return onnx.load(folder / "model.onnx")
+    return onnx.load(next(folder.glob("onnx/*.onnx")))
 
 
 def test_an_encoder_without_a_head_only_embeds(tiny, tmp_path):
@@ -164,7 +247,7 @@ def test_a_graph_runs_on_the_processor_only(tiny, tmp_path):
         affekt.load(folder, device="cuda")
 
 
-@pytest.mark.parametrize("spoil", ["model.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("spoil", ["onnx/model.onnx", "tokenizer.json"])
 @pytest.mark.parametrize("content", [None, b"", b"half"])
 def test_a_damaged_folder_is_one_sentence(tiny, tmp_path, spoil, content):
     folder = export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph")
@@ -307,7 +390,8 @@ def test_in_8_bits_decisions_are_fitted_anew_and_the_card_says_what_changed(tiny
     assert said["agreement"] == pytest.approx(same.all(1).mean())
     assert said["f1_macro"]["before"] > 0.8
     small, large = (
-        (folder / "model.onnx").stat().st_size for folder in (folder, export(tmp_path / "m", tmp_path / "x"))
+        (export_of / GRAPHS[precision]).stat().st_size
+        for precision, export_of in (("int8", folder), ("float32", export(tmp_path / "m", tmp_path / "x")))
     )
     assert small < 0.6 * large
 

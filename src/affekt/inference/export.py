@@ -12,9 +12,9 @@ from affekt import evaluation
 from affekt.data.corpus import Corpus
 from affekt.decisions import Decisions, fit
 from affekt.errors import DataError, ModelError, UsageError, of_classifier
-from affekt.files import CARD
+from affekt.files import CARD, read_json, write_json
 from affekt.inference.model import Model, load
-from affekt.inference.runtimes.onnx import GRAPH, TOKENIZER, OnnxRuntime, Reading
+from affekt.inference.runtimes.onnx import FOR_OTHERS, GRAPHS, TOKENIZER, OnnxRuntime, Reading
 from affekt.inference.runtimes.static import StaticRuntime
 
 _PROBES = (
@@ -38,7 +38,8 @@ def export(
     """Write a model's graph with head and calibration, its tokenizer and card into a folder, and open it.
 
     `affekt.load` opens it without torch, and ONNX Runtime alone the graph in it, whose outputs are
-    probabilities, vectors and logits.
+    probabilities, vectors and logits. transformers.js opens the folder too, with the same probabilities
+    (`dtype` "fp32", or "q8" in 8 bits), where no label words stand before a text.
 
     Args:
         model: A model or run folder, or the name of an encoder.
@@ -92,12 +93,14 @@ def _in_graph(model: Model, folder: Path, kept: Set[str] | None = None) -> OnnxR
             f"its tokenizer, {type(encoder.tokenizer).__name__}, is Python that only transformers runs: this "
             "model has no ONNX export; run it by torch."
         )
-    folder.mkdir(exist_ok=True)
-    (folder / GRAPH).write_bytes(graph.SerializeToString())
+    precision, prefix = "float32" if kept is None else "int8", encoder.prefix
+    (folder / GRAPHS[precision]).parent.mkdir(exist_ok=True, parents=True)
+    (folder / GRAPHS[precision]).write_bytes(graph.SerializeToString())
+    if prefix is None:
+        _for_others(model, encoder, folder)
     backend.save(str(folder / TOKENIZER))
-    prefix = encoder.prefix
     reading = Reading(
-        precision="float32" if kept is None else "int8",
+        precision=precision,
         max_length=encoder.max_length,
         head=prefix.head if prefix else (),
         tail=prefix.tail if prefix else (),
@@ -106,6 +109,17 @@ def _in_graph(model: Model, folder: Path, kept: Set[str] | None = None) -> OnnxR
         line=(line.slopes, line.intercepts) if line else None,
     )
     return OnnxRuntime(folder, reading)
+
+
+def _for_others(model: Model, encoder: Any, folder: Path) -> None:
+    """Write what transformers.js reads besides a graph: family, labels, and how long a text may be."""
+    from affekt.networks.families import labelled
+
+    config, tokenizer = (folder / name for name in FOR_OTHERS)
+    encoder.tokenizer.save_pretrained(folder)
+    write_json(tokenizer, read_json(tokenizer) | {"model_max_length": encoder.max_length})
+    labels = labelled(model.labels, single_label=model.single_label) if model.labels else {}
+    write_json(config, encoder.backbone.config.to_dict() | labels)
 
 
 def _check_same(model: Model, runtime: OnnxRuntime) -> None:

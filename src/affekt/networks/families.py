@@ -1,5 +1,6 @@
 """What transformers calls the parts of its classifiers, and how saved folders open there, or don't."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,20 @@ def save_as_classifier(
     config = read_json(folder / "config.json")
     config |= {
         "architectures": [family.architecture],
-        "problem_type": "single_label_classification" if single_label else "multi_label_classification",
-        "id2label": {str(i): label for i, label in enumerate(labels)},
-        "label2id": {label: i for i, label in enumerate(labels)},
+        **labelled(labels, single_label=single_label),
     }
     if family.dropout is not None:
         config[family.dropout] = head.dropout.p
     write_json(folder / "config.json", config)
+
+
+def labelled(labels: Sequence[str], *, single_label: bool) -> dict[str, Any]:
+    """Return what a config of transformers says of a classifier's labels."""
+    return {
+        "problem_type": "single_label_classification" if single_label else "multi_label_classification",
+        "id2label": {str(i): label for i, label in enumerate(labels)},
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
 
 
 def bar_from_classifying(backbone: Any, folder: Path) -> None:

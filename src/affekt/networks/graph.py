@@ -180,8 +180,8 @@ def build(
     """Return a network's graph.
 
     It reads input_ids and attention_mask, padded to the right, and token_type_ids where label words and text
-    are told apart. It gives probabilities, calibrated, the sentence vectors, the logits as they come from
-    the head, and the projected vectors; only what the network has.
+    are told apart. It gives probabilities, the sentence vectors, logits calibrated and as they come from the
+    head, and the projected vectors; only what the network has.
 
     Args:
         network: A transformer with or without a head and a projection.
@@ -213,9 +213,10 @@ def build(
             graph.add("Softmax", calibrated, axis=-1) if single_label else graph.add("Sigmoid", calibrated)
         )
         graph.name(spread, "probabilities")
-        graph.name(logits, "logits")
+        graph.name(calibrated, "logits")  # by this name others spread them into probabilities
+        graph.name(logits, "uncalibrated")
         k = len(calibration.slopes)
-        outputs = {"probabilities": k, **outputs, "logits": k}
+        outputs = {"probabilities": k, **outputs, "logits": k, "uncalibrated": k}
     graph.name(vectors, "vectors")
     if network.projection is not None:
         graph.name(_projected(graph, network.projection.linear_layers(), vectors), "projected")
@@ -273,9 +274,21 @@ def _embedded(graph: _Graph, encoder: Any) -> str:
     if segments is not None and segmented:
         of_kind = graph.add("Gather", graph.constant(segments), "token_type_ids")
         placed = graph.add("Add", placed, of_kind)
-    hidden = graph.normalised_sum(graph.table(words, "input_ids"), placed, parts.LayerNorm)
+    hidden = graph.normalised_sum(graph.table(words, _ended(graph, encoder)), placed, parts.LayerNorm)
     project = getattr(backbone, "embeddings_project", None)
     return hidden if project is None else graph.linear("embeddings", hidden, project)
+
+
+def _ended(graph: _Graph, encoder: Any) -> str:
+    """The ids, at whose last place stands what ends a text: transformers.js cuts that off long ones."""
+    longest = encoder.max_length
+    cut = encoder.tokenizer("a " * longest, truncation=True, max_length=longest)["input_ids"]
+    if encoder.prefix or len(cut) < longest or cut[-1] not in encoder.tokenizer.all_special_ids:
+        return "input_ids"
+    length = graph.add("Squeeze", graph.add("Shape", "input_ids", start=1))
+    places = graph.add("Range", graph.constant(np.int64(0)), length, graph.constant(np.int64(1)))
+    last = graph.add("Equal", places, graph.constant(np.int64(longest - 1)))
+    return graph.add("Where", last, graph.constant(np.int64(cut[-1])), "input_ids")
 
 
 def _by_distance(graph: _Graph, encoder: Any) -> str:

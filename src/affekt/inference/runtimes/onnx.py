@@ -19,7 +19,10 @@ from affekt.inference.runtimes import BATCH_SIZE, Floats
 from affekt.inference.runtimes.processor import OnProcessor
 from affekt.text.surrogates import paired
 
-GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+GRAPHS = {"float32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}  # where transformers.js looks
+TOKENIZER = "tokenizer.json"
+FOR_OTHERS = ("config.json", "tokenizer_config.json")  # what transformers.js reads besides
+_BEFORE = "model.onnx"  # where graphs lay at first
 _WINDOW = 4096  # texts sorted by width together
 _STEP = 8  # widths are multiples of it
 _BUDGET = 256  # positions of a batch: larger ones leave the processor's caches
@@ -73,11 +76,15 @@ class OnnxRuntime(OnProcessor):
         options.log_severity_level = 3
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)  # 0 for its own choice
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave a busy machine alone
+        self._graph = GRAPHS[reading.precision]
+        if (folder / _BEFORE).is_file():
+            self._graph = _BEFORE
         self._session = onnxruntime.InferenceSession(
-            folder / GRAPH, options, providers=["CPUExecutionProvider"]
+            folder / self._graph, options, providers=["CPUExecutionProvider"]
         )
         self._folder, self._reading = folder, reading
         self._widths = {output.name: int(output.shape[1]) for output in self._session.get_outputs()}
+        self._raw = "uncalibrated" if "uncalibrated" in self._widths else "logits"
         self._segmented = any(given.name == "token_type_ids" for given in self._session.get_inputs())
         self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.no_padding()
@@ -92,7 +99,8 @@ class OnnxRuntime(OnProcessor):
     @property
     def opens_in(self) -> tuple[str, ...]:
         """What gives this model's answers from the saved folder."""
-        return ("affekt", "onnxruntime")
+        others = all((self._folder / name).is_file() for name in FOR_OTHERS)
+        return ("affekt", "onnxruntime", *(["transformers.js"] if others else []))
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens and label words included."""
@@ -104,7 +112,7 @@ class OnnxRuntime(OnProcessor):
     def logits(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> Floats:
         """Return (n, k) logits, before calibration."""
         of_classifier(self._widths.get("logits"))
-        return self._run(texts, ["logits"], batch_size)[0]
+        return self._run(texts, [self._raw], batch_size)[0]
 
     def vectors(
         self, texts: Sequence[str], *, projected: bool = False, batch_size: int = BATCH_SIZE
@@ -117,7 +125,7 @@ class OnnxRuntime(OnProcessor):
     def both(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> tuple[Floats, Floats]:
         """Return logits and the encoder's vectors, every text encoded once."""
         of_classifier(self._widths.get("logits"))
-        logits, vectors = self._run(texts, ["logits", "vectors"], batch_size)
+        logits, vectors = self._run(texts, [self._raw, "vectors"], batch_size)
         return logits, vectors
 
     def _run(self, texts: Sequence[str], names: list[str], batch_size: int) -> list[Floats]:
@@ -167,8 +175,10 @@ class OnnxRuntime(OnProcessor):
                 "a graph has its calibration inside and gives what it was made to give; export the model "
                 "that it came from again."
             )
-        for name in (GRAPH, TOKENIZER):
-            shutil.copyfile(self._folder / name, folder / name)
+        for name in (self._graph, TOKENIZER, *FOR_OTHERS):
+            if (self._folder / name).is_file():
+                (folder / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(self._folder / name, folder / name)
         return {"graph": self._reading.to_json()}
 
 
