@@ -253,7 +253,7 @@ def test_where_no_model_opens_serving_ends_with_its_sentence(tmp_path, workers):
 def test_a_signal_before_the_server_listens_to_it_stops_it_too(monkeypatch):
     app = create_app(Settings("made-up", Limits(), (), ()), made_up)
     monkeypatch.setattr(server, "create_app", lambda settings: app)
-    monkeypatch.setattr(server, "check", lambda model: None)
+    monkeypatch.setattr(server, "check", lambda *_: None)
     really = server.uvicorn.Server.run
 
     def late(own, sockets):
