@@ -1,10 +1,8 @@
 """A space in two dimensions: an interactive page that works offline, and a picture of the same."""
 
 import json
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,20 @@ from affekt.errors import UsageError
 from affekt.evaluation.arrays import Floats
 from affekt.explore.clusters import ClusterSummary
 from affekt.report import page, plots
-from affekt.report.style import SYMBOLS, styles
+from affekt.report.style import styles
 
 LONGEST_TEXT = 280  # characters shown of a text
-LINE = 56  # characters to a line
 MOST_CATEGORIES = 40  # a key longer than this helps nobody: the rest is "other"
+_EMOTIONS = ("label", "predicted emotion")  # what a category of these says of a text
+_MODULES = ("dom.js", "colours.js", "parts.js", "points.js", "board.js")
+_START = """
+const place = (id) => document.getElementById(id);
+try {
+  board(place("board"), fromContent(JSON.parse(place("map-data").textContent)));
+  place("still").remove();
+} catch (fault) {
+  showFault(fault);
+}"""
 
 
 def write_map(
@@ -49,26 +56,26 @@ def write_map(
     gathered = {name: _gathered(categories) for name, categories in colours.items()}
     first = next(iter(gathered))
     plots.scatter(places, gathered[first], path_png, f"{title}, by {first}", names)
+    emotions = next((colours[name] for name in _EMOTIONS if name in colours), [""] * len(texts))
     content = {
+        "name": title,
         "x": np.round(places[:, 0], 4).tolist(),
         "y": np.round(places[:, 1], 4).tolist(),
-        "texts": [hover_text(text) for text in texts],
+        "texts": [shown_text(text) for text in texts],
+        "labels": [[one] if one not in ("", "none") else [] for one in emotions],
         "colourings": [_colouring(name, categories) for name, categories in gathered.items()],
         "names": [
-            {"x": x, "y": y, "text": "<br>".join(map(escape, name.split(": ", 1)))}
-            for name, (x, y) in names.items()
+            {"text": name, "point": int(np.abs(places - place).sum(axis=1).argmin())}
+            for name, place in names.items()
         ],
     }
-    from plotly.offline import get_plotlyjs
-
     shown = page.render(
         "map.html",
         title=title,
-        scripts=[get_plotlyjs(), page.asset("map.js")],
+        scripts=[page.bundle(_MODULES, _START)],
+        styles=["controls.css"],
         embedded=json.dumps(content, ensure_ascii=False, separators=(",", ":")),
-        compiles=True,
         count=len(texts),
-        colours=list(gathered),
         clusters=clusters,
         looks=styles(list(dict.fromkeys(label for one in clusters for label, _ in one.emotions))),
         still=page.image(path_png),
@@ -102,22 +109,17 @@ def _gathered(categories: Sequence[str]) -> list[str]:
     return [name if name in kept else "other" for name in categories]
 
 
-def hover_text(text: str) -> str:
-    """Return what is shown at a point: the text cut, wrapped and escaped (the chart reads some HTML)."""
+def shown_text(text: str) -> str:
+    """Return what is shown of a text: on one line, and cut."""
     whole = " ".join(page.quoted(text).split())
-    cut = whole if len(whole) <= LONGEST_TEXT else whole[: LONGEST_TEXT - 1].rstrip() + "…"
-    return "<br>".join(escape(line) for line in textwrap.wrap(cut, LINE)) or "(empty)"
+    return whole if len(whole) <= LONGEST_TEXT else whole[: LONGEST_TEXT - 1].rstrip() + "…"
 
 
 def _colouring(name: str, categories: Sequence[str]) -> dict[str, Any]:
     order = plots.by_frequency(categories)
-    looks = styles(order)
     numbers = {category: number for number, category in enumerate(order)}
-    shown = [
-        {"name": category or "none", "colour": colour, "symbol": SYMBOLS[symbol]}
-        for category, (colour, symbol) in looks.items()
-    ]
-    return {"name": name, "categories": shown, "codes": [numbers[category] for category in categories]}
+    named = [category or "none" for category in order]
+    return {"name": name, "categories": named, "codes": [numbers[category] for category in categories]}
 
 
 def write_clusters(

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ def script_hash(script: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
 
 
+def bundle(modules: Sequence[str], last: str) -> str:
+    """Return modules, each of which needs only those before it, and what comes last, as one script."""
+    parts = [re.sub(r"^import .*\n|^export ", "", asset(name), flags=re.MULTILINE) for name in modules]
+    return "\n".join(["(() => {", '"use strict";', *parts, last, "})();"])
+
+
 def check_page(path: Path) -> None:
     """Raise UsageError for a name that is no page's: what is meant for something else is not written over."""
     format_of(path, PAGES)
@@ -62,22 +69,21 @@ def render(
     *,
     title: str,
     scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
     embedded: str = "",
-    compiles: bool = False,
     **content: Any,
 ) -> str:
     """Return a whole page of what a template shows; every str of `content` is escaped.
 
-    The inline `scripts` alone may run, with `embedded` as their JSON; those of WebGL charts must be allowed
-    to compile functions from text.
+    The inline `scripts` alone may run, with `embedded` as their JSON; `styles` are further style sheets.
     """
-    allowed = [script_hash(script) for script in scripts] + (["'unsafe-eval'"] if compiles else [])
+    allowed = [script_hash(script) for script in scripts]
     policy = (
         "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
         f"script-src {' '.join(allowed) or chr(39) + 'none' + chr(39)}; base-uri 'none'; form-action 'none'"
     )
     content |= {
-        "style": Markup(asset("tokens.css") + asset("page.css")),  # noqa: S704
+        "style": Markup("".join(map(asset, ("tokens.css", "page.css", *styles)))),  # noqa: S704
         "scripts": [Markup(script) for script in scripts],  # noqa: S704
         # "<" spelled otherwise, so that no text can end the element it stands in
         "embedded": Markup(embedded.replace("<", "\\u003c")),  # noqa: S704

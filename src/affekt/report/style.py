@@ -22,8 +22,7 @@ CATEGORICAL = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
 BLUE, VERMILLION, *_ = CATEGORICAL
 GREY = "#8A8F96"
 
-# second channel, for more categories than colours: the same names in plotly and, beside them, in matplotlib
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
+# second channel, for more categories than colours, in matplotlib's names
 MARKERS = ("o", "D", "s", "^", "X", "P")
 
 # GoEmotions' sentiment groups: negative red, ambiguous yellow, positive blue
@@ -93,7 +92,7 @@ def styles(categories: Sequence[str]) -> dict[str, tuple[str, int]]:
     }
     rest = [name for name in dict.fromkeys(categories) if name not in fixed]
     start = len(CATEGORICAL) if any(name in fixed and name not in _NOTHING for name in categories) else 0
-    looks = [(colour, symbol) for symbol in range(len(SYMBOLS)) for colour in CATEGORICAL]
+    looks = [(colour, symbol) for symbol in range(len(MARKERS)) for colour in CATEGORICAL]
     turns = {name: looks[at % len(looks)] for at, name in enumerate(rest, start)}
     return {name: fixed.get(name) or turns[name] for name in categories}
 
