@@ -244,9 +244,7 @@ def colourings(path):
     source = path.read_text(encoding="utf-8")
     content = source.split('id="map-data">')[1].split("</script>")[0]
     data = json.loads(content)
-    return {
-        one["name"]: [one["categories"][code]["name"] for code in one["codes"]] for one in data["colourings"]
-    }
+    return {one["name"]: [one["categories"][code] for code in one["codes"]] for one in data["colourings"]}
 
 
 def test_a_map_is_a_page_and_a_picture_coloured_by_what_the_model_decides(tmp_path):
