@@ -13,6 +13,7 @@ Part = TypeVar("Part")
 
 _EXTRAS = {
     **dict.fromkeys(("accelerate", "torch", "transformers"), "train"),
+    "ray": "ray",
     **dict.fromkeys(("prometheus_client", "starlette", "uvicorn"), "serve"),
 }
 

@@ -215,6 +215,16 @@ def test_a_texts_numbers_do_not_depend_on_its_neighbours(tiny, tmp_path):
     np.testing.assert_allclose(opened.probabilities(MANY[::-1])[::-1], together, atol=1e-6)
 
 
+def test_steady_answers_are_the_same_to_the_last_bit_whatever_else_is_asked(tiny, tmp_path):
+    opened = affekt.load(export(model(tiny("bert"), "linear").save(tmp_path / "model"), tmp_path / "graph"))
+    steady = opened.steady()
+    together = steady.logits(MANY)
+    alone = np.concatenate([steady.logits(text) for text in MANY])
+    np.testing.assert_array_equal(alone, together)
+    np.testing.assert_array_equal(steady.logits(MANY[::-1], batch_size=3)[::-1], together)
+    np.testing.assert_allclose(opened.logits(MANY), together, atol=1e-5)
+
+
 def test_batches_hold_texts_of_one_width_and_at_most_so_many_positions():
     widths = [8, 64, 8, 128, 8, 512]
     assert _batches(widths, 2) == [([5], 512), ([3], 128), ([1], 64), ([0, 2], 8), ([4], 8)]
