@@ -9,6 +9,7 @@ from affekt.report.style import EMOTIONS
 from serving.browsing import served
 from serving.client import made_up
 from serving.test_page import posts
+from serving.test_page_map import written
 
 VIEWS = ("type", "file", "map", "stream")
 
@@ -47,6 +48,14 @@ def axe():
     return path.read_text(encoding="utf-8")
 
 
+def serious(tab, axe):
+    """What axe finds in a page and calls serious or worse."""
+    tab.evaluate(axe)
+    found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    bad = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in bad]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_serious(browser, axe, tmp_path, view, scheme):
@@ -54,15 +63,18 @@ def test_axe_finds_nothing_serious(browser, axe, tmp_path, view, scheme):
     tab = context.new_page()
     with served(made_up()) as (address, _):
         filled(tab, address, view, tmp_path)
-        tab.evaluate(axe)
-        found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        assert serious(tab, axe) == []
     context.close()
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_a_written_map(browser, axe, tmp_path, scheme):
+    context = browser.new_context(color_scheme=scheme)
+    tab = context.new_page()
+    tab.goto(written(tmp_path).as_uri())
+    tab.wait_for_selector("canvas.over")
+    assert serious(tab, axe) == []
+    context.close()
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from affekt.explore.map import write_map
 from serving.browsing import HOSTILE, served
 from serving.client import made_up
 
@@ -113,6 +114,38 @@ def test_a_saved_map_of_100_000_texts_is_moved_and_searched(tab, tmp_path):
         tab.hover("canvas.over")
         tab.wait_for_selector("#map .tip:not([hidden])")
         assert "text " in tab.inner_text("#map .tip")
+
+
+def written(folder):
+    """A map as `affekt map` writes it, with a hostile text."""
+    draw = np.random.default_rng(0)
+    shown = [HOSTILE, "</script><script>document.title = 'gone'</script>"]
+    shown += [f"text {i}" for i in range(38)]
+    places = draw.normal(size=(40, 2))
+    colours = {"label": ["joy", "none"] * 20, "cluster": ["a", "b"] * 20}
+    names = {"a": tuple(places[0]), "b": tuple(places[1])}
+    write_map(places, shown, colours, [], names, folder / "map.html", folder / "map.png", "A map")
+    return folder / "map.html"
+
+
+def test_a_written_map_is_searched_by_itself_and_opens_in_the_page(tab, tmp_path):
+    page = written(tmp_path)
+    tab.goto(page.as_uri())
+    tab.wait_for_selector(".side h2:text-is('40 texts')")
+    assert tab.locator("#still").count() == 0
+    tab.fill("input[type=search]", "onerror")
+    tab.click("button:text-is('Find')")
+    tab.wait_for_selector(".side h2:text-is('1 of 40 texts')")
+    assert HOSTILE in tab.inner_text(".side .posts")
+    tab.fill("input[type=search]", "nowhere")
+    tab.click("button:text-is('Find')")
+    tab.wait_for_selector("#fault:has-text('No text is like that')")
+    with served(made_up()) as (address, _):
+        opened(tab, address, page)
+        tab.wait_for_selector("#map .side h2:text-is('40 texts')")
+        names = tab.locator("#map select").nth(1).locator("option").all_text_contents()
+        assert names == ["label", "cluster"]
+        assert tab.title().startswith("affekt")
 
 
 def test_what_is_no_map_is_said_in_words(tab, tmp_path):

@@ -28,12 +28,12 @@ export function fromTable({ columns, rows }) {
 
 /** Return the map that a page of affekt map holds. Nothing of the page is run or shown. */
 export function fromPage(html, name) {
-  let held = null;
+  const [, content] = /<script type="application\/json" id="map-data">([^<]*)<\/script>/.exec(html) ?? [];
   try {
-    held = JSON.parse(new DOMParser().parseFromString(html, "text/html").getElementById("map-data").textContent);
-  } catch { /* said below */ }
-  if (!held) throw new Error(`${name} holds no map; give one that affekt map wrote, or a table.`);
-  return { ...fromContent(held), name };
+    return { ...fromContent(JSON.parse(content)), name };
+  } catch {
+    throw new Error(`${name} holds no map; give one that affekt map wrote, or a table.`);
+  }
 }
 
 /** Return a map as Parquet that fromTable and embedding-atlas read: places, texts, emotions, clusters, neighbours. */
