@@ -131,6 +131,13 @@ async def test_all_who_listen_hear_all_and_one_who_does_not_keep_up_misses_some_
 
 
 @run
+async def test_the_head_of_a_stream_ends():
+    async with serving(made_up()) as client:
+        reply = await client("HEAD", "/v1/stream")
+        assert (reply.status, reply.body, len(client.service.listeners)) == (200, b"", 0)
+
+
+@run
 async def test_beyond_a_hundred_nobody_more_listens_or_pushes():
     async def silent():
         await asyncio.Event().wait()

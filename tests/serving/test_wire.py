@@ -1,6 +1,7 @@
 """The wire: what clients send, and fail to send, over a real connection."""
 
 import json
+import random
 import socket
 import time
 from contextlib import closing
@@ -129,6 +130,23 @@ def test_requests_behind_one_another_are_answered_in_order(port):
         while part := connection.recv(65536):
             got += part
     assert [int(part[:3]) for part in got.split(b"HTTP/1.1 ")[1:]] == [200, 200, 200, 422]
+
+
+def test_requests_with_bytes_turned_at_random_are_never_a_fault_and_leave_nothing_behind():
+    draw = random.Random(0)
+    paths = ["/v1/emotions", "/embed", "/", "/v2/models/made-up/infer", "/v1/stream", "/metrics", "/%ff"]
+    with listening(made_up()) as port:
+        for _ in range(300):
+            method = draw.choice(["POST", "POST", "GET", "HEAD", "OPTIONS", "BREW"])
+            sent = bytearray(
+                request(draw.choice(paths), b'{"texts": ["joy"], "inputs": "sad"}', method=method)
+            )
+            for _ in range(draw.randrange(4)):
+                sent[draw.randrange(len(sent))] = draw.randrange(256)
+            with connect(port) as connection:
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                assert (sent, (answer(connection)[0] or 0) < 500) == (sent, True)
 
 
 def test_who_has_closed_their_side_after_asking_is_answered():

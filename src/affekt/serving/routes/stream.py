@@ -56,6 +56,8 @@ async def listen(service: Service, form: None, request: Request) -> Response:
     service.ready()
     if len(service.listeners) >= _AT_ONCE:
         raise Refusal(429, f"{_AT_ONCE} listen already.", retry_after=10)
+    if request.method == "HEAD":  # nothing is sent by which one would notice that nobody listens
+        return Response(media_type=KIND)
     return StreamingResponse(_heard(service), media_type=KIND)
 
 
