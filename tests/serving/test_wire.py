@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from affekt.serving import protocol
+from affekt.serving import protocol, server
 from serving.client import listening, made_up
 
 
@@ -205,3 +205,14 @@ def test_an_answer_that_nobody_reads_is_given_up(monkeypatch):
             asking = request(body=json.dumps({"texts": texts, "vectors": True}).encode())
             assert not all(sends(deaf, asking) for _ in range(200))
         assert asked(port, request())[0] == 200
+
+
+def test_there_are_files_for_many_connections():
+    resource = pytest.importorskip("resource", reason="this system has no such limits")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1000), hard))
+        server.open_to_many()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 1000 or hard <= 1000
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

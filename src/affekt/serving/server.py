@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from affekt.serving.protocol import Protocol
 from affekt.serving.settings import Limits, Settings
 
 _SETTINGS = "AFFEKT_SERVE_SETTINGS"  # the file, readable by its owner alone, from which workers learn them
+_CONNECTIONS = 4096
+_FILES = 2 * _CONNECTIONS
 _LOGS = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -37,6 +40,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
         AffektError: When the model does not open, or nothing can listen there.
     """
     check(settings.model, settings.speed)
+    open_to_many()
     listener = _listening(host, port)
     log("listening", url=f"http://{host}:{listener.getsockname()[1]}", workers=workers)
     if workers > 1:
@@ -88,6 +92,17 @@ def _run_several(settings: Settings, listener: socket.socket, workers: int) -> N
             raise ModelError(fault.read_text(encoding="utf-8"))
 
 
+def open_to_many() -> None:
+    """Let the process hold as many connections as it answers, where the system does."""
+    with suppress(ImportError, OSError, ValueError):  # no such limits here, or not ours to change
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 class _Workers(Multiprocess):
     """The workers. Once they are told to stop, nobody can knock at a door that none of them opens."""
 
@@ -112,7 +127,7 @@ def _config(app: Starlette | str, *, factory: bool = False, workers: int = 1) ->
         timeout_keep_alive=30,
         timeout_graceful_shutdown=120,  # for answers that nobody reads: what was accepted is done before
         timeout_worker_healthcheck=60,  # a worker that opens its model is busy, not dead
-        limit_concurrency=4096,
+        limit_concurrency=_CONNECTIONS,
     )
 
 
