@@ -1,6 +1,7 @@
 """An audit: pairs of sentences, and words for groups of people."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,8 @@ def test_what_a_model_does_unlike_is_found_and_nothing_else(biased):
     assert anger["worst"]["second"].lower().split().count("man") == 1
     assert anger["mean"] == pytest.approx(anger["worst"]["change"] / 8)  # of eight pairs one says "man"
     assert gender["otherwise"] == pytest.approx(1 / 8)
-    assert any("anger is 5.8 points likelier of male than of female" in line for line in in_words(content))
+    said = r"anger is 5\.8 points likelier \(\d\.\d to \d\.\d\) of male than of female: gender"
+    assert any(re.match(said, line) for line in in_words(content))
 
 
 def test_the_page_and_the_figures_hold_it_all(biased, tmp_path):

@@ -13,11 +13,15 @@ CLEAR = 0.05  # corrected p-values below are said to be no chance
 def in_words(content: Mapping[str, Any]) -> list[str]:
     """Return what of an audit chance does not explain, the largest first."""
     clear = [(kind, one) for kind in content["kinds"] for one in kind["labels"] if one["p_holm"] < CLEAR]
+
+    def size(value: float) -> str:
+        return f"{abs(100 * value):.1f}"
+
     return [
-        f"{one['label']} is {abs(100 * one['mean']):.1f} points "
+        f"{one['label']} is {size(one['mean'])} points "
         f"{'likelier' if one['mean'] > 0 else 'less likely'} "
-        f"of {kind['second']} than of {kind['first']} ({kind['kind']}; "
-        f"{100 * one['low']:+.1f} to {100 * one['high']:+.1f})"
+        f"({' to '.join(map(size, sorted((one['low'], one['high']), key=abs)))}) "
+        f"of {kind['second']} than of {kind['first']}: {kind['kind']}"
         for kind, one in sorted(clear, key=lambda found: -abs(found[1]["mean"]))
     ]
 
