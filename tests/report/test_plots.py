@@ -116,6 +116,12 @@ def test_reliability_is_drawn_with_and_without_calibration(tmp_path):
     assert _size(tmp_path / "both.png") == pytest.approx(_size(tmp_path / "one.png"), rel=0.1)
 
 
+def test_risk_over_coverage_is_drawn(tmp_path):
+    curve = [{"coverage": share, "risk": share / 4} for share in (0.5, 1.0)]
+    plots.risk_coverage(curve, tmp_path / "a.png", "share decided wrongly")
+    assert min(_size(tmp_path / "a.png")) > 300
+
+
 def test_thresholds_and_example_bars_are_drawn_for_odd_labels(tmp_path):
     plots.thresholds(ODD, np.linspace(0, 1, len(ODD)), tmp_path / "a.png")
     plots.example_bars("$5 for 😀 " * 60, ODD, [1 / len(ODD)] * len(ODD), tmp_path / "b.png")

@@ -234,6 +234,8 @@ def test_pictures_lie_beside_the_page_and_nothing_half_written_stays(report):
     names = sorted(path.name for path in report.path.parent.iterdir())
     assert not [name for name in names if name.startswith(".")]
     assert {"class_distribution.png", "learning_curves.png", "reliability.png", "figures.png"} <= set(names)
+    assert "risk_coverage.png" in names
+    assert "How sure is sure enough" in report.texts
 
 
 def _page(run):

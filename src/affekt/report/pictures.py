@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.decisions.rules import way_name
-from affekt.evaluation import calibration
+from affekt.evaluation import calibration, risk_coverage
 from affekt.evaluation.figures import figure
 from affekt.report import plots
 from affekt.report.numbers import as_interval, ordered
@@ -54,6 +54,7 @@ def _pictures(run: RunFolder) -> dict[str, Draw | None]:
         "confusion": matrix if run.single_label else None,
         "cooccurrence": None if run.single_label else matrix,
         "reliability": _reliability(run, final) if final is not None else None,
+        "risk_coverage": _risk(run, final) if final is not None else None,
         "thresholds": partial(plots.thresholds, list(limits), list(limits.values())) if limits else None,
         "example": example,
     }
@@ -106,6 +107,15 @@ def _reliability(run: RunFolder, final: Predictions) -> Draw:
     if kind != "none" and final.logits is not None:
         before = bins(raw_probabilities(final.logits, single_label=run.single_label))
     return partial(plots.reliability, before, bins(final.probabilities))
+
+
+def _risk(run: RunFolder, final: Predictions) -> Draw | None:
+    """Return how risk over coverage is drawn; None for fewer than two shares of the rows."""
+    limits = (run.metrics.get("decisions") or {}).get("thresholds") or []
+    limits = limits if len(limits) == len(run.labels) else 0.5
+    found = risk_coverage(final.targets, final.probabilities, limits, single_label=run.single_label)
+    what = "share decided wrongly" if run.single_label else "share of labels that are wrong"
+    return partial(plots.risk_coverage, found["curve"], what=what) if len(found["curve"]) > 1 else None
 
 
 def fitted_thresholds(run: RunFolder) -> dict[str, float]:

@@ -208,6 +208,18 @@ def reliability(before: Bins | None, after: Bins, path: Path) -> None:
         axis_labels(bottom, "how sure it was (probability)", "predictions")
 
 
+def risk_coverage(curve: Sequence[Mapping[str, float]], path: Path, what: str) -> None:
+    """Draw the risk of the surest rows over how many of all they are; dotted is the risk of all."""
+    with picture(path, 5.6, 3.8) as figure:
+        ax = quiet(figure.subplots(), grid="y")
+        ax.axhline(curve[-1]["risk"], color=GREY, linewidth=1, linestyle=":")
+        places = ([one[side] for one in curve] for side in ("coverage", "risk"))
+        ax.plot(*places, color=BLUE, marker="o", markersize=5, linewidth=1.8)
+        ax.set_xlim(0, 1.02)
+        ax.set_ylim(0, None)
+        axis_labels(ax, "share of texts that are decided, the surest first", what)
+
+
 def thresholds(labels: Sequence[str], values: Sequence[float], path: Path) -> None:
     """Draw the threshold of each label as its distance from one half."""
     at = np.arange(len(labels))
