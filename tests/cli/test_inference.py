@@ -331,3 +331,14 @@ def test_why_names_the_words_that_carry_an_emotion(classifier):
     assert set(said["carries"]) == set(load(classifier).labels)
     with pytest.raises(UsageError, match="--why: is for one text"):
         run("predict", "-", "-m", classifier, "--why")
+    with pytest.raises(UsageError, match="add --why"):
+        run("predict", "so happy", "-m", classifier, "--gradients")
+
+
+def test_gradients_explain_a_text_too(classifier):
+    words = ("predict", "so happy", "-m", classifier, "--why", "--json")
+    by_leaving_out, by_gradients = (
+        json.loads(run(*words, *more).stdout)["why"] for more in ((), ("--gradients",))
+    )
+    assert by_gradients["pieces"] == by_leaving_out["pieces"]
+    assert by_gradients["carries"] != by_leaving_out["carries"]

@@ -86,6 +86,12 @@ def predict(
     why: Annotated[
         bool, typer.Option("--why", help="Of a text, also which words carry its emotions.")
     ] = False,
+    gradients: Annotated[
+        bool,
+        typer.Option(
+            "--gradients", help="With --why, by integrated gradients (needs torch), not by leaving out."
+        ),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; of lines of input, an object each.")
     ] = False,
@@ -96,7 +102,7 @@ def predict(
     from affekt.inference.places import check as place_of
     from affekt.inference.score import foreign, predict_file
 
-    _check_form(texts, coverage, why, check)
+    _check_form(texts, coverage, why, check, gradients=gradients)
     if is_several(texts) or is_file(texts):
         place = place_of(model, speed)
         how: Any = {"columns": columns, "on_bad_row": on_bad_row, "safe_cells": safe_cells}
@@ -128,7 +134,7 @@ def predict(
         show_lines(loaded, input_lines(), as_json=json)
         return
     prediction = loaded.predict(texts)[0]
-    more = _more(loaded, texts, coverage, why)
+    more = _more(loaded, texts, coverage, why, gradients=gradients)
     for note in foreign(loaded.about, [texts]):
         console.say(note)
     if json:
@@ -138,10 +144,12 @@ def predict(
         _show_more(more, prediction.labels or [prediction.top[0]])
 
 
-def _check_form(texts: str, coverage: float | None, why: bool, check: int) -> None:
+def _check_form(texts: str, coverage: float | None, why: bool, check: int, *, gradients: bool) -> None:
     """Raise UsageError for options of one text asked of many, and the other way round."""
     if check and not (is_several(texts) or is_file(texts)):
         raise UsageError(f"--check {check}: is for the rows of a file, and {texts!r:.60} is none.")
+    if gradients and not why:
+        raise UsageError("--gradients says how --why explains a text; add --why.")
     asked = "--why" if why else None if coverage is None else f"--coverage {coverage}"
     if asked and (texts == "-" or is_several(texts) or is_file(texts)):
         raise UsageError(
@@ -149,13 +157,13 @@ def _check_form(texts: str, coverage: float | None, why: bool, check: int) -> No
         )
 
 
-def _more(model: "Model", text: str, coverage: float | None, why: bool) -> dict[str, Any]:
+def _more(model: "Model", text: str, coverage: float | None, why: bool, *, gradients: bool) -> dict[str, Any]:
     """Return what else was asked of a text: its set of labels with a promised coverage, what words carry."""
     found: dict[str, Any] = {}
     if coverage is not None:
         found |= {"coverage": coverage, "set": model.sets(text, coverage=coverage)[0]}
     if why:
-        found["why"] = asdict(model.explain(text)[0])
+        found["why"] = asdict(model.explain(text, gradients=gradients)[0])
     return found
 
 

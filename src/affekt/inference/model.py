@@ -108,9 +108,23 @@ class Model:
         rows = zip(probabilities, held, too_wide(held), strict=True)
         return [None if wide else self._names(row, chosen) for row, chosen, wide in rows]
 
-    def explain(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> list[Explanation]:
-        """Return for each text how much each of its words makes each label likelier, by leaving it out."""
+    def explain(
+        self, texts: str | Iterable[str], *, gradients: bool = False, batch_size: int = BATCH_SIZE
+    ) -> list[Explanation]:
+        """Return for each text how much each of its words makes each label likelier, by leaving it out.
+
+        With `gradients` by integrated gradients instead, of the text as the model reads it: what its words
+        are given sums to its probability less that of no words. This needs torch.
+
+        Raises:
+            UsageError: With `gradients`, when the model is no transformer that torch computes.
+        """
         given = as_texts(texts)
+        if gradients:
+            from affekt.inference.gradients import integrated
+
+            read, decisions = self._prepared(given, batch_size), self.deciding()
+            return [integrated(self.runtime, decisions, text, self.labels) for text in read]
 
         def probabilities(some: list[str]) -> np.ndarray:
             return self.probabilities(some, batch_size=batch_size)
