@@ -87,7 +87,7 @@ def find_faults(
     told, single = corpus.present, corpus.single_label
     shares = {str(fold): 1 / folds for fold in range(folds)}
     parts = [*stratified_rows(corpus.texts, corpus.targets, told, shares, seed).values()]
-    held = planted(told, plant, seed, single_label=single)
+    held = planted(told, plant, seed)
     scores = out_of_fold(_vectors(model, corpus.texts, tick), held, parts, single_label=single)
     found = label_faults(scores, held, corpus.labels, single_label=single)
     wrong, first = held != told, found[:FIRST]
@@ -194,22 +194,20 @@ def _problems(held: Bools, *, single_label: bool) -> Iterator[tuple[np.ndarray, 
         yield np.array([column]), held[:, column].astype(np.int64)
 
 
-def planted(held: Bools, share: float, seed: int, *, single_label: bool) -> Bools:
+def planted(held: Bools, share: float, seed: int) -> Bools:
     """Return labels of which a share of rows is made wrong.
 
-    One label a text becomes another in use, each as likely; of several one that a text has is taken away,
-    and of a text that has none one is put in.
+    One label that a text has becomes another in use, each as likely; where it has none, one is put in.
     """
     random, n, changed = np.random.default_rng(seed), len(held), held.copy()
     used = np.flatnonzero(held.any(axis=0))
     for row in random.choice(n, round(share * n), replace=False):
         own = np.flatnonzero(held[row])
-        if single_label:
-            changed[row, own] = False
-            changed[row, random.choice(np.setdiff1d(used, own))] = True
-        else:
-            column = random.choice(own if len(own) else used)
-            changed[row, column] = not held[row, column]
+        others = np.setdiff1d(used, own)
+        if len(own):
+            changed[row, random.choice(own)] = False
+        if len(others):
+            changed[row, random.choice(others)] = True
     return changed
 
 
