@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from affekt.errors import DataError, MissingError, ModelError, UsageError
+from affekt.inference.export import export
 from affekt.inference.model import load
 from affekt.inference.tables import TableScorer, score_dataset
 from tiny import save_classifier
@@ -84,21 +85,29 @@ class Dying(TableScorer):
 
 
 @pytest.fixture(scope="module")
+def graph(model, tmp_path_factory):
+    """The model as a graph, which actors open in a second."""
+    export(model, folder := tmp_path_factory.mktemp("tables") / "graph")
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
 def ray():
     ray = pytest.importorskip("ray", reason="ray is not installed")
     pytest.importorskip("ray.data", reason="ray's data part is not installed")
     path = os.pathsep.join(sys.path)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # actors need no torch for `tiny`
     ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": path}})
     yield ray
     ray.shutdown()
 
 
-def test_actors_give_what_one_process_gives_also_where_one_is_killed(ray, model, tmp_path):
+def test_actors_give_what_one_process_gives_also_where_one_is_killed(ray, graph, tmp_path):
     table = pa.table({"n": range(200), "text": [f"{TEXTS[n % 4] or 'love'} {n}" for n in range(200)]})
-    expected = TableScorer(model)(table)
+    expected = TableScorer(graph)(table)
     for how in ({}, {"scorer": Dying, "mark": str(tmp_path / "killed")}):
         dataset = ray.data.from_arrow([table.slice(at, 20) for at in range(0, 200, 20)])
-        found = score_dataset(dataset, model, actors=2, batch_size=10, **how)
+        found = score_dataset(dataset, graph, actors=2, batch_size=10, **how)
         rows = sorted(found.take_all(), key=lambda row: row["n"])
         assert pa.Table.from_pylist(rows, schema=expected.schema) == expected
     assert (tmp_path / "killed").exists()
