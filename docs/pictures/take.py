@@ -21,6 +21,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from affekt.data.catalog import SAMPLE
@@ -102,14 +103,16 @@ def main(names: list[str]) -> None:
             options = ["--no-sandbox", "--enable-unsafe-swiftshader"]
             browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=options)
             for name in names or VIEWS:
-                for look, settings in LOOKS.items():
+                for look, settings in LOOKS.items() if name == "type" else [("", LOOKS[""])]:
                     tab = browser.new_context(**settings).new_page()
                     tab.set_default_timeout(300_000)
                     tab.goto(f"{address}/#{name}")
                     tab.wait_for_selector(f"#{name} > *")
                     VIEWS[name](tab, Path(folder))
                     tab.wait_for_timeout(1000)
-                    tab.screenshot(path=HERE / f"page-{name}{look}.png", full_page=name in ("file", "stream"))
+                    picture = HERE / f"page-{name}{look}.png"
+                    tab.screenshot(path=picture, full_page=name != "type")
+                    Image.open(picture).quantize(256).save(picture, optimize=True)
                     tab.context.close()
     finally:
         service.terminate()

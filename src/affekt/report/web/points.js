@@ -239,21 +239,21 @@ export class Points {
 
   /** Return the points that are shown within a path of the view. */
   enclosed(path) {
-    const [sx, sy] = this.scale(), found = [];
+    const [sx, sy] = this.scale(), found = [], xs = Float64Array.from(path, ([x]) => x), ys = Float64Array.from(path, ([, y]) => y);
+    const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     for (let i = 0; i < this.count; i++) {
       const x = (this.at[2 * i] - this.middle[0]) * sx, y = (this.at[2 * i + 1] - this.middle[1]) * sy;
-      if (this.shown[i] && within(path, x, y)) found.push(i);
+      if (this.shown[i] && x >= left && x <= right && y >= low && y <= high && within(xs, ys, x, y)) found.push(i);
     }
     return found;
   }
 }
 
 /** Whether a place is within a closed path, by how often a line from it crosses the path. */
-export function within(path, x, y) {
+function within(xs, ys, x, y) {
   let inside = false;
-  for (let i = 0, j = path.length - 1; i < path.length; j = i++) {
-    const [[ax, ay], [bx, by]] = [path[i], path[j]];
-    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+  for (let i = 0, j = xs.length - 1; i < xs.length; j = i++) {
+    if (ys[i] > y !== ys[j] > y && x < ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
   }
   return inside;
 }

@@ -19,12 +19,16 @@ export function labelSets(facts, name, changed = () => {}) {
 /** Whether the service is on the machine that shows the page. */
 export const local = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
-/** Return a place to drop a file; `opened(file)` may throw what is to be said. It shrinks when a file is there. */
-export function fileDrop(id, { title, types, note, opened }) {
+/**
+ * Return a place to drop a file; `opened(file)` may throw what is to be said. When a file is there it shrinks, and of its
+ * note `still` is left.
+ */
+export function fileDrop(id, { title, types, note, still = note, opened }) {
   const input = el("input", { type: "file", id, class: "visually-hidden", accept: types, tabindex: "-1" });
   const choose = el("button", { type: "button", class: "main", onclick: () => input.click() }, "Choose a file");
   const said = el("label", { for: id }, title);
-  const place = el("div", { class: "drop" }, el("p", { class: "title" }, said), choose, input, el("p", { class: "note" }, note));
+  const told = el("p", { class: "note" }, note);
+  const place = el("div", { class: "drop" }, el("p", { class: "title" }, said), choose, input, told);
   async function take(file) {
     if (!file) return;
     showFault();
@@ -33,6 +37,7 @@ export function fileDrop(id, { title, types, note, opened }) {
       await opened(file);
       place.classList.add("small");
       said.textContent = file.name;
+      told.textContent = still;
       choose.textContent = "Choose another file";
     } catch (fault) {
       if (fault.name !== "AbortError") showFault(fault);

@@ -22,6 +22,7 @@ export function map(section, facts) {
     title: "Drop texts to place, or a saved map",
     types: `${TABLES},.html,.htm`,
     note: `Of a table of texts the first ${MOST.toLocaleString()} are placed here. A saved map is a table with x and y, kept here or written by affekt map, of up to 200,000 texts. ${where}`,
+    still: where,
     async opened(file) {
       place.hidden = true;
       done.hidden = false;
