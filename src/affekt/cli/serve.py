@@ -16,7 +16,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="Processes, each with the model.", min=1, max=64)] = 1,
     api_key_file: Annotated[Path | None, typer.Option(help="Keys of which requests bring one.")] = None,
     max_queue: Annotated[int, typer.Option(help="Texts that may wait; beyond it 429.", min=1)] = 2048,
-    max_batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch, with padding.", min=1)] = 4096,
+    max_batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch, with padding.", min=1)] = 1024,
     max_texts: Annotated[int, typer.Option(help="Texts of a request.", min=1)] = 1024,
     max_body: Annotated[int, typer.Option(help="Bytes of a request.", min=1)] = 2 * 2**20,
     cache_mb: Annotated[int, typer.Option(help="Recent answers kept, in MB; 0 for none.", min=0)] = 64,

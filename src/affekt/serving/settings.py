@@ -16,7 +16,7 @@ class Limits:
     texts: int = 1024  # per call
     characters: int = 20_000  # per text
     queue: int = 2048  # texts that wait or are worked on
-    batch_tokens: int = 4096  # padded, by the estimate of `batching.about_tokens`
+    batch_tokens: int = 1024  # padded, by the estimate of `batching.about_tokens`
     longest_wait: float = 0.003  # seconds a text waits for others to share its batch
     cache: int = 64 * 2**20  # bytes of recent answers; 0 keeps none
     body_seconds: float = 20.0  # for a body to arrive
