@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import RecipeError, UsageError
+from affekt.report.sweep import short_names, winner_command
 from affekt.runs.folder import RunFolder
 from affekt.studies.sweep import PAGE, TABLE, Axis, Search, sweep
 from report.pages import read_page
@@ -187,3 +188,15 @@ def test_settings_are_compared_by_a_figure_of_the_space_too(recipe, tmp_path):
         run = RunFolder(tmp_path / "out" / one["runs"][0])
         assert one["value"] == pytest.approx(run.metrics["clustering"]["davies_bouldin"])
         assert "behind" not in one
+
+
+def test_the_best_setting_is_told_as_a_recipe_takes_it():
+    best = {"setting": {"a.keep": True, "a.style": None, "a.name": "x y", "a.rate": 1e-05}}
+    told = winner_command({"recipe": "r", "changes": ["b=1"], "settings": [best]})
+    changes = ("b=1", "a.keep=true", "a.style=null", "'a.name=x y'", "a.rate=1e-05")
+    assert told == " ".join(["affekt train r", *(f"--set {change}" for change in changes)])
+
+
+def test_keys_are_shown_by_their_last_parts_where_these_differ():
+    assert short_names(["a.rate", "b.epochs"]) == ["rate", "epochs"]
+    assert short_names(["a.rate", "b.rate"]) == ["a.rate", "b.rate"]

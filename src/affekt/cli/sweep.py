@@ -67,7 +67,7 @@ def sweep(
 
 
 def _show(told: Mapping[str, Any]) -> None:
-    from affekt.report.sweep import winner_command
+    from affekt.report.sweep import short_names, winner_command
 
     rows = []
     for one in told["settings"]:
@@ -76,6 +76,6 @@ def _show(told: Mapping[str, Any]) -> None:
         value = console.interval(one) if "value" in one else "failed"
         setting = [str(one["setting"][key]) for key in told["keys"]]
         rows.append([*setting, value, said, f"{len(one['runs'])}"])
-    heads = [*told["keys"], told["figure"], "behind the best", "runs"]
+    heads = [*short_names(told["keys"]), told["figure"], "behind the best", "runs"]
     console.table(f"{told['recipe']} on {told['data']}: {told['figure']} on dev", heads, rows)
     console.result(f"the best, with its test figures: {winner_command(told)}")

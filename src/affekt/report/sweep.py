@@ -1,8 +1,9 @@
 """A sweep as a page: the settings, the best first, and a curve over the values of each key."""
 
+import json
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,21 @@ _MOST_CURVES = 6  # that a picture can tell apart
 def winner_command(content: Mapping[str, Any]) -> str:
     """Return the command that trains the best setting, test included."""
     best = content["settings"][0]["setting"]
-    changes = [*content["changes"], *(f"{key}={value}" for key, value in best.items())]
+    written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in best.items()}
+    changes = [*content["changes"], *(f"{key}={value}" for key, value in written.items())]
     return shlex.join(
         ["affekt", "train", content["recipe"], *(word for one in changes for word in ("--set", one))]
     )
+
+
+def short_names(keys: Sequence[str]) -> list[str]:
+    """Return keys by their last parts, where these tell them apart.
+
+    >>> short_names(["objective.temperature", "training.epochs"])
+    ['temperature', 'epochs']
+    """
+    last = [key.rpartition(".")[2] for key in keys]
+    return last if len(set(last)) == len(last) else list(keys)
 
 
 def write_sweep(content: Mapping[str, Any], out: Path) -> Path:
@@ -28,6 +40,7 @@ def write_sweep(content: Mapping[str, Any], out: Path) -> Path:
         "sweep.html",
         title="Sweep – affekt",
         told=content,
+        names=short_names(content["keys"]),
         by=figure(content["figure"]),
         pictures=[(key, drawn) for key in content["keys"] if (drawn := _drawn(content, key))],
         winner=winner_command(content),
