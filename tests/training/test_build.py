@@ -9,10 +9,14 @@ import pytest
 import torch
 
 from affekt.data.corpus import Corpus, stratified_split
+from affekt.decisions import Decisions
 from affekt.encoders.charbert.encoder import CharBertEncoder
+from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import AffektError, DataError, ModelError, RecipeError
-from affekt.networks.heads import ClassificationHead, LabelSpanHead, LinearHead
-from affekt.networks.network import TASK
+from affekt.inference.model import Model
+from affekt.inference.runtimes.torch import TorchRuntime
+from affekt.networks.heads import ClassificationHead, LabelSpanHead, LinearHead, build_head
+from affekt.networks.network import TASK, Network
 from affekt.recipe.parts import EncoderSpec
 from affekt.recipe.read import parse_recipe
 from affekt.recipe.sections import DataSpec, Recipe
@@ -465,3 +469,39 @@ def test_rows_with_one_label_need_labels(tmp_path: Path) -> None:
     path.write_text("text\nso\nwhat\n", encoding="utf-8")
     with pytest.raises(RecipeError, match=r"data.single_rows: there are no labels"):
         load_splits(DataSpec(train=str(path), labels=None, single_rows=True))
+
+
+# --- a head that goes on
+
+
+def started(tiny: Tiny, tmp_path: Path, start: str) -> tuple[Any, Any]:
+    """Return the head of a saved model of three emotions, and one for EMOTIONS that starts from it."""
+    torch.manual_seed(0)
+    encoder = TransformerEncoder.pretrained(tiny("bert"), pooling="mean")
+    old = Network(encoder, build_head(encoder, 3, kind="classification", activation="tanh"))
+    decisions = Decisions.unfitted(3, single_label=False)
+    Model(TorchRuntime(old), ("sadness", "joy", "calm"), False, decisions, "none").save(tmp_path / "old")
+    made = recipe(
+        encoder={"name": str(tmp_path / "old"), "pooling": "mean"},
+        head={"start": start, "activation": "tanh"},
+    )
+    texts = [f"text {i}" for i in range(len(EMOTIONS))]
+    train = Corpus(texts, np.eye(len(EMOTIONS)), EMOTIONS, True, texts)
+    return old.classifier, build_network(made, train).classifier
+
+
+def test_known_labels_go_on_from_the_model_that_the_encoder_comes_from(tiny: Tiny, tmp_path: Path) -> None:
+    old, new = started(tiny, tmp_path, "known")
+    torch.testing.assert_close(new.out.weight[EMOTIONS.index("joy")], old.out.weight[1])
+    torch.testing.assert_close(new.out.weight[EMOTIONS.index("love")], old.out.weight[:2].mean(0))
+    torch.testing.assert_close(new.dense.weight, old.dense.weight)
+
+
+def test_a_fresh_head_takes_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    old, new = started(tiny, tmp_path, "fresh")
+    assert not torch.equal(new.dense.weight, old.dense.weight)
+
+
+def test_how_a_head_starts_is_part_of_a_digest_only_where_it_was_said() -> None:
+    assert recipe(head={}).digest == recipe(head={"start": "fresh"}).digest
+    assert recipe(head={}).digest != recipe(head={"start": "known"}).digest

@@ -5,7 +5,7 @@ Classification as Span-prediction".
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -134,6 +134,32 @@ def build_head(encoder: Any, labels: int, *, kind: str, **options: Any) -> Head:
     activation = options.get("activation") or (family.activation if family else "tanh")
     dropout = options.get("dropout", 0.3)
     return ClassificationHead(encoder.dimension, labels, dropout=dropout, activation=activation)
+
+
+def start_as(head: Head, other: Head, labels: Sequence[str], known: Sequence[str]) -> None:
+    """Start a head at what another of the same form knows: labels of the same names at its own.
+
+    A label that the other does not have starts at the mean of those that it has, no likelier than they are.
+    Heads of other forms, and heads without a common label, stay as they are.
+
+    Args:
+        head: What is to be trained.
+        other: A trained head on vectors of the same kind.
+        labels: Of `head`.
+        known: Of `other`.
+    """
+    if not (isinstance(head, ClassificationHead) and isinstance(other, ClassificationHead)):
+        return
+    shared = [label for label in labels if label in known]
+    if not shared or head.activation != other.activation:
+        return
+    rows = [known.index(label) for label in shared]
+    head.dense.load_state_dict(other.dense.state_dict())
+    with torch.no_grad():
+        for place, label in enumerate(labels):
+            of = [known.index(label)] if label in known else rows
+            head.out.weight[place] = other.out.weight[of].mean(0)
+            head.out.bias[place] = other.out.bias[of].mean()
 
 
 def set_bias_to_prior(out: nn.Linear, targets: np.ndarray, *, single_label: bool) -> None:

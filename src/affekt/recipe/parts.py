@@ -103,6 +103,11 @@ class HeadSpec(Section):
         None, description="the encoder family's own if left out"
     )
     bias: Literal["prior", "zero"] = "prior"
+    start: Literal["fresh", "known"] = Field(
+        "fresh", description="known: labels that the model in encoder.name has by name go on from its own"
+    )
+
+    newer = ("start",)
 
 
 class ProjectionSpec(Section):

@@ -14,7 +14,9 @@ from affekt.data.taxonomies import SENTIMENT
 from affekt.encoders import Encoder, Order
 from affekt.encoders.kinds import ENCODERS
 from affekt.errors import DataError, RecipeError
-from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior
+from affekt.inference.model import Model, load
+from affekt.inference.runtimes.torch import TorchRuntime
+from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior, start_as
 from affekt.networks.network import TASK, Network
 from affekt.recipe.objectives import ClassifyLoss
 from affekt.recipe.parts import EncoderSpec, HeadSpec
@@ -67,7 +69,7 @@ def _vectors_path(vectors: str) -> Path:
     return found
 
 
-def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
+def _with_head(encoder: Any, spec: HeadSpec, train: Corpus, start: Model | None = None) -> Network:
     if spec.kind == "label-span" and getattr(encoder, "prefix", None) is None:
         raise RecipeError(
             "head.kind = 'label-span': reads label words before the text; set encoder.label_words to labels "
@@ -79,6 +81,12 @@ def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
     if spec.bias == "prior":
         where: Any = head if isinstance(head, LabelSpanHead) else head.out
         set_bias_to_prior(where, np.asarray(train.targets), single_label=train.single_label)
+    if (
+        start is not None
+        and isinstance(start.runtime, TorchRuntime)
+        and start.runtime.network.head is not None
+    ):
+        start_as(head, start.runtime.network.head, train.labels, start.labels)
     return Network(encoder, head)
 
 
@@ -94,11 +102,12 @@ def build_network(recipe: Recipe, train: Corpus, further: Mapping[str, Corpus] |
     encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.start)
     objective = recipe.objective
     has_head = objective.classifies and not objective.fits_head
-    network = _with_head(encoder, recipe.head, train) if has_head else Network(encoder)
+    start = load(recipe.encoder.name) if has_head and recipe.head.start == "known" else None
+    network = _with_head(encoder, recipe.head, train, start) if has_head else Network(encoder)
     if objective.space is not None:
         network.projection = Projection(encoder.dimension, **objective.space.model_dump())
     for task, corpus in (further or {}).items():
-        network.add_head(task, _with_head(encoder, recipe.head, corpus).classifier)
+        network.add_head(task, _with_head(encoder, recipe.head, corpus, start).classifier)
     return network
 
 
