@@ -10,7 +10,7 @@ import pytest
 
 import affekt
 
-HEAVY = {"torch", "transformers", "sklearn", "scipy", "matplotlib", "plotly", "pandas", "polars"}
+HEAVY = {"torch", "transformers", "sklearn", "scipy", "matplotlib", "pandas", "polars"}
 HEAVIER_THAN_HELP = HEAVY | {"numpy", "pyarrow", "pydantic", "accelerate", "nltk", "emoji"}
 UNLIKE_VERBS = HEAVIER_THAN_HELP - {"pydantic"}  # typer's own, to read a verb's options
 

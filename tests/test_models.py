@@ -203,7 +203,7 @@ def test_a_variant_goes_along_and_the_card_tells_of_it(builder, run, graph, tmp_
     made = builder.build(run, tmp_path / "out", variants={"fast": graph})
     folder = tmp_path / "out" / "affekt_small" / "model"
     fast = load(folder, speed="fast")
-    assert fast.runtime.opens_in == ("affekt", "onnxruntime")
+    assert "onnxruntime" in fast.runtime.opens_in
     assert list(fast.coarse) == ["ekman", "sentiment"]
     assert fast.probabilities(TEXTS) == pytest.approx(load(run).probabilities(TEXTS), abs=1e-4)
     assert [row["speed"] for row in made["variants"]] == ["fast"]

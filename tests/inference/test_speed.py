@@ -43,7 +43,7 @@ def graph(made):
 def test_the_model_itself_is_exact_and_what_is_taken_unless_said(model, graph):
     shutil.copytree(graph, model / "fast")
     assert check(model) == check(model, "exact") == model
-    assert load(model).runtime.opens_in != ("affekt", "onnxruntime")
+    assert "onnxruntime" not in load(model).runtime.opens_in
 
 
 def test_a_variant_lies_in_the_folder(model, graph):
@@ -52,7 +52,7 @@ def test_a_variant_lies_in_the_folder(model, graph):
     assert (check(model, "fast"), check(model, "fastest")) == (model / "fast", model / "fastest")
     assert variants(model) == [model / "fast", model / "fastest"]
     fast = load(model, speed="fast")
-    assert fast.runtime.opens_in == ("affekt", "onnxruntime")
+    assert "onnxruntime" in fast.runtime.opens_in
     assert np.allclose(fast.probabilities(TEXTS), load(model).probabilities(TEXTS), atol=1e-5)
 
 

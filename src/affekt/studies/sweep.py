@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from affekt._version import __version__
-from affekt.errors import AffektError, UsageError, unknown_name
+from affekt.errors import AffektError, MissingError, UsageError, unknown_name
 from affekt.evaluation.figures import FIGURES, HEADLINES, Figure, figure
 from affekt.evaluation.repeats import Repeated, repeated_classification
 from affekt.files import write_json
@@ -211,6 +211,8 @@ def sweep(
             say(f"{_said(setting)}, seed {one.training.seed}")
             try:
                 _train_without_test(one, folder.path, command, say)
+            except MissingError:  # no setting's fault
+                raise
             except AffektError as fault:
                 trial.faults.append(f"seed {one.training.seed}: {fault}")
                 say(f"failed: {fault}")
