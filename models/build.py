@@ -380,9 +380,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("--seed", type=Path, action="append", default=[], metavar="RUN")
     parser.add_argument("--teacher", type=Path, action="append", default=[], metavar="RUN")
-    parser.add_argument("--unseen", type=Path, nargs="*", default=[], metavar="FIGURES.json")
-    parser.add_argument("--data", nargs="*", default=[], metavar="NAME")
-    parser.add_argument("--audit", type=Path, nargs="*", default=[], metavar="FIGURES.json")
+    parser.add_argument("--unseen", type=Path, nargs="*", action="extend", default=[], metavar="FIGURES.json")
+    parser.add_argument("--data", nargs="*", action="extend", default=[], metavar="NAME")
+    parser.add_argument("--audit", type=Path, nargs="*", action="extend", default=[], metavar="FIGURES.json")
     for speed in VARIANTS:
         parser.add_argument(f"--{speed}", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=HERE / "affekt-small")
