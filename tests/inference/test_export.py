@@ -126,6 +126,7 @@ def test_the_folder_says_what_transformers_js_asks_for(tiny, tmp_path, single_la
     folder = export(made.save(tmp_path / "model"), tmp_path / "graph")
     config = json.loads((folder / "config.json").read_text())
     assert config["model_type"] == "bert"
+    assert str(tmp_path) not in (folder / "config.json").read_text()
     assert config["id2label"] == {str(i): label for i, label in enumerate(LABELS)}
     assert config["problem_type"].startswith("single" if single_label else "multi")
     assert json.loads((folder / "tokenizer_config.json").read_text())["model_max_length"] == 30

@@ -119,7 +119,9 @@ def _for_others(model: Model, encoder: Any, folder: Path) -> None:
     encoder.tokenizer.save_pretrained(folder)
     write_json(tokenizer, read_json(tokenizer) | {"model_max_length": encoder.max_length})
     labels = labelled(model.labels, single_label=model.single_label) if model.labels else {}
-    write_json(config, encoder.backbone.config.to_dict() | labels)
+    about = encoder.backbone.config.to_dict() | labels
+    about.pop("_name_or_path", None)  # where the model lay is nobody's business
+    write_json(config, about)
 
 
 def _check_same(model: Model, runtime: OnnxRuntime) -> None:
