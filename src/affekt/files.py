@@ -1,6 +1,7 @@
 """Nothing half-written: files and folders are made aside and renamed when they are whole."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -240,3 +241,9 @@ def parse_json(text: str, *, finite: bool = False) -> Any:
         return held
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def sha256_of(file: Path) -> str:
+    """Return the sha256 of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from affekt.errors import ModelError, first_line
-from affekt.files import encoder_folder, folder_written_aside
+from affekt.files import encoder_folder, folder_written_aside, sha256_of
 
 _CHUNK = 1 << 20
 
@@ -89,10 +89,7 @@ def get(name: str, out: Path | None = None, *, tell: Callable[[str], None] = lam
 
 
 def _is_as_published(path: Path, digest: str) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == digest
+    return path.is_file() and sha256_of(path) == digest
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """What makes a shard: a model's predictions or its vectors for rows that were read, and its manifest."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from affekt.data.writing import Header, rows_to, vectors_to
 from affekt.decisions import Decisions
-from affekt.files import write_json, written_aside
+from affekt.files import sha256_of, write_json, written_aside
 from affekt.inference.model import Model, load
 from affekt.inference.score import WINDOW, scored
 
@@ -114,13 +113,7 @@ def _written(target: Path, write: Callable[[Path], None]) -> str:
     """Write a file aside and return its digest."""
     with written_aside(target) as aside:
         write(aside)
-        return digest_of(aside)
-
-
-def digest_of(file: Path) -> str:
-    """Return the sha256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+        return sha256_of(aside)
 
 
 def say(out: Path, shard: Shard, model: dict[str, Any], content: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from affekt.data.taxonomies import taxonomy_named
 from affekt.data.writing import ROWS, VECTORS, Header, header_of
 from affekt.decisions import Decisions
 from affekt.errors import UsageError, of_classifier, unknown_name
-from affekt.files import CARD, read_json, write_json
+from affekt.files import CARD, read_json, sha256_of, write_json
 from affekt.inference.crew import Crew
 from affekt.inference.makers import (
     MANIFESTS,
@@ -38,7 +38,6 @@ from affekt.inference.makers import (
     ShardRows,
     VectorShards,
     by_labels,
-    digest_of,
     expected_of,
     manifest_of,
 )
@@ -283,7 +282,7 @@ def _digest_of_folder(folder: Path) -> str:
     for file in sorted(
         file for file in folder.rglob("*") if file.is_file() and not others & set(file.parents)
     ):
-        whole.update(f"{file.relative_to(folder)}\0{digest_of(file)}\n".encode())
+        whole.update(f"{file.relative_to(folder)}\0{sha256_of(file)}\n".encode())
     return whole.hexdigest()
 
 
@@ -345,7 +344,7 @@ def _whole(out: Path, shard: Shard, model: dict[str, Any]) -> dict[str, int] | N
         manifest = read_json(manifest_of(out, shard))
         expected = json.loads(json.dumps(expected_of(shard, model)))
         same = {key: manifest[key] for key in expected} == expected
-        if same and digest_of(out / shard.target) == manifest["sha256"]:
+        if same and sha256_of(out / shard.target) == manifest["sha256"]:
             return {str(label): int(count) for label, count in manifest["predicted"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass

@@ -11,7 +11,8 @@ from affekt.data.files import FORMATS
 from affekt.data.read import stream
 from affekt.data.writing import ROWS
 from affekt.errors import DataError
-from affekt.inference.makers import Shard, ShardRows, digest_of
+from affekt.files import sha256_of
+from affekt.inference.makers import Shard, ShardRows
 from affekt.inference.score import WINDOW, SkippedRows, Survey
 
 _NAMED = {".ndjson": ".jsonl", ".ndjson.gz": ".jsonl.gz", ".json": ".jsonl", ".txt": ".csv", ".xlsx": ".csv"}
@@ -53,7 +54,7 @@ def plan(base: Path, files: list[Path], surveys: list[Survey], kind: str, rows: 
     often = Counter(stems)
     shards = []
     for file, stem, one in zip(files, stems, surveys, strict=True):
-        name, digest = file.relative_to(base), digest_of(file)
+        name, digest = file.relative_to(base), sha256_of(file)
         place = stem if often[stem] == 1 else name
         for number, first in enumerate(range(0, one.length, rows)):
             target = f"{place}-{number:05d}{kind}"
