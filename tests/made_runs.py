@@ -201,6 +201,11 @@ def _metrics(parts: dict[str, Any], labels: list[str], single: bool, seed: int, 
                 },
             },
             {"text": ATTACK, "scores": {label: 1 / len(labels) for label in labels}},
+            {
+                "text": "so happy",
+                "scores": {label: 1 / len(labels) for label in labels},
+                "why": [["so", "", 0.0], [" ", "", 0.0], ["happy", labels[1], 0.31]],
+            },
         ],
     }
 

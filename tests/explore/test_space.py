@@ -1,6 +1,7 @@
 """Texts in a space: which texts, how they are grouped, what is drawn and written."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow.csv as pc
@@ -297,14 +298,41 @@ def test_a_colour_that_cannot_be_had_is_refused_before_any_text_is_encoded(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_map_and_cluster_encode_every_text_once(tmp_path, monkeypatch):
+def test_pages_mark_the_words_that_carry_what_the_model_finds_in_typical_texts(tmp_path):
+    draw_map(made(), corpus(), tmp_path / "map.html", clusters=2)
+    cluster_corpus(made(), corpus(), [tmp_path / "out.html"], Grouping(2))
+    for name in ("map.html", "out.html"):
+        read = read_page(tmp_path / name)
+        assert read.faults == []
+        source = (tmp_path / name).read_text(encoding="utf-8")
+        marked = set(re.findall(r'<mark title="(\w+): \d+ points less without it"[^>]*>([^<]+)<', source))
+        assert marked == {("joy", "joy")}  # sadness needs no word here: it is what is not joy
+        assert "coloured words carry" in source
+
+
+def test_an_encoder_without_a_classifier_marks_no_word(tmp_path):
+    draw_map(made(classifier=False), corpus(labels=["fear"] * 12), tmp_path / "map.html", clusters=2)
+    assert "<mark" not in (tmp_path / "map.html").read_text(encoding="utf-8")
+
+
+def test_words_of_typical_texts_are_written_as_text(tmp_path):
+    posts = [f"{text} <script>alert(1)</script>" for text in TEXTS]
+    draw_map(made(), corpus(posts), tmp_path / "map.html", clusters=2)
+    assert read_page(tmp_path / "map.html").faults == []
+    assert (
+        "<script>alert" not in (tmp_path / "map.html").read_text(encoding="utf-8").split('id="map-data"')[0]
+    )
+
+
+def test_map_and_table_encode_every_text_once(tmp_path, monkeypatch):
     met = []
     stock = TwoSidedEncoder.tokenize
     monkeypatch.setattr(
         TwoSidedEncoder, "tokenize", lambda self, texts: met.extend(texts) or stock(self, texts)
     )
-    draw_map(made(), corpus(), tmp_path / "map.html")
-    assert sorted(met) == sorted(TEXTS)
+    draw_map(made(), corpus(), tmp_path / "map.html", clusters=2)
+    assert sorted(met[: len(TEXTS)]) == sorted(TEXTS)
+    assert len(set(met[len(TEXTS) :]) & set(TEXTS)) == 8  # then the four typical ones of each cluster
     met.clear()
     cluster_corpus(made(), corpus(), [tmp_path / "out.csv"], Grouping(2))
     assert sorted(met) == sorted(TEXTS)

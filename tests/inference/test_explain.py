@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from affekt.decisions import Decisions
-from affekt.inference.explain import deletion, explain, pieces_of
+from affekt.inference.explain import carried, deletion, explain, pieces_of
 from affekt.inference.model import Model
 
 WEIGHTS = {"happy": (2.0, 0.0), "sad": (-1.0, 3.0), "very": (0.5, 0.5)}
@@ -35,6 +35,17 @@ def test_what_a_word_carries_is_the_plain_difference():
         expected = MODEL.probabilities(text)[0] - MODEL.probabilities(rest)[0]
         told = [found.carries["joy"][at], found.carries["sadness"][at]]
         assert told == pytest.approx([0, 0] if piece.isspace() else expected, abs=1e-6)
+
+
+def test_each_piece_is_told_with_the_label_it_carries_most_of_those_asked_for():
+    [found] = MODEL.explain("very happy the")
+    [(_, _, most), *_] = told = carried(found, ["joy", "sadness"])
+    assert [(piece, label) for piece, label, _ in told] == [
+        *(("very", "joy"), (" ", ""), ("happy", "joy"), (" ", ""), ("the", "")),
+    ]
+    assert most == found.carries["joy"][0] > found.carries["sadness"][0] > 0
+    assert [label for _, label, _ in carried(found, ["sadness"])] == ["sadness", "", "", "", ""]
+    assert carried(found, []) == [(piece, "", 0.0) for piece in found.pieces]
 
 
 def test_many_texts_at_once_and_those_without_words():

@@ -230,6 +230,13 @@ def test_examples_are_bars(single_report):
     assert (single_report.path.parent / "example.png").exists()
 
 
+def test_an_example_s_words_are_marked_with_what_they_carry(single_report):
+    label = single_report.texts[single_report.texts.index("happy") + 1].strip("()")
+    [mark] = single_report.all("mark")
+    assert mark["title"] == f"{label}: 31 points less without it"
+    assert "so happy" in re.sub(r"<.*?>", "", single_report.source)
+
+
 def test_pictures_lie_beside_the_page_and_nothing_half_written_stays(report):
     names = sorted(path.name for path in report.path.parent.iterdir())
     assert not [name for name in names if name.startswith(".")]

@@ -26,6 +26,9 @@ _EMOTIONS = 4  # that are told of a cluster, at most
 _BESIDE = 0.75  # of what the first emotion has: then a second one is in the cluster's name
 
 
+Piece = tuple[str, str, float]  # of a text, the label that it carries ("" for none), and by how much
+
+
 @dataclass(frozen=True)
 class ClusterSummary:
     """One cluster in words."""
@@ -37,6 +40,9 @@ class ClusterSummary:
     emotions: tuple[tuple[str, float], ...] = ()  # the dominant ones, each with its mean score in the cluster
     typical: tuple[str, ...] = ()  # the texts nearest the centre
     words: tuple[str, ...] = ()  # those that set it apart
+    carried: tuple[
+        tuple[Piece, ...], ...
+    ] = ()  # the typical texts in pieces, with what each carries; or none
 
 
 def summarise_clusters(

@@ -77,7 +77,7 @@ def write_map(
         embedded=json.dumps(content, ensure_ascii=False, separators=(",", ":")),
         count=len(texts),
         clusters=clusters,
-        looks=styles(list(dict.fromkeys(label for one in clusters for label, _ in one.emotions))),
+        looks=styles(_told_of(clusters)),
         still=page.image(path_png),
     )
     page.write(path_html, shown)
@@ -122,11 +122,20 @@ def _colouring(name: str, categories: Sequence[str]) -> dict[str, Any]:
     return {"name": name, "categories": named, "codes": [numbers[category] for category in categories]}
 
 
+def _told_of(clusters: Sequence[ClusterSummary]) -> list[str]:
+    emotions = (label for one in clusters for label, _ in one.emotions)
+    words = (label for one in clusters for text in one.carried for _, label, _ in text if label)
+    return list(dict.fromkeys([*emotions, *words]))
+
+
 def write_clusters(
     clusters: Sequence[ClusterSummary], labels: Sequence[str], foremost: Sequence[str], out: Path, title: str
 ) -> Path:
     """Write what clusters hold, and how many texts have which foremost emotion, as a page."""
     shares = [(name, count / len(foremost)) for name, count in Counter(foremost).most_common()]
-    looks, count = styles([*labels, "none"]), sum(one.size for one in clusters)
+    looks, count = (
+        styles([*dict.fromkeys([*labels, *_told_of(clusters)]), "none"]),
+        sum(one.size for one in clusters),
+    )
     told: dict[str, Any] = {"count": count, "clusters": clusters, "looks": looks, "shares": shares}
     return page.write(out, page.render("clusters.html", title=title, **told))

@@ -16,9 +16,10 @@ from affekt.data.writing import ROWS, TypeFinder, format_of, header_of, rows_to
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.explore.clusters import ClusterSummary, cluster_names, summarise_clusters
-from affekt.explore.map import is_map, name_places, write_clusters, write_map
+from affekt.explore.map import is_map, name_places, shown_text, write_clusters, write_map
 from affekt.explore.projection import project
 from affekt.files import written_aside
+from affekt.inference.explain import carried
 from affekt.inference.model import Model
 from affekt.report.page import PAGES, check_page
 
@@ -143,7 +144,7 @@ def draw_map(
     found = _encoded(model, corpus)
     count = grouping.clusters or max(2, min(len(found.labels) or 8, _MOST_CLUSTERS))
     assignments = _grouped(found.vectors, min(count, len(corpus)), seed)
-    summaries = found.summarised(corpus.texts, assignments)
+    summaries = _explained(model, found.summarised(corpus.texts, assignments))
     colours = {
         "label": found.foremost,
         "predicted emotion": found.foremost,
@@ -182,6 +183,18 @@ def _encoded(model: Model, corpus: Corpus) -> _Encoded:
     scores = model.decisions.probabilities(logits)
     decided = np.where(model.decisions.decide(scores), scores, 0.0)
     return _Encoded(vectors, model.labels, scores, _foremost(model.labels, decided))
+
+
+def _explained(model: Model, summaries: Sequence[ClusterSummary]) -> list[ClusterSummary]:
+    """Return clusters with which words of their typical texts carry what a classifier finds there."""
+    if model.decisions is None:
+        return list(summaries)
+    texts = list(dict.fromkeys(shown_text(text) for one in summaries for text in one.typical))
+    told = zip(model.predict(texts), model.explain(texts), strict=True)
+    carries = dict(zip(texts, (tuple(carried(why, p.labels)) for p, why in told), strict=True))
+    return [
+        replace(one, carried=tuple(carries[shown_text(text)] for text in one.typical)) for one in summaries
+    ]
 
 
 def _foremost(names: Sequence[str], scores: np.ndarray) -> list[str]:
@@ -262,10 +275,18 @@ def cluster_corpus(
     named = dict(zip(corpus.ids, cluster_names(assignments, summaries), strict=True))
     for out in outs:
         if out.name.lower().endswith(PAGES):
-            write_clusters(summaries, found.labels, found.foremost, out, f"Clusters of {corpus.name}")
+            write_clusters(
+                _explained(model, summaries), found.labels, found.foremost, out, f"Clusters of {corpus.name}"
+            )
         else:
             _write_table(out, _source_rows(corpus, source, columns), named, safe_cells)
-    return [{**asdict(replace(one, emotions=())), "emotions": dict(one.emotions)} for one in summaries]
+    return [_plain(one) for one in summaries]
+
+
+def _plain(one: ClusterSummary) -> dict[str, Any]:
+    told = asdict(replace(one, emotions=())) | {"emotions": dict(one.emotions)}
+    del told["carried"]  # of pages alone
+    return told
 
 
 def _source_rows(corpus: Corpus, source: str, columns: Columns | None) -> dict[str, Mapping[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from affekt.evaluation.arrays import Floats
 
 MOST = 128  # words of a text that are left out in turn, its first
+LEAST = 0.02  # a word that makes a label likelier by less is not said to carry it
 
 Scoring = Callable[[list[str]], np.ndarray]  # (n, k) probabilities of texts
 
@@ -82,6 +83,18 @@ def explain(texts: Sequence[str], labels: Sequence[str], probabilities: Scoring)
     for row, part in zip(whole, parts, strict=True):
         carries = part.carries(row, islice(rest, len(part.words)))
         told.append(Explanation(part.pieces, dict(zip(labels, map(tuple, carries.T.tolist()), strict=True))))
+    return told
+
+
+def carried(explanation: Explanation, labels: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Return each piece with the label, of some, that it carries most, and by how much it makes it likelier.
+
+    A piece that carries none of them by `LEAST` has the label "" and 0.
+    """
+    told = []
+    for at, piece in enumerate(explanation.pieces):
+        by, label = max(((explanation.carries[label][at], label) for label in labels), default=(0.0, ""))
+        told.append((piece, label, by) if by >= LEAST else (piece, "", 0.0))
     return told
 
 

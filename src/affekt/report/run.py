@@ -239,7 +239,9 @@ def _told(run: RunFolder, part: Predictions, found: Sequence[Mistake]) -> list[d
 
 def _example(one: Mapping[str, Any]) -> dict[str, Any]:
     scores = sorted(one["scores"].items(), key=lambda item: -item[1])
-    return {"text": str(one.get("text", "")), "scores": scores[:8], "rest": len(scores) - 8}
+    text = str(one.get("text", ""))
+    why = one.get("why") or [(text, "", 0.0)]  # runs of old do not have it
+    return {"why": why, "scores": scores[:8], "rest": len(scores) - 8}
 
 
 # --- training

@@ -12,6 +12,7 @@ from affekt import evaluation
 from affekt.data.corpus import Corpus
 from affekt.evaluation.figures import BRIEF
 from affekt.hardware import peak_memory_mb
+from affekt.inference.explain import carried
 from affekt.inference.model import Model
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.network import Network
@@ -128,10 +129,14 @@ def space_shift(
 
 
 def example_predictions(model: Model, recipe: Recipe) -> list[dict[str, Any]]:
-    """What the model says of the recipe's example texts."""
+    """What the model says of the recipe's example texts, and which words carry it."""
     if model.decisions is None:
         return []
-    return [{"text": p.text, "scores": p.scores, "labels": p.labels} for p in model.predict(recipe.examples)]
+    told = zip(model.predict(recipe.examples), model.explain(recipe.examples), strict=True)
+    return [
+        {"text": p.text, "scores": p.scores, "labels": p.labels, "why": carried(why, p.labels)}
+        for p, why in told
+    ]
 
 
 def brief(metrics: dict[str, Any]) -> dict[str, float]:
