@@ -13,6 +13,8 @@ import affekt
 from affekt.data.corpus import Corpus
 from affekt.errors import DataError, ModelError, RecipeError, UsageError
 from affekt.inference.evaluate import evaluate_model
+from affekt.inference.score import predict_file
+from affekt.inference.shards import predict_shards
 from affekt.recipe.sections import Recipe
 from affekt.runs.folder import RunFolder, read_run
 from affekt.training.build import build_network, objective_for
@@ -169,6 +171,25 @@ def test_saved_heads_give_the_figures_that_were_recorded(ran: Ran, irony: Data) 
     assert figures["classification"]["accuracy"]["value"] == recorded["accuracy"]["value"]
     written = RunFolder(out / "tasks" / "irony").predictions["test"].logits
     np.testing.assert_allclose(affekt.load(out, task="irony").logits(test.texts), written, atol=1e-5)
+
+
+def test_a_task_s_labels_go_into_shards_and_another_task_s_are_refused(
+    ran: Ran, irony: Data, tmp_path: Path
+) -> None:
+    _, out, _ = ran
+    predict_file(out, irony["test"], tmp_path / "one.csv", task="irony")
+    summary = predict_shards(out, irony["test"], tmp_path / "shards", shard_rows=3, task="irony")
+    assert (summary["shards"], set(summary["predicted"]) <= {"ironic", "plain", ""}) == (2, True)
+    header, *rows = (tmp_path / "one.csv").read_text().splitlines()
+    parts = [path.read_text().splitlines() for path in sorted((tmp_path / "shards").glob("*.csv"))]
+    assert {part[0] for part in parts} == {header}
+    decided = [
+        [row.split(",")[:3] for row in some] for some in (rows, [row for part in parts for row in part[1:]])
+    ]
+    assert decided[0] == decided[1]
+    for task in (None, "posts"):
+        with pytest.raises(UsageError, match="made with another model"):
+            predict_shards(out, irony["test"], tmp_path / "shards", shard_rows=3, task=task)
 
 
 def test_a_model_of_several_is_saved_again_whole_and_one_of_them_apart(ran: Ran, tmp_path: Path) -> None:
