@@ -2,13 +2,13 @@
 
 import io
 import json
-import subprocess
 import sys
 
 import pytest
 import torch
 
 import affekt
+from affekt.cli import main
 from affekt.encoders.charbert import CharBertEncoder
 from affekt.encoders.pretrained import load_pretrained
 from affekt.encoders.transformer import TransformerEncoder
@@ -95,13 +95,15 @@ def test_a_kernel_from_the_hub_is_code_too(tmp_path, key):
         load_pretrained(str(folder))
 
 
-def test_an_answer_on_standard_input_changes_nothing(tmp_path):
+def test_an_answer_on_standard_input_changes_nothing(tmp_path, monkeypatch, capsys):
     folder = save_encoder("bert", tmp_path / "bert")
     mark = with_code(folder, "config.json")
-    command = [sys.executable, "-m", "affekt", "predict", "-m", str(folder), "so happy"]
-    ended = subprocess.run(command, input="y\ny\n", capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert REFUSED in " ".join(ended.stderr.split())
+    monkeypatch.setattr(sys, "argv", ["affekt", "predict", "-m", str(folder), "so happy"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\ny\n"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert REFUSED in " ".join(capsys.readouterr().err.split())
     assert not mark.exists()
 
 
