@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TWO := -n 2 --dist worksteal
 READY := $(wildcard models/affekt-small/affekt_small/model/affekt.json)
 
 .PHONY: demo test test-all lint types unit clean
@@ -19,11 +20,11 @@ types: $(VENV)/installed
 	$(BIN)/mypy --strict
 
 unit: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest $(TWO)
 
 # Nightly: what `make test` runs, and the tests that take minutes (simulations, long fuzzing).
 test-all: lint types
-	$(BIN)/pytest -m ""
+	$(BIN)/pytest $(TWO) -m ""
 
 $(VENV)/installed: pyproject.toml constraints.txt $(READY)
 	$(PYTHON) -m venv $(VENV)

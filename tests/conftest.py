@@ -9,6 +9,7 @@ import pytest
 
 pytest_plugins = ["made_runs"]
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run two at a time, and what is tiny is slower on more
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported: nothing is asked for, at once
 
 
