@@ -11,14 +11,17 @@ import pytest
 from affekt.data import catalog
 from affekt.data.corpus import Corpus
 from affekt.errors import DataError, ModelError, RecipeError, UsageError
+from affekt.inference.model import load
+from affekt.recipe.read import read_recipe
 from affekt.studies import ways
 from affekt.studies.answers import Kept
 from affekt.studies.frozen import by_probe
 from affekt.studies.transfer import FIGURES, PAGE, read_task, told_apart, transfer
 from affekt.studies.ways import WAYS, Plan, Source, Subject, Task
-from tiny import save_encoder
+from tiny import save_classifier, save_encoder
 
 FAST = Plan(("knn", "probe"), shots=(2, 4), draws=3)
+FEW = read_recipe("few-shot", ("objective.passes_per_epoch=1",))
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +151,26 @@ def test_few_rows_really_train(models, tmp_path):
     plan = Plan(("few-shot",), shots=(1,), draws=1)
     found = transfer(models[:1], ["sample"], tmp_path / "out", plan)
     assert 0 < result(found, way="few-shot")["figures"]["accuracy"]["value"] < 1
+
+
+def test_few_rows_go_on_from_labels_that_a_model_knows(models, tmp_path, monkeypatch):
+    heads, made = [], ways.fit_model
+
+    def fitted(recipe, splits):
+        model, metrics = made(recipe, splits)
+        heads.append(model.runtime.network.head.out.weight.detach().numpy())
+        return model, metrics
+
+    monkeypatch.setattr(ways, "fit_model", fitted)
+    labels = catalog.DATASETS["sample"].labels
+    knows = save_classifier(models[0], labels, tmp_path / "knows", single_label=False)
+    still = read_recipe("few-shot-known", ("training.learning_rate=1e-9", "training.epochs=1"))
+    monkeypatch.setattr(ways, "read_recipe", {"few-shot-known": still, "few-shot": FEW}.__getitem__)
+    plan = Plan(("few-shot",), shots=(1,), draws=1)
+    found = transfer([models[0], str(knows)], ["sample"], tmp_path / "out", plan)
+    assert [one["about"][0]["recipe"] for one in found["results"]] == ["few-shot", "few-shot-known"]
+    old = load(knows).runtime.network.head.out.weight.detach().numpy()
+    assert np.allclose(heads[1], old, atol=1e-4)
 
 
 # --- data

@@ -46,8 +46,13 @@ def transfer(
         str, typer.Option(help="The recipe of fine-tune, a file or a bundled one.")
     ] = "fine-tune",
     few_shot: Annotated[
-        str, typer.Option("--few-shot-recipe", help="The recipe of few-shot, a file or a bundled one.")
-    ] = "few-shot",
+        str | None,
+        typer.Option(
+            "--few-shot-recipe",
+            help="The recipe of few-shot, a file or a bundled one; few-shot-known for models that know labels of "
+            "the data by name, else few-shot, if left out.",
+        ),
+    ] = None,
     on_bad_row: BadRows = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:

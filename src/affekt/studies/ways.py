@@ -3,7 +3,7 @@
 knn        the nearest training texts by frozen vectors vote; how many is chosen on dev
 probe      logistic regression on frozen vectors of a few rows of each label, drawn several times
 fine-tune  all of the model is trained on the data, from several seeds
-few-shot   all of the model is tuned on the probe's rows by the objective of that name
+few-shot   all of the model is tuned on the probe's rows
 mapped     nothing is trained: the model's own labels stand for the data's
 """
 
@@ -40,7 +40,8 @@ class Plan:
         seeds: Of fine-tuning.
         limit: Training rows that knn and fine-tuning use at most; all of them where None.
         fine_tune: The recipe of fine-tuning, by name or path; data, encoder and seed are put in.
-        few_shot: The recipe of few-shot tuning, likewise.
+        few_shot: The recipe of few-shot tuning, likewise; unless said few-shot-known for a model that knows
+            some of the data's labels by name, and few-shot for others.
     """
 
     ways: tuple[str, ...] = ("knn", "probe")
@@ -49,7 +50,7 @@ class Plan:
     seeds: tuple[int, ...] = (0, 1, 2)
     limit: int | None = None
     fine_tune: str = "fine-tune"
-    few_shot: str = "few-shot"
+    few_shot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def _probe(subject: Subject, plan: Plan) -> Iterator[Job]:
 def _trained(subject: Subject, recipe: Recipe, splits: dict[str, Corpus]) -> Answer:
     model, metrics = fit_model(recipe, splits)
     predicted = model.deciding().decide(model.probabilities(subject.task.test.texts))
-    return _answer(predicted, seconds=round(metrics["seconds"], 1))
+    return _answer(predicted, recipe=recipe.name, seconds=round(metrics["seconds"], 1))
 
 
 def _few_rows(subject: Subject, recipe: Recipe, chosen: np.ndarray) -> Answer:
@@ -222,9 +223,10 @@ def _fine_tune(subject: Subject, plan: Plan) -> Iterator[Job]:
 
 
 def _few_shot(subject: Subject, plan: Plan) -> Iterator[Job]:
+    knows = set(subject.source.model.labels) & set(subject.task.test.labels)
+    name = plan.few_shot or ("few-shot-known" if knows else "few-shot")
     for (rows, draw), chosen in _draws(subject.task, plan).items():
-        recipe = _recipe_for(subject, plan.few_shot, draw)
-
+        recipe = _recipe_for(subject, name, draw)
         yield Job(
             {"rows_per_label": rows}, draw, partial(_few_rows, subject, recipe, chosen), _tuning(recipe)
         )
