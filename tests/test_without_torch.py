@@ -71,7 +71,7 @@ PYTHON = {
 # Blocks what trains, then reads {name: [code, arguments]} and writes {name: [exit status, what was said]}.
 PROGRAM = """
 import importlib.abc, json, os, sys, tempfile
-import matplotlib.pyplot, numpy, pyarrow.parquet, pydantic, rich.table, sklearn.cluster, typer  # once, not in each
+import matplotlib.pyplot, numpy, pyarrow.parquet, pydantic, rich.table, sklearn.cluster, typer  # once
 
 class Blocked(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
