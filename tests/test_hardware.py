@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from affekt import hardware
 from affekt.encoders import fast
 from affekt.errors import UsageError
+from affekt.evaluation.clustering import k_means
+from affekt.explore.projection import project
 
 
 @pytest.fixture
@@ -121,3 +125,42 @@ def _caches_after_import(**environment: str) -> list[str]:
 def test_kernel_caches_are_small_unless_the_user_says_otherwise():
     assert _caches_after_import() == ["16", "64"]
     assert _caches_after_import(LRU_CACHE_CAPACITY="500") == ["500", "64"]
+
+
+def _threads() -> set[int]:
+    """How many threads each library with OpenMP would take."""
+    import sklearn.cluster  # noqa: F401  which brings its own
+
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"}
+
+
+def test_few_rows_take_one_thread_and_many_no_more_than_there_were():
+    with threadpool_limits(3, user_api="openmp"):
+        for rows, threads in ((0, 1), (60, 1), (9_999, 1), (10_000, 2), (15_000, 3), (10**6, 3)):
+            with hardware.threads_that_pay(rows):
+                assert (rows, _threads()) == (rows, {threads})
+            assert _threads() == {3}
+    with threadpool_limits(1, user_api="openmp"), hardware.threads_that_pay(10**6):
+        assert _threads() == {1}
+
+
+def test_threads_are_given_back_after_a_fault():
+    with threadpool_limits(2, user_api="openmp"):
+        with pytest.raises(KeyError), hardware.threads_that_pay(1):
+            raise KeyError
+        assert _threads() == {2}
+
+
+def test_the_loops_of_t_sne_and_k_means_run_on_as_many_as_pay(monkeypatch):
+    """Where other work has a core, two threads took five times as long as one for a map of 300 texts."""
+    from sklearn.cluster import KMeans
+    from sklearn.manifold import TSNE
+
+    met = []
+    for kind, name in ((TSNE, "fit_transform"), (KMeans, "fit_predict")):
+        monkeypatch.setattr(kind, name, lambda self, rows: met.append(_threads()) or np.zeros((len(rows), 2)))
+    vectors = np.random.default_rng(0).normal(size=(20, 4))
+    with threadpool_limits(2, user_api="openmp"):
+        project(vectors)
+        k_means(vectors, 2, seed=0)
+    assert met == [{1}, {1}]

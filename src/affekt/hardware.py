@@ -3,11 +3,14 @@
 import os
 import platform
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import UsageError
 
+ROWS_A_THREAD = 5_000
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -45,6 +48,23 @@ def compute_alone_when_forked() -> None:
     import torch
 
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+@contextmanager
+def threads_that_pay(rows: int) -> Iterator[None]:
+    """Let scikit-learn's loops take no more threads than have `ROWS_A_THREAD` rows each, one at least.
+
+    Its threads meet after each of thousands of short steps, and wait for one another by spinning. Where one
+    of them has lost its core to other work, a step over few rows is over long before the wait is.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    pools = ThreadpoolController().select(user_api="openmp")
+    taken = max(
+        (pool["num_threads"] for pool in pools.info()), default=1
+    )  # as the user, or the cores, have it
+    with pools.limit(limits=min(taken, max(1, rows // ROWS_A_THREAD))):
+        yield
 
 
 def chosen_precision(precision: str, device: str) -> str:

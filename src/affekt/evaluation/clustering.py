@@ -15,6 +15,7 @@ from affekt.errors import DataError, UsageError
 from affekt.evaluation import arrays
 from affekt.evaluation.arrays import Floats
 from affekt.evaluation.intervals import part_limits
+from affekt.hardware import threads_that_pay
 
 SILHOUETTE_ROWS = 20_000  # its cost grows with the square of the rows: more are sampled
 WORKING_MEMORY = 128  # MiB for blocks of distances
@@ -105,7 +106,7 @@ def k_means(points: Floats, clusters: int, seed: int) -> Codes:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threads_that_pay(len(points)):
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points: clusters_found says so
         found: Codes = KMeans(clusters, n_init=10, random_state=seed).fit_predict(points)
     return found

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.arrays import Floats
+from affekt.hardware import threads_that_pay
 
 METHODS = ("tsne", "pca")
 _REDUCED = 50  # dimensions kept before t-SNE: the rest is mostly noise, and costs time
@@ -52,4 +53,5 @@ def _neighbours(points: Floats, seed: int) -> Floats:
     perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
     # starting small, as t-SNE's early phase wants it
     tsne = TSNE(init=start / start[:, 0].std() * 1e-4, perplexity=perplexity, random_state=seed)
-    return np.asarray(tsne.fit_transform(reduced), dtype=np.float64)
+    with threads_that_pay(len(reduced)):
+        return np.asarray(tsne.fit_transform(reduced), dtype=np.float64)
