@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from affekt.data import catalog
@@ -54,6 +55,25 @@ def test_a_file_is_drawn_with_its_labels_or_with_the_model_s(verb, classifier, p
     assert '"name":"predicted emotion"' in out.read_text(encoding="utf-8")
     verb("map", "-m", classifier, posts, "--labels", "emotion", "--out", out)
     assert '"name":"label"' in out.read_text(encoding="utf-8")
+
+
+def test_a_map_is_a_table_or_a_page_and_a_table(verb, classifier, posts, tmp_path, capsys):
+    table, page = tmp_path / "out" / "map.parquet", tmp_path / "out" / "map.html"
+    verb("map", "-m", classifier, posts, "-o", table, "--text", "text", "--clusters", 2)
+    assert {path.name for path in table.parent.iterdir()} == {"map.parquet"}
+    found = pq.read_table(table)
+    own = ["id", "emotion", *LABELS, "neighbors"]
+    assert found.column_names == ["text", "x", "y", "label", "sentiment", "cluster", *own]
+    assert (found.num_rows, found["emotion"].to_pylist()[:2]) == (12, ["joy", "fear"])
+    verb("map", "-m", classifier, posts, "-o", table, "-o", page)
+    assert {path.name for path in table.parent.iterdir()} == {"map.parquet", "map.html", "map.png"}
+
+
+def test_a_file_without_texts_has_no_map(verb, unloadable, tmp_path):
+    (tmp_path / "none.csv").write_text("text\n\n")
+    with pytest.raises(DataError):
+        verb("map", "-m", unloadable, tmp_path / "none.csv", "-o", tmp_path / "map.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["none.csv"]
 
 
 def test_a_known_data_set_is_clustered(verb, classifier, tmp_path):
@@ -129,8 +149,13 @@ def test_the_input_is_not_written_over(verb, unloadable, posts):
 
 
 def test_what_cannot_be_drawn_is_said_before_the_model_is_opened(verb, unloadable, posts, tmp_path):
-    with pytest.raises(UsageError, match=r"\.html"):
+    with pytest.raises(UsageError, match=r"\.html, .*\.parquet"):
         verb("map", "-m", unloadable, posts, "--out", tmp_path / "map.pdf")
+    (tmp_path / "held.parquet").write_bytes(b"")
+    with pytest.raises(UsageError, match="is the file to be read"):
+        verb("map", "-m", unloadable, tmp_path / "held.parquet", "--out", tmp_path / "held.parquet")
+    with pytest.raises(UsageError, match="picture of one page, but there are 0"):
+        verb("map", "-m", unloadable, posts, "--out", tmp_path / "map.parquet", "--picture", "map.png")
     with pytest.raises(DataError, match="its splits are train, dev, test"):
         verb("map", "-m", unloadable, "sample", "--split", "later")
     with pytest.raises(DataError, match="did you mean sample"):

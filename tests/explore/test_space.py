@@ -299,7 +299,7 @@ def test_a_colour_that_cannot_be_had_is_refused_before_any_text_is_encoded(tmp_p
 
 
 def test_pages_mark_the_words_that_carry_what_the_model_finds_in_typical_texts(tmp_path):
-    draw_map(made(), corpus(), tmp_path / "map.html", clusters=2)
+    draw_map(made(), corpus(), tmp_path / "map.html", Grouping(2))
     cluster_corpus(made(), corpus(), [tmp_path / "out.html"], Grouping(2))
     for name in ("map.html", "out.html"):
         read = read_page(tmp_path / name)
@@ -311,13 +311,13 @@ def test_pages_mark_the_words_that_carry_what_the_model_finds_in_typical_texts(t
 
 
 def test_an_encoder_without_a_classifier_marks_no_word(tmp_path):
-    draw_map(made(classifier=False), corpus(labels=["fear"] * 12), tmp_path / "map.html", clusters=2)
+    draw_map(made(classifier=False), corpus(labels=["fear"] * 12), tmp_path / "map.html", Grouping(2))
     assert "<mark" not in (tmp_path / "map.html").read_text(encoding="utf-8")
 
 
 def test_words_of_typical_texts_are_written_as_text(tmp_path):
     posts = [f"{text} <script>alert(1)</script>" for text in TEXTS]
-    draw_map(made(), corpus(posts), tmp_path / "map.html", clusters=2)
+    draw_map(made(), corpus(posts), tmp_path / "map.html", Grouping(2))
     assert read_page(tmp_path / "map.html").faults == []
     assert (
         "<script>alert" not in (tmp_path / "map.html").read_text(encoding="utf-8").split('id="map-data"')[0]
@@ -330,7 +330,7 @@ def test_map_and_table_encode_every_text_once(tmp_path, monkeypatch):
     monkeypatch.setattr(
         TwoSidedEncoder, "tokenize", lambda self, texts: met.extend(texts) or stock(self, texts)
     )
-    draw_map(made(), corpus(), tmp_path / "map.html", clusters=2)
+    draw_map(made(), corpus(), tmp_path / "map.html", Grouping(2))
     assert sorted(met[: len(TEXTS)]) == sorted(TEXTS)
     assert len(set(met[len(TEXTS) :]) & set(TEXTS)) == 8  # then the four typical ones of each cluster
     met.clear()
@@ -354,12 +354,10 @@ def test_a_picture_that_is_no_earlier_map_s_is_not_written_over_unasked(tmp_path
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_map_of_very_few_texts_is_drawn(tmp_path, count):
-    page, _ = draw_map(made(classifier=False), corpus(TEXTS[:count]), tmp_path / "map.html", clusters=5)
+    page, _ = draw_map(made(classifier=False), corpus(TEXTS[:count]), tmp_path / "map.html", Grouping(5))
     assert len(colourings(page)["cluster"]) == count
 
 
-def test_a_page_named_as_a_picture_and_one_cluster_are_refused_before_the_work(tmp_path):
+def test_a_page_named_as_a_picture_is_refused_before_the_work(tmp_path):
     with pytest.raises(UsageError, match=r"\.html"):
         draw_map(None, corpus(), tmp_path / "map.png")
-    with pytest.raises(UsageError, match="at least 2"):
-        draw_map(None, corpus(), tmp_path / "map.html", clusters=1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from affekt.explore.map import write_map
+from affekt.explore.map_table import write_map_table
 from serving.browsing import HOSTILE, served
 from serving.client import made_up
 
@@ -146,6 +147,25 @@ def test_a_written_map_is_searched_by_itself_and_opens_in_the_page(tab, tmp_path
         names = tab.locator("#map select").nth(1).locator("option").all_text_contents()
         assert names == ["label", "cluster"]
         assert tab.title().startswith("affekt")
+
+
+def test_a_table_of_affekt_map_opens_and_each_colouring_is_offered_once(tab, tmp_path):
+    draw = np.random.default_rng(0)
+    emotions = [["joy", "fear", "none"][i % 3] for i in range(40)]
+    told = {"label": emotions, "sentiment": ["positive", "negative"] * 20, "cluster": ["a", "b"] * 20}
+    shown = [HOSTILE, *(f"text {i}" for i in range(39))]
+    rows = [{"tweet": text, "team": "ab"[i % 2]} for i, text in enumerate(shown)]
+    path, places = tmp_path / "map.parquet", draw.normal(size=(40, 2))
+    write_map_table(path, shown, places, places, told, {"joy": draw.random(40)}, rows)
+    with served(made_up()) as (address, _):
+        opened(tab, address, path)
+        tab.wait_for_selector("#map .side h2:text-is('40 texts')")
+        names = tab.locator("#map select").nth(1).locator("option").all_text_contents()
+        assert names == ["emotion", "cluster", "sentiment", "team"]
+        assert tab.locator("#map select").nth(0).locator("option").all_text_contents()[1:] == ["fear", "joy"]
+        tab.locator("#map select").nth(0).select_option("fear")
+        tab.click("#map form button:text('Find')")
+        tab.wait_for_selector("#map .side h2:text-is('13 of 40 texts')")
 
 
 def test_what_is_no_map_is_said_in_words(tab, tmp_path):

@@ -17,9 +17,14 @@ def map_texts(
     data: Data,
     columns: Columns,
     model: ModelName = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write; a PNG goes beside it.")] = Path(
-        "map.html"
-    ),
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="A page (.html), with a PNG beside it, or a table (.parquet), or both by -o twice.",
+        ),
+    ] = None,
     split: Split = None,
     on_bad_row: BadRows = "skip",
     colour: Annotated[
@@ -33,19 +38,22 @@ def map_texts(
     seed: Annotated[int, typer.Option(help="Seed of clusters and layout.")] = 0,
     picture: Annotated[Path | None, typer.Option(help="Where the PNG goes; beside the page.")] = None,
 ) -> None:
-    """Draw texts in two dimensions: an interactive page and a PNG."""
-    from affekt.explore.space import check_map, check_seed, colourings, draw_map, read_texts
+    """Draw texts in two dimensions: an interactive page and a PNG, a table for embedding-atlas, or both."""
+    from affekt.explore.space import Grouping, check_map, colourings, draw_map, read_texts
     from affekt.inference.model import load
 
-    check_map(out, picture)
-    check_seed(seed)
+    outs, grouping = out or [Path("map.html")], Grouping(clusters, seed=seed)
+    pictures = check_map(outs, picture, data)
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row, limit=limit, seed=seed)
     console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     if corpus.labels:
         colourings(corpus, corpus.labels, colour)  # what cannot be had is said before the model is opened
-    opened = load(model)
-    page, drawn = draw_map(opened, corpus, out, colour=colour, clusters=clusters, seed=seed, picture=picture)
-    console.say(f"page: {page}\npicture: {drawn}")
+    written = draw_map(
+        load(model), corpus, outs, grouping, colour=colour, picture=picture, source=data, columns=columns
+    )
+    for path in written:
+        what = "page" if path in pictures else "picture" if path in pictures.values() else "table"
+        console.say(f"{what}: {path}")
 
 
 @columns_as_options(labels=None, labels_help=_LABELS)

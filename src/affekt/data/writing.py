@@ -70,13 +70,13 @@ def header_of(
     if "sv" in kind:  # whose readers take no notice of the spaces around a name
         plain = {column: name.strip() for column, name in plain.items()}
     taken = {column for column, name in plain.items() if name == column}
-    named = {column: name if name == column else _free(name, taken) for column, name in plain.items()}
+    named = {column: name if name == column else free_name(name, taken) for column, name in plain.items()}
     return Header(
-        named, _free(predicted, taken), tuple(_free(name, taken) for name in scores), several, types
+        named, free_name(predicted, taken), tuple(free_name(name, taken) for name in scores), several, types
     )
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     """Return a name that is not taken, and take it."""
     while name in taken:
         name += "_"
@@ -241,6 +241,13 @@ def _parquet_vectors(
     column = pa.FixedSizeListArray.from_arrays(flat, type=file.schema.field("vector").type)
     arrays = [pa.array(ids, pa.string()), pa.array(texts, pa.string()), column]
     file.write_table(pa.table(arrays, schema=file.schema))
+
+
+def columns_of(rows: Columns) -> dict[str, pa.Array]:
+    """Return rows by column, each of the Arrow type that holds all its values; what is missing is null."""
+    names, finder = list(dict.fromkeys(name for row in rows for name in row)), TypeFinder()
+    finder.add(rows, names)
+    return {name: _array([row.get(name) for row in rows], kind) for name, kind in finder.types().items()}
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -17,17 +17,19 @@ from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.explore.clusters import ClusterSummary, cluster_names, summarise_clusters
 from affekt.explore.map import is_map, name_places, shown_text, write_clusters, write_map
+from affekt.explore.map_table import write_map_table
 from affekt.explore.projection import project
 from affekt.files import written_aside
 from affekt.inference.explain import carried
 from affekt.inference.model import Model
-from affekt.report.page import PAGES, check_page
+from affekt.report.page import PAGES
 
 _SILHOUETTE_ROWS = 5_000  # enough to choose the number of clusters
 _LEAST_CLUSTERS, _MOST_CLUSTERS = 5, 12
 _TEXTS_ALONE = Columns(labels=None)
 _FEWEST = {"kmeans": 3, "hdbscan": 10}  # texts; HDBSCAN calls nothing smaller than five a cluster
 METHODS = tuple(_FEWEST)
+MAPS = (*PAGES, ".parquet")
 Colour = Literal["label", "sentiment", "cluster"]
 
 
@@ -94,18 +96,23 @@ def read_texts(
 # --- the map
 
 
-def check_map(page: Path, picture: Path | None = None) -> Path:
-    """Return where a map's picture goes: beside the page unless said.
+def check_map(outs: Sequence[Path], picture: Path | None = None, source: str = "") -> dict[Path, Path]:
+    """Return the pictures of those of a map's outputs that are pages: beside them unless said.
 
-    UsageError when the page has no page's name, or a picture that is no earlier map's would be lost.
+    UsageError when an output has neither a page's name nor .parquet, is the file to be read, or has a picture
+    beside it that is no earlier map's and would be lost.
     """
-    check_page(page)
-    beside = page.with_suffix(".png")
-    if picture is None and beside.exists() and not is_map(page):
-        raise UsageError(
-            f"{beside}: is there already, and no map's; name another page, or the picture with --picture."
-        )
-    return picture or beside
+    check_outputs(outs, source, MAPS)
+    pages = [out for out in outs if out.name.lower().endswith(PAGES)]
+    if picture is not None and len(pages) != 1:
+        raise UsageError(f"{picture}: is the picture of one page, but there are {len(pages)}; name one.")
+    for page in pages if picture is None else ():
+        if page.with_suffix(".png").exists() and not is_map(page):
+            raise UsageError(
+                f"{page.with_suffix('.png')}: is there already, and no map's; "
+                "name another page, or the picture with --picture."
+            )
+    return {page: picture or page.with_suffix(".png") for page in pages}
 
 
 def colourings(corpus: Corpus, labels: Sequence[str], colour: Colour | None = None) -> list[str]:
@@ -126,36 +133,48 @@ def colourings(corpus: Corpus, labels: Sequence[str], colour: Colour | None = No
 def draw_map(
     model: Model,
     corpus: Corpus,
-    page: Path,
+    outs: Path | Sequence[Path],
+    grouping: Grouping | None = None,
     *,
     colour: Colour | None = None,
-    clusters: int | None = None,
-    seed: int = 0,
     picture: Path | None = None,
-) -> tuple[Path, Path]:
-    """Write the map of a corpus in a model's space: the page, and a PNG beside it or where it is said.
+    source: str = "",
+    columns: Columns | None = None,
+) -> list[Path]:
+    """Write the map of a corpus in a model's space and return the files: a page, a table, or several.
 
-    Both are first coloured by `colour`, or else the first that there is: the corpus's labels or else what the
-    model decides (of several the first, or the surest), their sentiment, K-Means clusters.
+    A page has a PNG beside it, or where it is said. Both are first coloured by `colour`, or else the first
+    that there is: the corpus's labels or else what the model decides (of several the first, or the surest),
+    their sentiment, K-Means clusters. A table (.parquet) holds all of these, the columns of the `source` file
+    that the texts come from, and the model's probabilities where it decides.
     """
-    drawn = check_map(page, picture)
-    grouping = Grouping(clusters, seed=seed)
+    files, grouping = [outs] if isinstance(outs, Path) else list(outs), grouping or Grouping()
+    pictures = check_map(files, picture, source)
     order = colourings(corpus, corpus.labels or model.labels, colour)
     found = _encoded(model, corpus)
     count = grouping.clusters or max(2, min(len(found.labels) or 8, _MOST_CLUSTERS))
-    assignments = _grouped(found.vectors, min(count, len(corpus)), seed)
-    summaries = _explained(model, found.summarised(corpus.texts, assignments))
+    assignments = _grouped(found.vectors, min(count, len(corpus)), grouping.seed)
+    summaries = found.summarised(corpus.texts, assignments)
+    summaries = _explained(model, summaries) if pictures else summaries
     colours = {
         "label": found.foremost,
         "predicted emotion": found.foremost,
         "sentiment": [sentiment_of(name) or "other" for name in found.foremost],
         "cluster": cluster_names(assignments, summaries),
     }
-    places = project(found.vectors, seed=seed)
+    places = project(found.vectors, seed=grouping.seed)
     chosen = {name: colours[name] for name in order}
     names = name_places(places, assignments, summaries)
-    write_map(places, corpus.texts, chosen, summaries, names, page, drawn, f"Map of {corpus.name}")
-    return page, drawn
+    for out in files:
+        if (drawn := pictures.get(out)) is not None:
+            write_map(places, corpus.texts, chosen, summaries, names, out, drawn, f"Map of {corpus.name}")
+            continue
+        told = {"label" if name == "predicted emotion" else name: held for name, held in chosen.items()}
+        scores = {} if corpus.labels else dict(zip(found.labels, found.scores.T, strict=True))
+        rows = _source_rows(corpus, source, columns)
+        own = [rows[name] for name in corpus.ids]
+        write_map_table(out, corpus.texts, places, found.vectors, told, scores, own)
+    return [file for out in files for file in (out, pictures.get(out)) if file is not None]
 
 
 @dataclass(frozen=True)
@@ -238,10 +257,10 @@ def _best_number(vectors: np.ndarray, seed: int) -> int:
     return max(tried, key=lambda count: silhouette(points, k_means(points, count, seed), seed))
 
 
-def check_outputs(outs: Sequence[Path], source: str) -> None:
-    """Raise UsageError for an output that is neither table nor page, and for the file that is to be read."""
+def check_outputs(outs: Sequence[Path], source: str, known: Sequence[str] = (*ROWS, *PAGES)) -> None:
+    """Raise UsageError for an output of no known kind, and for the file that is to be read."""
     for out in outs:
-        format_of(out, (*ROWS, *PAGES))
+        format_of(out, known)
         if out.exists() and Path(source).exists() and out.samefile(source):
             raise UsageError(f"{out}: is the file to be read; name another one to write.")
 

@@ -94,12 +94,13 @@ function show(place, made) {
 }
 
 /** Return the columns of the file that put texts into a few groups. */
-function columnsToColourBy({ columns, cells, texts, time }) {
+function columnsToColourBy({ columns, cells, texts, time, best }) {
   const own = new Set(["text", "emotions", "cluster", "x", "y", "neighbors"]);
   return (columns ?? []).flatMap((column, place) => {
     if (place === time || own.has(column.toLowerCase())) return [];
     const values = cells.map((row) => row[place]), kinds = new Set(values).size;
-    return kinds > 1 && kinds <= Math.min(CATEGORIES, texts.length / 2) ? [byCategory(column, values)] : [];
+    const told = values.every((value, i) => value === best[i]); // by the colours of emotions
+    return !told && kinds > 1 && kinds <= Math.min(CATEGORIES, texts.length / 2) ? [byCategory(column, values)] : [];
   });
 }
 

@@ -13,7 +13,7 @@ export function fromTable({ columns, rows }) {
   if (text < 0) throw new Error("The map has no column that is called text.");
   const kept = rows.filter((row) => row[x] !== "" && row[y] !== "" && Number.isFinite(Number(row[x])) && Number.isFinite(Number(row[y])));
   if (!kept.length) throw new Error("The map's x and y hold no numbers.");
-  const held = kept.map((row) => labels < 0 || !row[labels] ? [] : row[labels].split(/[|;,]/));
+  const held = kept.map((row) => labels < 0 || ["", "none"].includes(row[labels]) ? [] : row[labels].split(/[|;,]/));
   return {
     rows: kept,
     texts: kept.map((row) => row[text]),
