@@ -82,10 +82,12 @@ class Model:
         """Return a `Prediction` for each text."""
         given = as_texts(texts)
         probabilities = self.probabilities(given, batch_size=batch_size)
-        decided: Iterable[np.ndarray] = self.deciding().decide(probabilities) if given else ()
+        if not given:
+            return []
+        decided = self._names(probabilities, self.deciding().decide(probabilities))
         return [
-            Prediction(text, self._names(row, held), dict(zip(self.labels, row.tolist(), strict=True)))
-            for text, row, held in zip(given, probabilities, decided, strict=True)
+            Prediction(text, names, dict(zip(self.labels, row, strict=True)))
+            for text, names, row in zip(given, decided, probabilities.tolist(), strict=True)
         ]
 
     def sets(
@@ -105,8 +107,8 @@ class Model:
             raise ModelError("this model knows no sets of a promised coverage; train it again to have them.")
         probabilities = self.probabilities(texts, batch_size=batch_size)
         held = promised.hold(probabilities, coverage)
-        rows = zip(probabilities, held, too_wide(held), strict=True)
-        return [None if wide else self._names(row, chosen) for row, chosen, wide in rows]
+        named = zip(self._names(probabilities, held), too_wide(held), strict=True)
+        return [None if wide else names for names, wide in named]
 
     def explain(
         self, texts: str | Iterable[str], *, gradients: bool = False, batch_size: int = BATCH_SIZE
@@ -131,9 +133,14 @@ class Model:
 
         return explain(given, self.labels, probabilities)
 
-    def _names(self, probabilities: np.ndarray, held: np.ndarray) -> list[str]:
-        order = sorted(np.flatnonzero(held), key=lambda i: -probabilities[i])
-        return [self.labels[i] for i in order]
+    def _names(self, probabilities: np.ndarray, held: np.ndarray) -> list[list[str]]:
+        """Return for each text the labels that hold, the surest first."""
+        rows, columns = np.nonzero(held)
+        order = np.lexsort((-probabilities[rows, columns], rows))
+        names: list[list[str]] = [[] for _ in probabilities]
+        for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+            names[row].append(self.labels[column])
+        return names
 
     def probabilities(self, texts: str | Iterable[str], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """Return (n, k) float32 probabilities, calibrated when the model is."""
