@@ -104,7 +104,8 @@ def rows_to(path: Path, kind: str, header: Header, *, safe: bool = False) -> Ite
         predicted = pa.list_(pa.string()) if header.several else pa.string()
         scores = [(name, pa.float32()) for name in header.scores]
         schema = pa.schema([*kept, (header.predicted, predicted), *scores])
-        with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        repeated = [name for name in schema.names if name not in header.scores]  # scores hardly ever are
+        with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as file:
             yield partial(_parquet_rows, file, header)
         return
     with _text(path, zipped=kind.endswith(".gz")) as text:

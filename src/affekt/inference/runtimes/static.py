@@ -18,7 +18,7 @@ from affekt.text.pieces import WordCache, unknown_id
 
 _WEIGHTS, _TOKENIZER, _HEAD = "model.safetensors", "tokenizer.json", "head.safetensors"
 _FILES = (_WEIGHTS, _TOKENIZER, "config.json", "encoder.json")
-_WINDOW = 1024  # texts at once: their token vectors stay within megabytes
+_WINDOW = 256  # texts at once: their token vectors stay within megabytes
 
 _ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
     "tanh": np.tanh,
