@@ -49,8 +49,8 @@ def transfer(
         str | None,
         typer.Option(
             "--few-shot-recipe",
-            help="The recipe of few-shot, a file or a bundled one; few-shot-known for models that know labels of "
-            "the data by name, else few-shot, if left out.",
+            help="The recipe of few-shot, a file or a bundled one; few-shot-known for models that know "
+            "labels of the data by name, else few-shot, if left out.",
         ),
     ] = None,
     on_bad_row: BadRows = "fail",
