@@ -1,5 +1,6 @@
 """Programs that people have, pointed at the service over a real connection."""
 
+import asyncio
 import json
 import os
 import re
@@ -94,6 +95,18 @@ def test_langchain_s_client_of_tei_embeds(url, model):
     )
     assert np.array(embeddings.embed_documents(TEXTS)) == near(model.embed(TEXTS))
     assert np.array(embeddings.embed_query("joy")) == near(model.embed("joy")[0])
+
+
+def test_llama_index_s_client_of_tei_embeds_and_awaits(url, model):
+    tei = client_of("llama_index.embeddings.text_embeddings_inference")
+    client = tei.TextEmbeddingsInference(
+        model_name="any", base_url=url, auth_token="sesame", embed_batch_size=2
+    )
+    texts = [*TEXTS, "fear"]  # two requests
+    assert np.array(client.get_text_embedding_batch(texts)) == near(model.embed(texts))
+    assert np.array(client.get_query_embedding("joy")) == near(model.embed("joy")[0])
+    awaited = asyncio.run(client.aget_text_embedding_batch(texts))
+    assert np.array(awaited) == near(model.embed(texts))
 
 
 def test_triton_s_client_infers_in_both_forms(url, model):
