@@ -21,6 +21,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -79,6 +80,24 @@ def stream(tab: Page, folder: Path) -> None:
         tab.wait_for_timeout(15_500)
 
 
+def of_few_colours(picture: Image.Image) -> Image.Image:
+    """Return a picture in 256 colours: the 64 commonest as they are, and others near to all the rest.
+
+    Chosen by how many pixels have them, most would be greys, and emotions would share colours.
+    """
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colours, places, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts)
+    few = {"colors": 192, "method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+    rest = Image.fromarray(colours[order[64:]][None]).quantize(**few).getpalette() or []
+    palette = np.concatenate([colours[order[:64]], np.reshape(rest[: 3 * 192], (-1, 3))]).astype(np.int32)
+    apart = ((colours[:, None].astype(np.int32) - palette) ** 2).sum(axis=2)
+    nearest = apart.argmin(axis=1).astype(np.uint8)
+    small = Image.fromarray(nearest[places].reshape(picture.height, picture.width), "P")
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
+
+
 VIEWS: dict[str, Callable[[Page, Path], None]] = {"type": type_, "file": file, "map": map_, "stream": stream}
 LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": {"width": 1280, "height": 800}},
@@ -112,7 +131,9 @@ def main(names: list[str]) -> None:
                     tab.wait_for_timeout(1000)
                     picture = HERE / f"page-{name}{look}.png"
                     tab.screenshot(path=picture, full_page=name != "type")
-                    Image.open(picture).quantize(256).save(picture, optimize=True)
+                    with Image.open(picture) as taken:
+                        small = of_few_colours(taken.convert("RGB"))
+                    small.save(picture, optimize=True)
                     tab.context.close()
     finally:
         service.terminate()

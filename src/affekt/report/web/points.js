@@ -11,6 +11,7 @@ void main() {
   gl_FragColor = vec4(shown.rgb * there, there);
 }`;
 const NEAR = 10; // pixels from a point that count as on it
+const ABOVE = 48; // pixels that buttons take above the points
 
 export class Points {
   /** Draw on a canvas; `chosen(indices)` is called with what a lasso encloses, `pointed(index or -1, x, y)` with what is under the pointer. */
@@ -71,7 +72,7 @@ export class Points {
   /** Show all of it. */
   home() {
     this.zoom = 1;
-    this.middle = [0, 0];
+    this.middle = [0, ABOVE / (this.scale()[1] * (this.canvas.clientHeight || 1))];
     this.draw();
   }
 
@@ -93,7 +94,7 @@ export class Points {
 
   scale() {
     const wide = this.canvas.clientWidth || 1, high = this.canvas.clientHeight || 1, [x, y] = this.reach ?? [1, 1];
-    const pixels = this.zoom * 0.94 * Math.min(wide / x, high / y);
+    const pixels = this.zoom * 0.94 * Math.min(wide / x, Math.max(high - ABOVE, 1) / y);
     return [pixels / wide, pixels / high];
   }
 

@@ -39,6 +39,7 @@ export function fileDrop(id, { title, types, note, still = note, opened }) {
       said.textContent = file.name;
       told.textContent = still;
       choose.textContent = "Choose another file";
+      choose.classList.remove("main");
     } catch (fault) {
       if (fault.name !== "AbortError") showFault(fault);
     } finally {
