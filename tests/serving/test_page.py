@@ -132,10 +132,14 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(tab):
 # --- File
 
 
-def posts(path, rows, *, pad=""):
-    """A csv of so many posts of two teams over four weeks, with quotes and what a spreadsheet would run."""
+def posts(path, rows, *, pad="", alike=True):
+    """A csv of so many posts of two teams over four weeks, with quotes and what a spreadsheet would run.
+
+    Unless they are alike, none is answered from memory.
+    """
     lines = [
-        f'{i},"{"joy" if i % 2 else "=1+1"}{pad}, ""quoted""",{"ab"[i % 2]},2026-03-{i % 28 + 1:02}'
+        f'{i},"{"joy" if i % 2 else "=1+1"}{pad}, ""quoted""{"" if alike else i}",'
+        f"{'ab'[i % 2]},2026-03-{i % 28 + 1:02}"
         for i in range(rows)
     ]
     path.write_text("id,text,team,day\n" + "\n".join(lines) + "\n")
@@ -212,7 +216,7 @@ def test_a_csv_of_five_megabytes_is_scored_with_progress(tab, tmp_path):
 def test_a_service_that_goes_while_a_file_is_scored_is_said_and_the_file_stays(tab, tmp_path):
     with served(made_up(seconds=0.2)) as (address, server):
         tab.goto(f"{address}#file")
-        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 2000)))
+        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 2000, alike=False)))
         tab.click("#file form button.main")
         tab.wait_for_selector("#file form [role=status]:has-text('of 2,000 rows')")
         server.should_exit = True
@@ -224,7 +228,7 @@ def test_a_service_that_goes_while_a_file_is_scored_is_said_and_the_file_stays(t
 def test_scoring_can_be_stopped(tab, tmp_path):
     with served(made_up(seconds=0.2)) as (address, _):
         tab.goto(f"{address}#file")
-        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 2000)))
+        tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 2000, alike=False)))
         tab.click("#file form button.main")
         tab.click("#file button:text('Stop')")
         tab.wait_for_selector("text=Stopped.")
