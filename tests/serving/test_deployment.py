@@ -1,16 +1,24 @@
 """The steps of the container: what they copy is there, and what they run has the options it is given."""
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from affekt.cli import app
 from affekt.files import ready_model
+from affekt.inference.model import load
+from affekt.inference.runtimes.onnx import OnnxRuntime
+from serving.client import listening, made_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,3 +79,39 @@ def test_it_runs_as_nobody_in_particular_says_how_it_is_and_listens_where_promet
     assert asked["scrape_configs"][0]["static_configs"] == [{"targets": ["affekt:8000"]}]
     assert "EXPOSE 8000" in last
     assert compose["services"]["affekt"]["read_only"]
+
+
+def test_its_export_leaves_a_graph_in_the_ready_model_s_place(steps, ready, tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="export needs onnx")
+    package = tmp_path / "models" / "affekt-small" / "affekt_small"
+    shutil.copytree(ready.parent, package)
+    monkeypatch.chdir(tmp_path)
+    line = re.search(r"^RUN (affekt export .+)$", steps, flags=re.M)[1]
+    for command in line.replace("/build/", f"{tmp_path}/").split("&&"):
+        words = shlex.split(command)
+        if words[0] == "affekt":
+            CliRunner().invoke(app, words[1:], catch_exceptions=False)
+        else:
+            subprocess.run(words, check=True)
+    opened, before = load(package / "model"), load(ready)
+    assert isinstance(opened.runtime, OnnxRuntime)
+    np.testing.assert_allclose(
+        opened.probabilities(["so happy"]), before.probabilities(["so happy"]), atol=1e-4
+    )
+
+
+def test_its_healthcheck_tells_a_service_that_is_ready_from_one_that_is_not_there(steps):
+    said = json.loads(re.search(r"^HEALTHCHECK .+ CMD (.+)$", steps, flags=re.M)[1])
+    with listening(made_up()) as port:
+        check = [sys.executable, *(word.replace("8000", str(port)) for word in said[1:])]
+        assert subprocess.run(check).returncode == 0
+    assert subprocess.run(check, stderr=subprocess.DEVNULL).returncode == 1
+
+
+def test_what_it_starts_is_a_verb_with_these_options(steps):
+    said = json.loads(re.search(r"^ENTRYPOINT (.+)$", steps, flags=re.M)[1])
+    helped = CliRunner().invoke(app, [said[1], "--help"], env={"COLUMNS": "200"}).output
+    assert (said[0], [word for word in said if word.startswith("--") and word not in helped]) == (
+        "affekt",
+        [],
+    )
