@@ -7,9 +7,8 @@ COPY src ./src
 COPY models ./models
 RUN pip install --no-cache-dir --constraint constraints.txt \
         --index-url https://download.pytorch.org/whl/cpu "torch==2.13.0" \
-    && pip install --no-cache-dir --constraint constraints.txt ".[train,export]" \
-    && pip install --no-cache-dir --no-deps ./models/affekt-small
-RUN affekt export affekt-small --to onnx --out /build/graph \
+    && pip install --no-cache-dir --constraint constraints.txt ".[train,export]"
+RUN affekt export models/affekt-small/affekt_small/model --to onnx --out /build/graph \
     && rm -r models/affekt-small/affekt_small/model \
     && mv graph models/affekt-small/affekt_small/model
 

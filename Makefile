@@ -30,6 +30,7 @@ $(VENV)/installed: pyproject.toml constraints.txt $(READY)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[train,offline,serve,dev]"
+	rm -rf models/affekt-small/build  # pip would pack what an earlier one held
 	$(if $(READY),$(BIN)/pip install --quiet --no-deps ./models/affekt-small)
 	touch $@
 

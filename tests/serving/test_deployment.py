@@ -59,9 +59,17 @@ def test_what_is_installed_can_be_had(steps):
     assert '".[serve]"' in last
 
 
+def test_no_weights_come_along_in_a_build_folder(steps):
+    """pip builds in the tree and packs what an earlier build left there."""
+    assert "./models" not in " ".join(
+        word for words in commands(steps) if words[0] == "pip" for word in words
+    )
+    assert "**/build" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+
 def test_the_ready_model_is_inside_as_a_graph(steps):
     [export] = [words for words in commands(steps) if words[:2] == ["affekt", "export"]]
-    assert export[2:] == ["affekt-small", "--to", "onnx", "--out", "/build/graph"]
+    assert export[2:] == ["models/affekt-small/affekt_small/model", "--to", "onnx", "--out", "/build/graph"]
     helped = CliRunner().invoke(app, ["export", "--help"], env={"COLUMNS": "200"}).output
     assert all(option in helped for option in ("--to", "--out"))
     if (folder := ready_model()) is not None:
