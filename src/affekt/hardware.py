@@ -30,14 +30,14 @@ def hardware(precision: str = "float32") -> dict[str, Any]:
     }
 
 
-def bound_kernel_caches() -> None:
+def bound_kernel_caches(kernels: int = 64, shapes: int = 16) -> None:
     """Keep oneDNN from holding buffers for every width of batch it ever met; call before its first product.
 
     Texts come in many widths, and torch keeps kernels with their buffers for 1,024 shapes: half a gigabyte
-    after 160 steps, and no faster. A setting of the user's own stands.
+    after 160 steps, and no faster. The first call stands, and before it a setting of the user's own.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
-    os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
+    os.environ.setdefault("LRU_CACHE_CAPACITY", str(shapes))
 
 
 def compute_alone_when_forked() -> None:

@@ -149,8 +149,9 @@ def posts(path, rows, *, pad="", alike=True):
 def test_file_is_scored_profiled_and_kept(tab, tmp_path):
     with served(made_up()) as (address, _):
         tab.goto(f"{address}#file")
-        assert "Nothing leaves this machine" in tab.inner_text("#file")
+        tab.wait_for_selector("#file :text('Nothing leaves this machine')")
         tab.set_input_files("#table", str(posts(tmp_path / "posts.csv", 200)))
+        tab.wait_for_selector("#file form table tbody tr")
         assert tab.locator("#file form table tbody tr").count() == 3
         tab.locator("#file select").nth(1).select_option(label="team")
         tab.click("#file form button.main")

@@ -69,6 +69,20 @@ def test_a_lasso_and_the_keyboard_choose_texts_and_a_hidden_category_is_not_amon
             tab.keyboard.press(key)
 
 
+def test_a_text_of_the_map_says_why(tab, tmp_path):
+    with served(made_up()) as (address, _):
+        opened(tab, address, texts(tmp_path / "posts.csv"))
+        tab.locator("#map select").nth(0).select_option("joy")
+        tab.click("#map form button:text('Find')")
+        tab.wait_for_selector("#map .side h2:text('of 61 texts')")
+        posts = tab.locator("#map .posts li")
+        first = next(i for i, said in enumerate(posts.all_inner_texts()) if said.startswith("joy number"))
+        posts.nth(first).locator("button:text-is('Why?')").click()
+        posts.nth(first).locator("mark").first.wait_for()
+        assert posts.nth(first).locator("mark").first.text_content() == "joy (carries joy) "
+        assert posts.nth(first).locator("button").count() == 0
+
+
 def test_a_map_is_kept_as_parquet_and_opened_again(tab, tmp_path):
     with served(made_up()) as (address, _):
         opened(tab, address, texts(tmp_path / "posts.csv"))

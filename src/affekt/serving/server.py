@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from affekt.errors import ModelError, UsageError, first_line
+from affekt.hardware import bound_kernel_caches
 from affekt.inference.places import check
 from affekt.serving.app import create_app
 from affekt.serving.logs import log
@@ -22,6 +23,10 @@ from affekt.serving.protocol import Protocol
 from affekt.serving.settings import Limits, Settings
 
 _SETTINGS = "AFFEKT_SERVE_SETTINGS"  # the file, readable by its owner alone, from which workers learn them
+_KERNELS = (
+    512,
+    512,
+)  # a few texts at a time come in many shapes, and compiling for one takes longer than they do
 _CONNECTIONS = 4096
 _FILES = 2 * _CONNECTIONS
 _LOGS = {
@@ -39,6 +44,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
     Raises:
         AffektError: When the model does not open, or nothing can listen there.
     """
+    bound_kernel_caches(*_KERNELS)
     check(settings.model, settings.speed)
     open_to_many()
     listener = _listening(host, port)

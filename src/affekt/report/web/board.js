@@ -2,7 +2,7 @@
 
 import { colourAlong, coloursOf } from "./colours.js";
 import { download, el, showFault } from "./dom.js";
-import { bar, named } from "./parts.js";
+import { bar, carried, named } from "./parts.js";
 import { Points } from "./points.js";
 
 const LISTED = 60; // texts of a part
@@ -40,9 +40,10 @@ export function fromContent({ name, x, y, texts, labels, colourings, names }) {
  *
  * `map` has `name`, `texts`, `x`, `y`, `labels` (a list for each text), `colourings` (made by the functions above, the
  * first is shown first) and `names`: [{text, point}] that are written over it. `near(words)`, if it is given, returns the
- * places of texts from the nearest on; else texts are found by their letters. `tools` stand behind the others.
+ * places of texts from the nearest on; else texts are found by their letters. `why(text)`, if it is given, returns a text
+ * in pieces with what each carries. `tools` stand behind the others.
  */
-export function board(place, map, { near, tools = [] } = {}) {
+export function board(place, map, { near, why, tools = [] } = {}) {
   const canvas = el("canvas", { class: "points", "aria-hidden": "true" });
   const overlay = el("canvas", { class: "points over", tabindex: "0", role: "application", "aria-label": "Map of texts. Arrow keys move, plus and minus zoom, 0 shows all, Enter tells what is in view." });
   const tip = el("div", { class: "tip", hidden: true, "aria-hidden": "true" });
@@ -60,7 +61,7 @@ export function board(place, map, { near, tools = [] } = {}) {
     bright = indices.length ? new Uint8Array(map.texts.length) : null;
     for (const i of indices) bright[i] = 1;
     paint();
-    side.replaceChildren(...(indices.length ? told(map, indices, bright, overall) : whole(map, overall)));
+    side.replaceChildren(...(indices.length ? told(map, indices, bright, overall, why) : whole(map, overall)));
   }
 
   function colourBy(other) {
@@ -178,7 +179,7 @@ function bars(shares, overall = []) {
 }
 
 /** Say what a part holds: emotions beside those of everything, words it has more than the others, texts. */
-function told(map, indices, chosen, overall) {
+function told(map, indices, chosen, overall, why) {
   const keep = () => download("texts.csv", ["text,emotions", ...indices.map((i) => [map.texts[i], map.labels[i].join("|")]
     .map((cell) => `"${cell.replaceAll('"', '""')}"`).join(","))].join("\r\n") + "\r\n", "text/csv");
   const words = commoner(map.texts, chosen, indices.length);
@@ -189,9 +190,27 @@ function told(map, indices, chosen, overall) {
     el("h3", {}, "Words they have more than the others"),
     words.length ? el("ul", { class: "chips" }, ...words.map((word) => el("li", { class: "chip" }, word))) : el("p", {}, "None beyond chance."),
     el("h3", {}, indices.length > LISTED ? `${LISTED} of the texts` : "The texts"),
-    el("ul", { class: "posts", tabindex: "0", "aria-label": "Texts" }, ...indices.slice(0, LISTED).map((i) => el("li", {}, el("div", {}, cut(map.texts[i], 300)), ...map.labels[i].map((label) => named(label))))),
+    el("ul", { class: "posts", tabindex: "0", "aria-label": "Texts" }, ...indices.slice(0, LISTED).map((i) => post(map.texts[i], map.labels[i], why))),
     el("button", { type: "button", onclick: keep }, "Keep these (csv)"),
   ];
+}
+
+/** Return a text of a list with its emotions; where it can be asked why, with a button that colours its words. */
+function post(text, labels, why) {
+  const words = el("div", {}, cut(text, 300));
+  const ask = why && labels.length ? el("button", { type: "button", class: "why", onclick: async () => {
+    ask.disabled = true;
+    showFault();
+    try {
+      const { nodes, seen } = carried(await why(text));
+      words.replaceChildren(...nodes);
+      ask.replaceWith(seen.size ? "" : el("span", { class: "more" }, "no word by itself"));
+    } catch (fault) {
+      ask.disabled = false;
+      showFault(fault);
+    }
+  } }, "Why?") : null;
+  return el("li", {}, words, ...labels.map((label) => named(label)), ask);
 }
 
 /** Return words that chosen texts have more often than the others, by the log odds beside their error. */

@@ -90,7 +90,7 @@ function show(place, made) {
   ].filter(Boolean);
   const keep = async () => download(`${made.name.replace(/(\.map)?\.\w+$/, "")}.map.parquet`, await toParquet(made), "application/vnd.apache.parquet");
   const tools = [el("button", { type: "button", title: "A table that this page and embedding-atlas open", onclick: keep }, "Keep the map (parquet)")];
-  board(place, { name: made.name, texts, x, y, labels, colourings, names: made.names }, { near: vectors && ((words) => nearest(words, made)), tools });
+  board(place, { name: made.name, texts, x, y, labels, colourings, names: made.names }, { near: vectors && ((words) => nearest(words, made)), why, tools });
 }
 
 /** Return the columns of the file that put texts into a few groups. */
@@ -102,6 +102,11 @@ function columnsToColourBy({ columns, cells, texts, time, best }) {
     const told = values.every((value, i) => value === best[i]); // by the colours of emotions
     return !told && kinds > 1 && kinds <= Math.min(CATEGORIES, texts.length / 2) ? [byCategory(column, values)] : [];
   });
+}
+
+/** Return a text in pieces with what each carries. */
+async function why(text) {
+  return (await ask("/v1/emotions", { texts: text, why: true }, { patient: true })).answers[0].why;
 }
 
 async function nearest(words, { texts, vectors }) {

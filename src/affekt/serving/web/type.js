@@ -4,10 +4,9 @@ import { ask } from "./api.js";
 import { labelSets } from "./choices.js";
 import { colourOf } from "./colours.js";
 import { debounced, el, showFault } from "./dom.js";
-import { bar, dot } from "./parts.js";
+import { bar, carried, dot } from "./parts.js";
 
 const SHOWN = 8; // labels with a bar
-const LEAST = 0.02; // a word carries an emotion that falls by so much without it
 const COVERAGE = 0.9;
 const EXAMPLES = [
   "i can't stop smiling, she said yes!! but my brother won't come to the wedding and that hurts",
@@ -123,22 +122,8 @@ function wordsCard() {
   let pieces = [];
 
   function draw(chosen) {
-    const strength = (change) => chosen ? Math.abs(change) : change;
-    const strongest = Math.max(0.05, ...pieces.flatMap(({ carries }) => Object.values(carries).map(strength)));
-    const seen = new Set();
-    words.replaceChildren(...pieces.map(({ text, carries }) => {
-      const [label, change] = (chosen ? [[chosen, carries[chosen] ?? 0]] : Object.entries(carries))
-        .sort((a, b) => strength(b[1]) - strength(a[1]))[0] ?? ["", 0];
-      if (strength(change) < LEAST) return document.createTextNode(text);
-      seen.add(label);
-      const points = Math.round(Math.abs(change) * 100), verb = change > 0 ? "carries" : "speaks against";
-      const mark = el("mark", { class: change > 0 ? "" : "against", title: `${verb} ${label}: ${points} points ${change > 0 ? "less" : "more"} without it` },
-        text, el("span", { class: "visually-hidden" }, ` (${verb} ${label}) `));
-      const share = change > 0 ? Math.round(10 + 30 * Math.min(change / strongest, 1)) : 0;
-      mark.style.backgroundColor = `color-mix(in srgb, ${colourOf(label)} ${share}%, transparent)`;
-      mark.style.borderBottomColor = colourOf(label);
-      return mark;
-    }));
+    const { nodes, seen } = carried(pieces, chosen);
+    words.replaceChildren(...nodes);
     key.replaceChildren(...[...seen].map((label) => el("span", { class: "chip" }, dot(label), label)));
     note.textContent = chosen
       ? `Coloured words carry ${chosen}: it is less likely without them. Dotted ones speak against it. Press ${chosen} again for all.`
