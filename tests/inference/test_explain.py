@@ -45,6 +45,11 @@ def test_each_piece_is_told_with_the_label_it_carries_most_of_those_asked_for():
     ]
     assert most == found.carries["joy"][0] > found.carries["sadness"][0] > 0
     assert [label for _, label, _ in carried(found, ["sadness"])] == ["sadness", "", "", "", ""]
+    [found] = MODEL.explain("happy happy so very sad")
+    by = {piece: by for piece, _, by in carried(found, ["sadness"])}
+    assert by["sad"] > 5 * found.carries["sadness"][6] > 5 * 0.02  # "very" carries too little beside it
+    assert by["very"] == 0
+    [found] = MODEL.explain("very happy the")
     assert carried(found, []) == [(piece, "", 0.0) for piece in found.pieces]
 
 

@@ -474,8 +474,14 @@ def test_rows_with_one_label_need_labels(tmp_path: Path) -> None:
 # --- a head that goes on
 
 
-def started(tiny: Tiny, tmp_path: Path, start: str) -> tuple[Any, Any]:
-    """Return the head of a saved model of three emotions, and one for EMOTIONS that starts from it."""
+def started(
+    tiny: Tiny,
+    tmp_path: Path,
+    start: str,
+    activation: str = "tanh",
+    labels: tuple[str, ...] = EMOTIONS,
+) -> tuple[Any, Any]:
+    """Return the head of a saved model of three emotions, and one for labels that starts from it."""
     torch.manual_seed(0)
     encoder = TransformerEncoder.pretrained(tiny("bert"), pooling="mean")
     old = Network(encoder, build_head(encoder, 3, kind="classification", activation="tanh"))
@@ -483,10 +489,10 @@ def started(tiny: Tiny, tmp_path: Path, start: str) -> tuple[Any, Any]:
     Model(TorchRuntime(old), ("sadness", "joy", "calm"), False, decisions, "none").save(tmp_path / "old")
     made = recipe(
         encoder={"name": str(tmp_path / "old"), "pooling": "mean"},
-        head={"start": start, "activation": "tanh"},
+        head={"start": start, "activation": activation},
     )
-    texts = [f"text {i}" for i in range(len(EMOTIONS))]
-    train = Corpus(texts, np.eye(len(EMOTIONS)), EMOTIONS, True, texts)
+    texts = [f"text {i}" for i in range(len(labels))]
+    train = Corpus(texts, np.eye(len(labels)), labels, True, texts)
     return old.classifier, build_network(made, train).classifier
 
 
@@ -500,6 +506,14 @@ def test_known_labels_go_on_from_the_model_that_the_encoder_comes_from(tiny: Tin
 def test_a_fresh_head_takes_nothing(tiny: Tiny, tmp_path: Path) -> None:
     old, new = started(tiny, tmp_path, "fresh")
     assert not torch.equal(new.dense.weight, old.dense.weight)
+
+
+@pytest.mark.parametrize("change", [{"activation": "relu"}, {"labels": ("dull", "calmer")}])
+def test_a_head_that_can_know_nothing_is_refused(tiny: Tiny, tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(
+        RecipeError, match=r"head.start = 'known': .*old has no head of this form with a label"
+    ):
+        started(tiny, tmp_path, "known", **change)
 
 
 def test_how_a_head_starts_is_part_of_a_digest_only_where_it_was_said() -> None:

@@ -89,13 +89,17 @@ def explain(texts: Sequence[str], labels: Sequence[str], probabilities: Scoring)
 def carried(explanation: Explanation, labels: Sequence[str]) -> list[tuple[str, str, float]]:
     """Return each piece with the label, of some, that it carries most, and by how much it makes it likelier.
 
-    A piece that carries none of them by `LEAST` has the label "" and 0.
+    Of a piece that carries none of them by `LEAST`, or by a fifth of what the strongest one carries, the
+    label is "" and what it carries 0.
     """
-    told = []
-    for at, piece in enumerate(explanation.pieces):
-        by, label = max(((explanation.carries[label][at], label) for label in labels), default=(0.0, ""))
-        told.append((piece, label, by) if by >= LEAST else (piece, "", 0.0))
-    return told
+    none = [(0.0, "")]
+    found = [
+        max([(explanation.carries[label][at], label) for label in labels] or none)
+        for at in range(len(explanation.pieces))
+    ]
+    least = max(LEAST, max(found, default=none[0])[0] / 5)
+    told = (one if one[0] >= least else none[0] for one in found)
+    return [(piece, label, by) for piece, (by, label) in zip(explanation.pieces, told, strict=True)]
 
 
 def deletion(

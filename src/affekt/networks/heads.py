@@ -136,11 +136,11 @@ def build_head(encoder: Any, labels: int, *, kind: str, **options: Any) -> Head:
     return ClassificationHead(encoder.dimension, labels, dropout=dropout, activation=activation)
 
 
-def start_as(head: Head, other: Head, labels: Sequence[str], known: Sequence[str]) -> None:
-    """Start a head at what another of the same form knows: labels of the same names at its own.
+def start_as(head: Head, other: Head | None, labels: Sequence[str], known: Sequence[str]) -> bool:
+    """Start a head at what another of the same form knows, labels of the same names at its own.
 
     A label that the other does not have starts at the mean of those that it has, no likelier than they are.
-    Heads of other forms, and heads without a common label, stay as they are.
+    Beside a head of another form, or without a common label, a head stays as it is, and False is returned.
 
     Args:
         head: What is to be trained.
@@ -149,10 +149,10 @@ def start_as(head: Head, other: Head, labels: Sequence[str], known: Sequence[str
         known: Of `other`.
     """
     if not (isinstance(head, ClassificationHead) and isinstance(other, ClassificationHead)):
-        return
+        return False
     shared = [label for label in labels if label in known]
     if not shared or head.activation != other.activation:
-        return
+        return False
     rows = [known.index(label) for label in shared]
     head.dense.load_state_dict(other.dense.state_dict())
     with torch.no_grad():
@@ -160,6 +160,7 @@ def start_as(head: Head, other: Head, labels: Sequence[str], known: Sequence[str
             of = [known.index(label)] if label in known else rows
             head.out.weight[place] = other.out.weight[of].mean(0)
             head.out.bias[place] = other.out.bias[of].mean()
+    return True
 
 
 def set_bias_to_prior(out: nn.Linear, targets: np.ndarray, *, single_label: bool) -> None:

@@ -14,7 +14,7 @@ from affekt.data.taxonomies import SENTIMENT
 from affekt.encoders import Encoder, Order
 from affekt.encoders.kinds import ENCODERS
 from affekt.errors import DataError, RecipeError
-from affekt.inference.model import Model, load
+from affekt.inference.model import load
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior, start_as
 from affekt.networks.network import TASK, Network
@@ -69,7 +69,7 @@ def _vectors_path(vectors: str) -> Path:
     return found
 
 
-def _with_head(encoder: Any, spec: HeadSpec, train: Corpus, start: Model | None = None) -> Network:
+def _with_head(encoder: Any, spec: HeadSpec, train: Corpus) -> Network:
     if spec.kind == "label-span" and getattr(encoder, "prefix", None) is None:
         raise RecipeError(
             "head.kind = 'label-span': reads label words before the text; set encoder.label_words to labels "
@@ -81,13 +81,20 @@ def _with_head(encoder: Any, spec: HeadSpec, train: Corpus, start: Model | None 
     if spec.bias == "prior":
         where: Any = head if isinstance(head, LabelSpanHead) else head.out
         set_bias_to_prior(where, np.asarray(train.targets), single_label=train.single_label)
-    if (
-        start is not None
-        and isinstance(start.runtime, TorchRuntime)
-        and start.runtime.network.head is not None
-    ):
-        start_as(head, start.runtime.network.head, train.labels, start.labels)
     return Network(encoder, head)
+
+
+def _start_known(network: Network, recipe: Recipe, corpora: Mapping[str, Corpus]) -> None:
+    """Start the heads at what the model in encoder.name knows of their labels; RecipeError if it is none."""
+    start = load(recipe.encoder.name)
+    other = start.runtime.network.head if isinstance(start.runtime, TorchRuntime) else None
+    heads = {TASK: network.classifier, **network.further}
+    began = [start_as(heads[task], other, corpus.labels, start.labels) for task, corpus in corpora.items()]
+    if not any(began):
+        raise RecipeError(
+            f"head.start = 'known': {recipe.encoder.name} has no head of this form with a label of the data; "
+            "name such a model in encoder.name, set head.activation as it has it, or leave head.start out."
+        )
 
 
 def build_network(recipe: Recipe, train: Corpus, further: Mapping[str, Corpus] | None = None) -> Network:
@@ -102,12 +109,13 @@ def build_network(recipe: Recipe, train: Corpus, further: Mapping[str, Corpus] |
     encoder = _training_encoder(recipe, recipe.encoder, train, recipe.training.start)
     objective = recipe.objective
     has_head = objective.classifies and not objective.fits_head
-    start = load(recipe.encoder.name) if has_head and recipe.head.start == "known" else None
-    network = _with_head(encoder, recipe.head, train, start) if has_head else Network(encoder)
+    network = _with_head(encoder, recipe.head, train) if has_head else Network(encoder)
     if objective.space is not None:
         network.projection = Projection(encoder.dimension, **objective.space.model_dump())
     for task, corpus in (further or {}).items():
-        network.add_head(task, _with_head(encoder, recipe.head, corpus, start).classifier)
+        network.add_head(task, _with_head(encoder, recipe.head, corpus).classifier)
+    if has_head and recipe.head.start == "known":
+        _start_known(network, recipe, {TASK: train, **(further or {})})
     return network
 
 
