@@ -232,7 +232,7 @@ def test_files_of_nothing_but_blank_lines_or_an_empty_archive_are_refused(tmp_pa
     ("content", "message"),
     [
         ("text,label\na,joy\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
-        (gzip.compress(b"text\na\n"), "is compressed; add .gz"),
+        (gzip.compress(b"text\na\n", mtime=0), "is compressed; add .gz"),
         (b"PK\x03\x04rest", "zip archive or a spreadsheet; name it .xlsx"),
         (b"PAR1rest", "give it the extension .parquet"),
     ],
