@@ -87,9 +87,13 @@ class _Published(_Part):
     thresholds: str | None = None
 
 
+_Carried = Annotated[tuple[str, str, _Number], Field(strict=False)]  # in JSON a list
+
+
 class _Example(_Part):
     text: str | None = None
     scores: dict[str, _Number] | None = None
+    why: list[_Carried] | None = None
 
 
 class _Clustering(_Part):
