@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from affekt.decisions import METHODS, Decisions, fit
+from affekt.decisions import Decisions, fit
+from affekt.decisions.rules import METHODS
 from affekt.evaluation import classification
 from affekt.files import read_json
 from common import dev_and_test, options_of, tell
