@@ -88,7 +88,7 @@ def trained(name: str, runs: Path, share: float, epochs: int) -> dict[str, Any]:
         changes = changes | {"encoder.name": str(runs / "alike")}
         if recipe == "goemotions-lcl":
             changes = changes | {"objective.weighting.name": str(runs / "alike")}
-    out = runs / name.replace(" ", "-").replace(",", "").replace("Ψ", "psi").replace("λ", "lambda")
+    out = runs / name.replace(" ", "-").replace(",", "")
     metrics = train(
         read_recipe(recipe, tuple(f"{key}={value}" for key, value in changes.items())), out, resume=True
     )

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from affekt.errors import DataError
 from affekt.evaluation.arrays import Floats
+from affekt.inference.explain import Carried
 
 NOISE = "noise"  # what HDBSCAN leaves outside every cluster
 _WORD = re.compile(r"[#@]?[^\W_][\w']*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
@@ -26,9 +27,6 @@ _EMOTIONS = 4  # that are told of a cluster, at most
 _BESIDE = 0.75  # of what the first emotion has: then a second one is in the cluster's name
 
 
-Piece = tuple[str, str, float]  # of a text, the label that it carries ("" for none), and by how much
-
-
 @dataclass(frozen=True)
 class ClusterSummary:
     """One cluster in words."""
@@ -40,9 +38,7 @@ class ClusterSummary:
     emotions: tuple[tuple[str, float], ...] = ()  # the dominant ones, each with its mean score in the cluster
     typical: tuple[str, ...] = ()  # the texts nearest the centre
     words: tuple[str, ...] = ()  # those that set it apart
-    carried: tuple[
-        tuple[Piece, ...], ...
-    ] = ()  # the typical texts in pieces, with what each carries; or none
+    carried: tuple[tuple[Carried, ...], ...] = ()  # the typical texts in pieces; or none
 
 
 def summarise_clusters(

@@ -133,9 +133,7 @@ def write_clusters(
 ) -> Path:
     """Write what clusters hold, and how many texts have which foremost emotion, as a page."""
     shares = [(name, count / len(foremost)) for name, count in Counter(foremost).most_common()]
-    looks, count = (
-        styles([*dict.fromkeys([*labels, *_told_of(clusters)]), "none"]),
-        sum(one.size for one in clusters),
-    )
+    looks = styles([*dict.fromkeys([*labels, *_told_of(clusters)]), "none"])
+    count = sum(one.size for one in clusters)
     told: dict[str, Any] = {"count": count, "clusters": clusters, "looks": looks, "shares": shares}
     return page.write(out, page.render("clusters.html", title=title, **told))

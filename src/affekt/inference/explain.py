@@ -12,6 +12,7 @@ from affekt.evaluation.arrays import Floats
 MOST = 128  # words of a text that are left out in turn, its first
 LEAST = 0.02  # a word that makes a label likelier by less is not said to carry it
 
+Carried = tuple[str, str, float]  # a piece, the label that it carries ("" for none), and by how much
 Scoring = Callable[[list[str]], np.ndarray]  # (n, k) probabilities of texts
 
 
@@ -86,7 +87,7 @@ def explain(texts: Sequence[str], labels: Sequence[str], probabilities: Scoring)
     return told
 
 
-def carried(explanation: Explanation, labels: Sequence[str]) -> list[tuple[str, str, float]]:
+def carried(explanation: Explanation, labels: Sequence[str]) -> list[Carried]:
     """Return each piece with the label, of some, that it carries most, and by how much it makes it likelier.
 
     Of a piece that carries none of them by `LEAST`, or by a fifth of what the strongest one carries, the

@@ -23,10 +23,7 @@ from affekt.serving.protocol import Protocol
 from affekt.serving.settings import Limits, Settings
 
 _SETTINGS = "AFFEKT_SERVE_SETTINGS"  # the file, readable by its owner alone, from which workers learn them
-_KERNELS = (
-    512,
-    512,
-)  # a few texts at a time come in many shapes, and compiling for one takes longer than they do
+_KERNELS = 512, 512  # few texts at once come in many shapes; to compile for one takes longer than they do
 _CONNECTIONS = 4096
 _FILES = 2 * _CONNECTIONS
 _LOGS = {
