@@ -271,6 +271,32 @@ def test_the_contrast_is_taken_in_float32_where_the_networks_run_in_bfloat16(mon
     torch.testing.assert_close(weights.sum(1), torch.ones(len(weights)), rtol=0, atol=1e-6)
 
 
+def test_a_weighting_temperature_softens_the_weights_until_all_labels_weigh_alike() -> None:
+    def weights_at(temperature: float) -> Tensor:
+        objective = label_aware(weighting_temperature=temperature)
+        return seen_weights(objective, inputs_of(objective))
+
+    psi = network(2)
+    logits = psi(batch_of(psi))
+    for temperature in (0.5, 1.0, 8.0):
+        torch.testing.assert_close(
+            weights_at(temperature),
+            (logits / temperature).exp() / (logits / temperature).exp().sum(1, keepdim=True),
+        )
+    torch.testing.assert_close(weights_at(1e9), torch.full_like(logits, 1 / logits.shape[1]))
+
+
+def seen_weights(objective: LabelAwareObjective, inputs: Any) -> Tensor:
+    """What the loss is given as the weights of the first views."""
+    seen: list[Tensor] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            label_aware_module, "label_aware_contrastive", lambda h, z, w, **_: seen.append(w) or h.sum()
+        )
+        objective(inputs, TARGETS)
+    return seen[0][: len(TEXTS)]
+
+
 def test_with_a_balance_of_one_there_is_no_contrast() -> None:
     objective = label_aware(balance=1.0)
     assert set(objective(inputs_of(objective), TARGETS)) == {"bce", "weighting bce"}

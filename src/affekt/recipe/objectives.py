@@ -200,6 +200,9 @@ class LabelAware(ClassifyLoss):
     positive_weight: Literal["anchor", "positive"] = "anchor"
     views: Literal["copy", "dropout", "synonym"] = "copy"
     detach_weights: bool = Field(False, description="keep the contrastive gradient from Ψ")
+    weighting_temperature: float = Field(
+        1.0, gt=0, description="divides Ψ's logits before their softmax; large, and all labels weigh alike"
+    )
     warmup_epochs: float = Field(0.0, ge=0, description="epochs before the contrastive term comes in")
     weighting: EncoderSpec = EncoderSpec()
     weighting_head: HeadSpec = HeadSpec()

@@ -62,7 +62,8 @@ class LabelAwareObjective(Objective):
         first = encoded.vectors
         source = {"copy": None, "dropout": "text", "synonym": "view"}[self.spec.views]
         second = first if source is None else self.network.encode(inputs[source]).vectors
-        weights = without_half(weight_logits).softmax(1)  # in bfloat16 they sum to 1 to three digits only
+        # in bfloat16 the weights would sum to 1 to three digits only
+        weights = (without_half(weight_logits) / self.spec.weighting_temperature).softmax(1)
         if self.spec.detach_weights:
             weights = weights.detach()
         h, w, z = (gathered(part) for part in (torch.cat([first, second]), weights, targets))
