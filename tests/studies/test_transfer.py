@@ -205,6 +205,36 @@ def test_files_and_folders_are_data_too(tmp_path, models):
     assert found["data"]["posts"]["labels"] == ["grief", "joy"]
 
 
+def posts_in(folder, splits, labels=("joy", "grief")):
+    folder.mkdir(parents=True)
+    for split in splits:
+        rows = [f"{split} day {i} {i * 7},{label}" for i in range(15) for label in labels]
+        (folder / f"{split}.csv").write_text("text,labels\n" + "\n".join(rows))
+    return str(folder)
+
+
+def test_a_test_split_is_cut_from_train_where_dev_alone_is_given(tmp_path):
+    splits = read_task(posts_in(tmp_path / "posts", ["train", "dev"])).splits
+    assert {split: len(corpus) for split, corpus in splits.items()} == {"train": 24, "dev": 30, "test": 6}
+    assert not set(splits["train"].texts) & set(splits["test"].texts)
+    with pytest.raises(DataError, match="has no train split, only test"):
+        read_task(posts_in(tmp_path / "held", ["test"]))
+
+
+def test_two_data_sets_of_one_name_keep_their_own_figures(tmp_path, models):
+    names = ["train", "dev", "test"]
+    one = posts_in(tmp_path / "one" / "posts", names)
+    other = posts_in(tmp_path / "other" / "posts", names, ("fear", "love", "calm"))
+    found = transfer(models[:1], [one, other], tmp_path / "out", Plan(("knn",)))
+    assert list(found["data"]) == [one, other]
+    assert [(each["data"], each["runs"], each["n"]) for each in found["results"]] == [
+        (one, 1, 30),
+        (other, 1, 45),
+    ]
+    with pytest.raises(UsageError, match="a data set is named twice"):
+        transfer(models[:1], [one, one], tmp_path / "twice", Plan(("knn",)))
+
+
 def test_models_and_data_are_told_apart(tmp_path, models):
     run = tmp_path / "run"
     (run / "model").mkdir(parents=True)
@@ -263,7 +293,7 @@ def test_several_labels_are_decided_by_any_that_stands_for_them(tmp_path):
 
 
 def test_an_encoder_has_no_labels_to_map(models, tmp_path):
-    with pytest.raises(ModelError, match="without a classifier"):
+    with pytest.raises(ModelError, match=r"plain: is an encoder without a classifier.*leave mapped out"):
         transfer(models[:1], ["sample"], tmp_path / "out", Plan(("mapped",)))
     assert not (tmp_path / "out" / FIGURES).exists()
 

@@ -7,7 +7,7 @@ every call: transfer.json holds the figures, transfer.html shows them.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 from affekt import evaluation
 from affekt._version import __version__
 from affekt.data.columns import Columns, OnBadRow
+from affekt.data.corpus import stratified_split
 from affekt.data.known import DATASETS
 from affekt.data.splits import split_files
 from affekt.encoders.pretrained import KNOWN, locate
-from affekt.errors import UsageError, unknown_name
+from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.figures import HEADLINES
 from affekt.evaluation.repeats import Repeated
 from affekt.files import CARD, READY, write_json
@@ -26,6 +27,7 @@ from affekt.hardware import hardware
 from affekt.inference.model import load
 from affekt.inference.places import check
 from affekt.recipe.read import parse_recipe
+from affekt.recipe.sections import DataSpec
 from affekt.report.transfer import write_transfer
 from affekt.studies.answers import Answer, Kept, digest_of_folder
 from affekt.studies.ways import WAYS, Job, Plan, Source, Subject, Task
@@ -70,6 +72,8 @@ def transfer(
     plan = plan or Plan()
     _check(plan, out, models, sources)
     tasks = [read_task(source, columns, on_bad_row) for source in sources]
+    called = _called("a data set", sources, [task.name for task in tasks])
+    tasks = [replace(task, name=name) for task, name in zip(tasks, called, strict=True)]
     opened = _opened(models)
     kept = Kept(out)
     subjects = [Subject(source, task, kept) for task in tasks for source in opened]
@@ -142,6 +146,8 @@ def read_task(source: str, columns: Columns | None = None, on_bad_row: OnBadRow 
         return _checked(Task(source, splits, known.metric, known.metric_label))
     path = Path(source)
     files = split_files(path) if path.is_dir() else {"train": path}
+    if "train" not in files:
+        raise DataError(f"{source}: has no train split, only {', '.join(files)}; add one.")
     said = {one.name: getattr(columns or Columns(labels="labels"), one.name) for one in fields(Columns)}
     data = {split: str(file) for split, file in files.items()} | said | {"on_bad_row": on_bad_row}
     return _checked(Task(path.name.split(".")[0], load_splits(parse_recipe(_data(data), source=source).data)))
@@ -152,20 +158,28 @@ def _data(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked(task: Task) -> Task:
-    for corpus in task.splits.values():
+    """Return a task with a test split, cut from train where there is none, if its texts can be told apart."""
+    splits, spec = task.splits, DataSpec()
+    if "test" not in splits:  # dev was given without it
+        shares = {"train": 1 - spec.test_share, "test": spec.test_share}
+        splits = {**splits, **stratified_split(splits["train"], shares, spec.split_seed)}
+    for corpus in splits.values():
         if corpus.split == "train" or not corpus.labels:
             corpus.require_classes()
-    return task
+    return replace(task, splits=splits)
 
 
 def _opened(models: Sequence[str | None]) -> list[Source]:
-    """Open models, each by its own name: the last part of its path where that tells it from the others."""
     given = [READY if one is None else one for one in models]
-    if len(set(given)) < len(given):
-        raise UsageError(f"a model is named twice in {', '.join(given)}; name each once.")
-    short = [Path(one).name for one in given]
-    names = short if len(set(short)) == len(short) else given
+    names = _called("a model", given, [Path(one).name for one in given])
     return [_open(name, place) for name, place in zip(names, given, strict=True)]
+
+
+def _called(what: str, given: Sequence[str], short: Sequence[str]) -> Sequence[str]:
+    """Return what each of several is called: its short name, or as it was given where two would be one."""
+    if len(set(given)) < len(given):
+        raise UsageError(f"{what} is named twice in {', '.join(given)}; name each once.")
+    return short if len(set(short)) == len(short) else given
 
 
 def _open(name: str, given: str) -> Source:

@@ -19,7 +19,7 @@ from affekt.data.corpus import Corpus
 from affekt.data.known import DATASETS
 from affekt.data.mappings import mapping_to
 from affekt.data.splits import few_of_each
-from affekt.errors import ModelError, UsageError, of_classifier
+from affekt.errors import ModelError, UsageError
 from affekt.evaluation.arrays import Bools, Floats, one_hot_argmax
 from affekt.inference.model import Model
 from affekt.recipe.read import parse_recipe, read_recipe
@@ -234,7 +234,11 @@ def _few_shot(subject: Subject, plan: Plan) -> Iterator[Job]:
 
 def _mapped(subject: Subject, plan: Plan) -> Iterator[Job]:
     model, test = subject.source.model, subject.task.test
-    of_classifier(model.decisions)
+    if model.decisions is None:
+        raise ModelError(
+            f"{subject.source.name}: is an encoder without a classifier, so it has no labels to map; leave "
+            "mapped out, or this model."
+        )
     stated = mapping_to(subject.task.name, test.labels, model.labels)
 
     def find() -> Answer:
