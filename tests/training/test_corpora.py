@@ -100,6 +100,24 @@ def test_what_guard_names_is_left_out_of_one_corpus_too(tmp_path: Path, tiny: Ti
     assert plain.digest != recipe.digest
 
 
+def test_what_is_guarded_is_read_as_the_corpora_are(tmp_path: Path, tiny: Tiny, sample: Data) -> None:
+    texts = Corpus.read(sample["train"], labels="emotion").texts
+    posts, held, plain = (tmp_path / f"{name}.csv" for name in ("posts", "held", "plain"))
+    lines = Path(sample["train"]).read_text(encoding="utf-8")
+    posts.write_text(lines.replace("text,", "post,", 1), encoding="utf-8")
+    for path, column, rows in ((held, "post", texts[2:4]), (plain, "text", texts[4:5])):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            titled = [(text, "of what a title says here") for text in (*rows, "")]
+            csv.writer(file).writerows([(column, "title"), *titled])
+    data = {"train": str(posts), "text": "post", "labels": "emotion"}
+    guard = [str(held), str(plain)]
+    with pytest.raises(DataError, match=r"held\.csv:4: column 'post' is empty"):
+        load_texts(run_recipe(tiny("bert"), data, guard=guard))
+    found = load_texts(run_recipe(tiny("bert"), {**data, "on_bad_row": "skip"}, guard=guard))
+    assert {one.met_in for one in found.left_out} >= {str(held), str(plain)}
+    assert not set(found["train"].texts) & set(texts[2:5])
+
+
 def test_a_split_of_a_known_data_set_can_be_guarded(tiny: Tiny, sample: Data) -> None:
     found = load_texts(run_recipe(tiny("bert"), sample, guard=["sample-multilabel/test"]))
     assert not found.left_out

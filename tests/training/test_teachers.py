@@ -200,7 +200,9 @@ def test_a_teacher_of_other_labels_another_task_or_no_labels_is_refused_before_a
         (sample, teachers["a"], RecipeError, "gives a text several labels and .* has one label per text"),
         (sample | SEVERAL, teachers["one"], RecipeError, "gives a text one label and .* has several"),
         (sample, tiny("bert"), ModelError, "is an encoder without labels; name a trained model"),
-        (sample, str(tmp_path / "nowhere"), ModelError, "nowhere"),
+        (sample, str(tmp_path / "nowhere"), ModelError, r"^objective\.teachers: .*nowhere: no such folder"),
+        (sample, "nowhere", ModelError, r"^objective\.teachers: 'nowhere': no such folder"),
+        (sample, sample["train"], ModelError, r"^objective\.teachers: .*train\.csv: is a file"),
     ]
     for data, teacher, fault, message in cases:
         with pytest.raises(fault, match=message) as raised:

@@ -11,10 +11,11 @@ import numpy as np
 from affekt.data import catalog
 from affekt.data.columns import Columns, split_named
 from affekt.data.corpus import Corpus, read_splits, stratified_split
+from affekt.data.files import open_table
 from affekt.data.leaks import leaks
-from affekt.data.splits import few_of_each
+from affekt.data.splits import few_of_each, split_files
 from affekt.data.taxonomies import TAXONOMIES
-from affekt.errors import AffektError, DataError, FollowerError, RecipeError, unknown_name
+from affekt.errors import AffektError, DataError, FollowerError, RecipeError, reachable, unknown_name
 from affekt.recipe.parts import EncoderSpec
 from affekt.recipe.sections import DataSpec, Recipe
 from affekt.runs.folder import RunFolder
@@ -123,13 +124,13 @@ def load_texts(recipe: Recipe) -> RunTexts:
         tasks[task] = splits
     left_out: tuple[LeftOut, ...] = ()
     if len(tasks) > 1 or recipe.guard:
-        tasks, left_out = _without_leaks(tasks, recipe.guard)
+        tasks, left_out = _without_leaks(tasks, recipe)
     main, *others = tasks
     return RunTexts(tasks[main], main, {task: tasks[task] for task in others}, left_out)
 
 
 def _without_leaks(
-    tasks: Mapping[str, dict[str, Corpus]], guard: tuple[str, ...]
+    tasks: Mapping[str, dict[str, Corpus]], recipe: Recipe
 ) -> tuple[dict[str, dict[str, Corpus]], tuple[LeftOut, ...]]:
     """Return corpora without the training texts that guarded splits hold too, and what was left out."""
     held_out = {
@@ -138,7 +139,7 @@ def _without_leaks(
         for split, corpus in splits.items()
         if split != "train"
     }
-    guarded = held_out | {name: corpus for named in guard for name, corpus in guarded_splits(named).items()}
+    guarded = held_out | guarded_splits(recipe)
     texts = {name: corpus.texts for name, corpus in guarded.items()}
     kept, left_out = {}, []
     for task, splits in tasks.items():
@@ -166,13 +167,41 @@ def _without_leaks(
     return kept, tuple(left_out)
 
 
-def guarded_splits(named: str) -> dict[str, Corpus]:
-    """Return the splits of a known data set, one of them (NAME/test), or a file's texts, by name."""
-    name, _, split = named.rpartition("/")
-    if name in catalog.DATASETS:
-        return {f"{name} {split}": catalog.load(name, splits=[split_named(split)])[split_named(split)]}
-    found = catalog.read(named, columns=Columns(labels=None))
-    return {named if part == "all" else f"{named} {part}": corpus for part, corpus in found.items()}
+def guarded_splits(recipe: Recipe) -> dict[str, Corpus]:
+    """Return the texts that `guard` names, by name: of known data sets, of one of their splits, of files."""
+    guarded = {}
+    for named in recipe.guard:
+        name, _, split = named.rpartition("/")
+        if name in catalog.DATASETS:
+            guarded[f"{name} {split}"] = catalog.load(name, splits=[split_named(split)])[split_named(split)]
+            continue
+        found = read_texts(named, recipe)
+        guarded |= {named if part == "all" else f"{named} {part}": corpus for part, corpus in found.items()}
+    return guarded
+
+
+def read_texts(source: str, recipe: Recipe) -> dict[str, Corpus]:
+    """Return the texts of a known data set, a folder of splits or a file, by split, as a recipe reads rows.
+
+    Texts stand in the column that one of the recipe's corpora names, where there is such a column.
+    """
+    there = _columns_in(source)
+    text = next((spec.text for spec in recipe.corpora if spec.text in there), Columns.text)
+    return catalog.read(source, columns=Columns(text=text, labels=None), on_bad_row=recipe.data.on_bad_row)
+
+
+def _columns_in(source: str) -> set[str]:
+    """Return the columns that a file, or each file of a folder of splits, has; none without a file."""
+    path = Path(source)
+    with reachable(source):
+        if source in catalog.DATASETS or not path.exists():
+            return set()
+        files = split_files(path).values() if path.is_dir() else [path]
+    columns = []
+    for file in files:
+        with open_table(file) as table:
+            columns.append(set(table.columns))
+    return set.intersection(*columns)
 
 
 def load_splits(spec: DataSpec) -> dict[str, Corpus]:

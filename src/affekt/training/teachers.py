@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from affekt.data import catalog
-from affekt.data.columns import Columns
 from affekt.data.corpus import Corpus
 from affekt.data.leaks import leaks
 from affekt.data.splits import fold
 from affekt.errors import DataError, ModelError, RecipeError
-from affekt.files import CARD, cache_folder, written_aside
+from affekt.files import cache_folder, written_aside
 from affekt.hardware import chosen_precision
 from affekt.inference.model import Model, load
 from affekt.inference.places import check
@@ -24,7 +22,7 @@ from affekt.losses.distillation import taught_by
 from affekt.recipe.objectives import Distil
 from affekt.recipe.sections import Recipe
 from affekt.text import normalize
-from affekt.training.data import guarded_splits, normalised, style_of
+from affekt.training.data import guarded_splits, normalised, read_texts, style_of
 from affekt.training.processes import from_leader, leads
 
 AT_ONCE = 4096  # texts whose answers are kept in one file
@@ -142,10 +140,12 @@ class _Teacher:
 
 
 def _teacher(folder: str, train: Corpus, device: str | None) -> _Teacher:
-    path = check(folder)
-    if not (path / CARD).exists():
+    try:
+        model, path = load(folder, device=device), check(folder)
+    except ModelError as fault:
+        raise ModelError(f"objective.teachers: {fault}") from fault
+    if model.decisions is None:
         raise ModelError(f"objective.teachers: {folder} is an encoder without labels; name a trained model.")
-    model = load(folder, device=device)
     if set(model.labels) != set(train.labels):
         lacks = ", ".join(sorted(set(train.labels) - set(model.labels))) or "none"
         more = ", ".join(sorted(set(model.labels) - set(train.labels))) or "none"
@@ -192,9 +192,7 @@ def _further_texts(
     """Return the further texts that may be trained on, and how many others there were by reason."""
     style = style_of(recipe)
     texts = [text for source in spec.texts for text in _texts_of(source, recipe)]
-    guarded = {name: corpus for name, corpus in splits.items() if name != "train"}
-    for named in recipe.guard:
-        guarded |= guarded_splits(named)
+    guarded = {name: corpus for name, corpus in splits.items() if name != "train"} | guarded_splits(recipe)
     leaked = {leak.row for leak in leaks(texts, {name: one.texts for name, one in guarded.items()})}
     keys = [fold(normalize(text, style)) for text in texts]
     seen = {fold(normalize(text, style)) for text in splits["train"].texts}
@@ -211,8 +209,7 @@ def _further_texts(
 
 def _texts_of(source: str, recipe: Recipe) -> list[str]:
     """Return the texts of a file, or the training texts of a known data set or a folder of splits."""
-    columns = Columns(text=recipe.data.text, labels=None)
-    corpora = catalog.read(source, columns=columns, on_bad_row=recipe.data.on_bad_row)
+    corpora = read_texts(source, recipe)
     if "train" not in corpora and len(corpora) > 1:
         raise DataError(f"objective.texts: {source} has no train split, only {', '.join(corpora)}.")
     return corpora["train"].texts if "train" in corpora else next(iter(corpora.values())).texts
