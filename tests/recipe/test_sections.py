@@ -438,6 +438,31 @@ def test_a_value_put_over_a_section_is_a_fault_of_the_recipe() -> None:
         read_recipe("demo", ("data=5",))
 
 
+def test_a_change_reaches_an_entry_of_a_list_by_its_number(tmp_path: Path) -> None:
+    path = written(tmp_path, "name: x\ndata: [{name: sst2}, {name: mustard}]\nexamples: [a, b]\n")
+    recipe = read_recipe(path, ("data.1.weight=.5", "data.0.task=films", "examples.1=c"))
+    assert [(one.task, one.weight) for one in recipe.corpora] == [("films", 1.0), (None, 0.5)]
+    assert recipe.examples == ("a", "c")
+    for change in ("data.2.weight=1", "data.x.weight=1", "data.-1.weight=1", "examples.2=c", "data.1.=1"):
+        with pytest.raises(
+            RecipeError, match=r"a list of 2 has no '.*'; its entries count from 0|write key=value"
+        ):
+            read_recipe(path, (change,))
+
+
+def test_a_fault_of_the_first_of_several_corpora_has_its_number(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "name: x\ndata: [{name: sst2, weight: -1}, {name: mustard, weight: 0, tsk: a}]\n"
+    )
+    with pytest.raises(RecipeError) as fault:
+        read_recipe(path)
+    assert [line.split(":")[0].split(" = ")[0].strip() for line in str(fault.value).splitlines()[1:]] == [
+        "data.0.weight",
+        "data.1.weight",
+        "data.1.tsk",
+    ]
+
+
 def test_a_change_that_is_no_yaml_is_a_recipe_fault() -> None:
     with pytest.raises(RecipeError, match="--set 'note=\\[a': not YAML"):
         read_recipe("demo", ("note=[a",))

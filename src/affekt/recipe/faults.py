@@ -28,11 +28,18 @@ def _shown(value: Any) -> str:
     return written if len(written) <= _SHOWN else f"{written[: _SHOWN - 1]}…"
 
 
-def explained(fault: ValidationError, recipe: type[BaseModel], objectives: Members) -> list[str]:
-    """Return one line per key; what each member of a union would want is joined."""
+def explained(
+    fault: ValidationError, recipe: type[BaseModel], objectives: Members, *, listed: bool = False
+) -> list[str]:
+    """Return one line per key; what each member of a union would want is joined.
+
+    `listed` says whether data came as a list of corpora, so that the first is its 0.
+    """
     wanted: dict[str, list[str]] = {}
     for error in fault.errors():
         about, what = _explain(error, recipe, objectives)
+        if listed and error["loc"][:1] == ("data",) and about.startswith("data."):
+            about = f"data.0{about.removeprefix('data')}"
         wanted.setdefault(about, []).append(what)
     joined = {about: " or ".join(what.removesuffix(".") for what in whats) for about, whats in wanted.items()}
     return [f"{about}: {what}." if about else f"{what}." for about, what in joined.items()]

@@ -28,7 +28,7 @@ def parse_recipe(content: Any, *, source: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(given)
     except ValidationError as fault:
-        lines = explained(fault, Recipe, OBJECTIVE_SECTIONS)
+        lines = explained(fault, Recipe, OBJECTIVE_SECTIONS, listed=isinstance(given.get("data"), list))
         count = f"{len(lines)} fault" + ("s" if len(lines) > 1 else "")
         raise RecipeError(f"{source} has {count}:\n" + "\n".join(f"  {line}" for line in lines)) from None
 

@@ -89,11 +89,23 @@ def with_change(content: Any, change: str) -> Any:
         raise RecipeError(f"--set {shown}: write key=value, such as training.epochs=3.")
     if not isinstance(content, dict):
         return content  # no recipe, which is said of the whole of it
-    at = content
+    at: Any = content
     for section in sections:
-        at[section] = {} if at.get(section) is None else at[section]
-        at = at[section]
-        if not isinstance(at, dict):
+        at, held = _held(at, section, shown), at
+        if at is None and isinstance(held, dict):
+            at = held[section] = {}
+        if not isinstance(at, dict | list):
             raise RecipeError(f"--set {shown}: {section} holds a value, not a section.")
-    at[last] = load_yaml(value, f"--set {shown}")
+    _held(at, last, shown)
+    at[int(last) if isinstance(at, list) else last] = load_yaml(value, f"--set {shown}")
     return content
+
+
+def _held(at: Any, key: str, shown: str) -> Any:
+    """Return what a section has under a key, None where nothing; a list, as of corpora, counts from 0."""
+    if isinstance(at, dict):
+        return at.get(key)
+    found = dict(zip(map(str, range(len(at))), at, strict=True))
+    if key not in found:
+        raise RecipeError(f"--set {shown}: a list of {len(at)} has no {key!r}; its entries count from 0.")
+    return found[key]
