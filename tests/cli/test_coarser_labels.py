@@ -81,3 +81,18 @@ def test_labels_in_no_group_are_renamed_or_left_out(verb, posts, monkeypatch):
     monkeypatch.setattr("affekt.cli.console.say", told.append)
     assert json.loads(verb("evaluate", posts, *WORDS, "--only-known"))["n"] == 4
     assert "4 of 8 texts have labels the model does not know: left out" in told
+
+
+@pytest.mark.usefixtures("ready")
+def test_where_no_label_is_shared_or_one_alone_the_figures_are_not_made_up(verb, tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text(
+        "text,labels\n" + "".join(f"post {i} of it,{'spam' if i % 2 else 'ham'}\n" for i in range(8))
+    )
+    with pytest.raises(DataError, match=r"none of its labels \(ham, spam\) stands in a group"):
+        verb("evaluate", path, *WORDS, "--only-known")
+    path.write_text("text,labels\n" + "".join(f"post {i} of it,sadness\n" for i in range(8)))
+    found = json.loads(verb("evaluate", path, *WORDS))
+    said = json.loads(verb("predict", path, "--labels", "ekman", "--json"))["predicted"]
+    assert found["judged_labels"] == ["sadness"]
+    assert found["per_label"]["sadness"]["recall"] == pytest.approx(said.get("sadness", 0) / 8)

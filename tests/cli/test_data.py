@@ -131,6 +131,18 @@ def test_inspect_of_several_shows_the_texts_that_any_two_splits_share(root, tmp_
     ]
 
 
+def test_inspect_of_several_reads_no_labels_so_that_files_may_name_them_otherwise(tmp_path):
+    files = {
+        "a.csv": "text,mood\nGood day to you,joy\n",
+        "b.txt": "good day to YOU!\n",
+        "c.csv": "text,x\nnone,1\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    found = json.loads(run("inspect", *(tmp_path / name for name in files), "--json"))
+    assert [pair["one_in_other"]["same"] for pair in found["overlaps"]] == [1, 0, 0]
+
+
 def test_inspect_of_several_draws_nothing_and_takes_each_once(root):
     with pytest.raises(UsageError, match="shows one data set, and 2 are named"):
         run("inspect", "sample", "tweeteval-emotion", "--figure", "classes.png")

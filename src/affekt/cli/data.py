@@ -93,10 +93,8 @@ def inspect_data(
     if len(sources) > 1:
         if figure:
             raise UsageError(f"--figure {figure}: shows one data set, and {len(sources)} are named.")
-        read = [
-            catalog.read(source, columns=columns, taxonomy=taxonomy, on_bad_row=on_bad_row)
-            for source in sources
-        ]
+        columns = replace(columns, labels=None, label_columns=None, label_names=None)  # each has its own
+        read = [catalog.read(source, columns=columns, on_bad_row=on_bad_row) for source in sources]
         _overlaps(sources, read, as_json=as_json)
         return
     source = sources[0]

@@ -184,7 +184,8 @@ def _of_labels(decisions: Decisions, places: np.ndarray) -> Decisions:
 def evaluate_by(model: Model, corpus: Corpus, taxonomy: str, *, only_known: bool = False) -> dict[str, Any]:
     """Return the figures of a model on texts with other labels, both taken to a taxonomy's.
 
-    Averages are over the data's labels alone; where each text has one, the likeliest of these is decided on.
+    Averages are over the data's labels alone; where each text has one of several, the likeliest of these is
+    decided on.
 
     Args:
         model: A classifier whose labels stand in the taxonomy.
@@ -200,13 +201,18 @@ def evaluate_by(model: Model, corpus: Corpus, taxonomy: str, *, only_known: bool
     coarse = model.coarser(taxonomy)
     if only_known:
         stand = [label for label in corpus.labels if group_in(taxonomy, label) in coarse.labels]
+        if not stand:
+            raise DataError(
+                f"{corpus.name}: none of its labels ({', '.join(corpus.labels)}) stands in a group of the "
+                f"taxonomy {taxonomy!r} that the model has, so nothing can be judged."
+            )
         corpus = corpus.map_labels({}, only_known=stand)
     try:
         mapped = corpus.map_labels(grouping(corpus.labels, taxonomy))
     except DataError as fault:
         raise DataError(f"{corpus.name}: {str(fault).rstrip('.')}; {_MENDING}") from fault
     shared = [label for label in coarse.labels if label in mapped.labels]
-    judged = coarse.one_of(shared) if mapped.single_label and shared else coarse
+    judged = coarse.one_of(shared) if mapped.single_label and len(shared) > 1 else coarse
     figures = evaluate_model(judged, mapped)
     others = [label for label in coarse.labels if label not in shared]
     return {**figures, "taxonomy": taxonomy, "judged_labels": shared, "other_labels": others}
