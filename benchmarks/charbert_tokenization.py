@@ -29,7 +29,7 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     from objective_cost import step
 
     recipe = read_recipe("goemotions-charbert")
-    corpus = catalog.load(recipe.data.name)["train"]
+    corpus = catalog.load("goemotions")["train"]
     corpus = corpus.select(np.arange(min(len(corpus), recipe.training.batch_size * (rounds + 3))))
     objective = objective_for(recipe, build_network(recipe, corpus), corpus)
     objective.train()

@@ -125,8 +125,8 @@ def asked(endpoint: Endpoint, corpus: Corpus, together: int) -> list[Answer]:
             raise DataError(f"{endpoint.url}: answers otherwise than /chat/completions does.") from fault
         usage = answer.get("usage") or {}
         named, unknown = labels_in(content, corpus.labels)
-        tokens = (int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens"))
-        return Answer(named, unknown, *tokens, seconds)
+        read, written = (int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens"))
+        return Answer(named, unknown, read, written, seconds)
 
     with ThreadPoolExecutor(together) as pool:
         return list(pool.map(one, corpus.texts))

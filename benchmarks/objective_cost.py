@@ -16,7 +16,6 @@ import torch
 from affekt.data import catalog
 from affekt.networks.network import TASK
 from affekt.recipe.read import parse_recipe
-from affekt.recipe.sections import Recipe
 from affekt.training.build import build_network, objective_for
 from affekt.training.objectives import Objective, total
 from affekt.training.optimizer import build_optimizers, clip_gradients
@@ -36,7 +35,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 def step(objective: Objective, rows: TrainingRows, optimizers: list[Any], batch: np.ndarray) -> float:
     began = time.perf_counter()
     inputs, targets = rows.batch(batch, torch.device("cpu"))
-    total(objective(inputs, targets)).backward()
+    torch.autograd.backward(total(objective(inputs, targets)))
     clip_gradients(objective.parameters(), 1.0)
     for optimizer in optimizers:
         optimizer.step()
@@ -53,9 +52,8 @@ def main() -> None:
     corpus = catalog.load(options.data)["train"]
     corpus = corpus.select(range(min(len(corpus), BATCH * 200)))
     made = {}
-    recipe: Recipe | None = None
-    for name, objective_spec in OBJECTIVES.items():
-        recipe = parse_recipe(
+    recipes = {
+        name: parse_recipe(
             {
                 "name": "cost",
                 "data": {"name": options.data},
@@ -64,6 +62,9 @@ def main() -> None:
                 "training": {"batch_size": BATCH},
             }
         )
+        for name, objective_spec in OBJECTIVES.items()
+    }
+    for name, recipe in recipes.items():
         objective = objective_for(recipe, build_network(recipe, corpus), corpus)
         objective.train()
         made[name] = (
@@ -71,7 +72,7 @@ def main() -> None:
             TrainingRows(corpus, objective.encoders()),
             build_optimizers(objective, recipe.training),
         )
-    batches = [batch for _, batch in epoch_batches(recipe, {TASK: made["classify"][1]}, 0)]
+    batches = [batch for _, batch in epoch_batches(recipes["classify"], {TASK: made["classify"][1]}, 0)]
     ratios: dict[str, list[float]] = {name: [] for name in OBJECTIVES}
     for at in range(options.rounds + 3):
         seconds = {name: step(*parts, batches[at]) for name, parts in made.items()}

@@ -46,8 +46,9 @@ def pipeline(folder: Path, batch: int) -> Callable[[], Answering]:
 
         from affekt.files import CARD, read_json
 
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
+        quiet: Any = transformers.logging
+        quiet.set_verbosity_error()
+        quiet.disable_progress_bar()
         labels = len(read_json(folder / CARD)["labels"])
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             folder, num_labels=labels, ignore_mismatched_sizes=True

@@ -15,7 +15,7 @@ from affekt.decisions import Decisions, fit_thresholds
 from affekt.evaluation import classification
 from common import dev_and_test, options_of, tell
 
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "fixed .5": {"method": "fixed"},
     "plain argmax": {"resamples": 0, "prior_positives": 0.0},
     "global": {"method": "global"},

@@ -75,8 +75,9 @@ def run_affekt(data: str, steps: int, seed: int) -> dict[str, Any]:
     )
     network = build_network(recipe, corpus)
     start = stock_model(corpus, seed)
-    network.head.dense.load_state_dict(start.bert.pooler.dense.state_dict())
-    network.head.out.load_state_dict(start.classifier.state_dict())
+    head: Any = network.head
+    head.dense.load_state_dict(start.bert.pooler.dense.state_dict())
+    head.out.load_state_dict(start.classifier.state_dict())
     del start
     objective = ClassifyObjective(
         network, Classify(), LogitLoss(Classify(), single_label=corpus.single_label)
@@ -180,7 +181,8 @@ def one_run(who: str, data: str, steps: int, seed: int) -> dict[str, Any]:
         str(seed),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def main() -> None:
