@@ -32,6 +32,15 @@ from affekt.errors import UsageError
         "1772582400000000",
         date(2026, 3, 4),
         datetime(2026, 3, 4, tzinfo=UTC),
+        "2026-3-4",
+        "2026/3/4",
+        "04-MAR-26",
+        20260304,
+        "20260304.0",
+        "20260304000000",
+        "202603040000",
+        "1.7725824e+09",
+        "2026-03-04T00:00:00Z[UTC]",
     ],
 )
 def test_one_day_in_many_forms(cell):
@@ -39,7 +48,7 @@ def test_one_day_in_many_forms(cell):
 
 
 @pytest.mark.parametrize(
-    "cell", ["", "soon", None, True, float("nan"), "99/99/2026", "12", "0001-01-01", 10**25, "x" * 100, [1]]
+    "cell", ["", "3/4/5", "20261399", "1e99", "soon", None, True, float("nan"), "99/99/2026", "12", "0001-01-01", 10**25, "x" * 100, [1]]
 )
 def test_what_is_no_date(cell):
     assert DateReader().read(cell) is None
@@ -48,6 +57,36 @@ def test_what_is_no_date(cell):
 @pytest.mark.parametrize(("cell", "hour"), [("4 Mar 2026 5:30 pm", 17), ("04/03/2026, 12:30 AM", 0)])
 def test_clocks_are_read(cell, hour):
     assert DateReader().read(cell) == datetime(2026, 3, 4, hour, 30)
+
+
+def test_whole_years_and_months_are_their_first_day():
+    for cell in ("2026", 2026, 2026.0, "2026.0"):
+        assert DateReader().read(cell) == datetime(2026, 1, 1)
+    for cell in ("2026-03", "2026/3", "03/2026", "March 2026"):
+        assert DateReader().read(cell) == datetime(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2026-03-31 23:30:00 UTC",
+        "2026-03-31 23:30 +0000",
+        "31/03/2026 23:30Z",
+        "31/03/2026 11:30 PM GMT",
+        "2026-03-31 18:30 EST",
+        "2026-03-31 19:30:00 America/New_York",
+        "Tuesday, March 31, 2026 11:30:00 PM GMT+00:00",
+        "Wed Apr 01 2026 00:30:00 GMT+0100 (Central European Standard Time)",
+        "2026-04-01T00:30:00+01:00[Africa/Lagos]",
+    ],
+)
+def test_a_zone_that_is_written_after_a_time_counts(cell):
+    assert DateReader(zone_named("Europe/Berlin")).read(cell) == datetime(2026, 4, 1, 1, 30)
+
+
+def test_a_word_after_a_time_that_is_no_known_zone_is_passed_over():
+    for word in ("Uhr", "XYZ", "Mars/Base"):
+        assert DateReader().read(f"31.3.2026 23:30 {word}") == datetime(2026, 3, 31, 23, 30)
 
 
 def test_times_with_a_zone_are_brought_into_one_and_others_stand():
@@ -66,6 +105,9 @@ def test_times_with_a_zone_are_brought_into_one_and_others_stand():
         (["03/04/2026", "04/31/2026"], None, 3, "read like 03/04/2026 as 4 March"),
         (["03/04/2026", "04/31/2026", "31/04/2026"], None, 4, "some dates have the day first and some"),
         (["03/04/2026"], "month-first", 3, ""),
+        (["03-04-2026", "04-31-2026"], None, 3, "read like 03/04/2026 as 4 March"),
+        (["03-04-2026"], None, 4, "is a guess"),
+        (["03.04.2026"], None, 4, ""),
         (["03/03/2026", "2026-01-01"], None, 4, ""),
     ],
 )

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -16,11 +16,23 @@ from affekt.errors import UsageError
 Every = Literal["day", "week", "month"]
 Order = Literal["day-first", "month-first"]
 
-_NUMBERS = re.compile(r"(\d{1,4})\s*([/.-])\s*(\d{1,2})(?:\s*\2\s*(\d{2,4}))?(?:[T ,]+(\S.*))?$")
+_NUMBERS = re.compile(r"(\d{1,4})\s*([/.-])\s*(\d{1,2})\s*\2\s*(\d{1,4})(?:[T ,]+(\S.*))?$")
+_MONTH = re.compile(r"(\d{4})[-/](\d{1,2})|(\d{1,2})[-/](\d{4})")
 _SHORT = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: number for number, name in enumerate(_SHORT, start=1)}
 _NAMED = re.compile(r"[a-z]+", re.IGNORECASE)
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?\s*([ap])?\.?m?\.?", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?=\d{1,2}(?::\d|\s*[ap]\.?m))(\d{1,2})(?::(\d{2})(?::(\d{2})(?:\.\d+)?)?)?(?:\s*([ap])\.?m\b\.?)?",
+    re.IGNORECASE,
+)
+# of times that end in a zone, also as JavaScript and Java write it: GMT+0100 (…), +01:00[Europe/Paris]
+_ZONED = re.compile(
+    r"(.*(?::\d\d(?:\.\d+)?|[ap]\.?m\b\.?))\s*(?:(?:GMT|UTC)?([+-])(\d\d):?(\d\d)|([A-Z]{1,4}|[A-Z]\w+/[\w/+-]+))"
+    r"(?:\s*\([^()]*\)|\[[^\[\]]*\])?",
+    re.IGNORECASE,
+)
+_HOURS = {"Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7}
+_HOURS |= {"MDT": -6, "PST": -8, "PDT": -7, "BST": 1, "CET": 1, "CEST": 2, "JST": 9}  # the others are not sure
 _FIRST, _LAST = 1900, 2200  # years
 _UNITS = ((1e8, 1e11, 1), (1e11, 1e14, 1e3), (1e14, 1e17, 1e6), (1e17, 1e20, 1e9))  # of epoch times
 
@@ -113,7 +125,7 @@ class DateSurvey:
 def _slashed(cell: str) -> tuple[int, int] | None:
     """Return the first two numbers of a date such as 03/04/2026, of which either may be the day."""
     found = _NUMBERS.match(cell.strip())
-    if not found or len(found[1]) > 2 or found[2] != "/" or not found[4]:
+    if not found or len(found[1]) > 2 or found[2] == ".":
         return None
     return int(found[1]), int(found[3])
 
@@ -121,23 +133,27 @@ def _slashed(cell: str) -> tuple[int, int] | None:
 def _read(cell: Any, day_first: bool) -> datetime | None:
     if isinstance(cell, bool) or cell is None:
         return None
-    if isinstance(cell, int | float) and not _FIRST <= cell < _LAST:
-        return _counted(float(cell))
     text = " ".join(str(cell).split())
+    if re.fullmatch(r"-?\d+(\.0+|(\.\d+)?e\+?\d\d?)", text, re.IGNORECASE):  # as tables write whole numbers
+        text = f"{float(text):.0f}"
     try:
-        return _written(text, day_first) if len(text) <= 60 else None
+        return _written(text, day_first) if len(text) <= 80 else None
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
 @lru_cache(maxsize=4096)
 def _written(text: str, day_first: bool) -> datetime | None:
-    if re.fullmatch(r"\d{4}", text):
-        return datetime(int(text), 1, 1)
-    if re.fullmatch(r"\d{4}-\d{2}", text):
-        return datetime(int(text[:4]), int(text[5:]), 1)
+    if text.isdecimal() and len(text) != 8:
+        return _digits(text)
+    if month := _MONTH.fullmatch(text):
+        return datetime(int(month[1] or month[4]), int(month[2] or month[3]), 1)
     if re.fullmatch(r"-?\d{9,19}(\.\d+)?", text):
         return _counted(float(text))
+    zoned = _ZONED.fullmatch(text)
+    zone = _zone(zoned) if zoned else None
+    if zoned and zone and (found := _written(zoned[1], day_first)):
+        return found.replace(tzinfo=zone)
     noon = re.search(r"\d\s*[ap]\.?m\b", text, re.IGNORECASE)  # which mail dates do not know
     readers: list[Callable[[str], datetime]] = [datetime.fromisoformat]
     for read in readers if noon else [*readers, parsedate_to_datetime, _twitter]:
@@ -146,6 +162,32 @@ def _written(text: str, day_first: bool) -> datetime | None:
         except (ValueError, TypeError, IndexError):
             continue
     return _numbered(text, day_first) or _spoken(text)
+
+
+def _zone(ended: re.Match[str]) -> tzinfo | None:
+    """Return the zone that a time ends in; None where it is not known."""
+    _, sign, hours, minutes, name = ended.groups()
+    if sign:
+        away = timedelta(hours=int(hours), minutes=int(minutes))
+        return timezone(-away if sign == "-" else away)
+    if name.upper() in _HOURS:
+        return timezone(timedelta(hours=_HOURS[name.upper()]))
+    try:
+        return zone_named(name) if "/" in name else None
+    except UsageError:
+        return None
+
+
+def _digits(text: str) -> datetime | None:
+    """Return the time of 2026, 202603041730, 20260304173000, or of seconds and their parts since 1970."""
+    form = {4: "%Y", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(text), "")
+    try:
+        found = datetime.strptime(text, form)
+    except ValueError:
+        found = None
+    if found and _FIRST <= found.year < _LAST:
+        return found
+    return _counted(float(text)) if len(text) <= 19 else None
 
 
 def _twitter(text: str) -> datetime:
@@ -163,13 +205,13 @@ def _counted(number: float) -> datetime | None:
 def _numbered(text: str, day_first: bool) -> datetime | None:
     """Return the time of 2026/03/04, 4.3.2026, 03/04/2026 or 3-4-26, with or without a clock."""
     found = _NUMBERS.match(text)
-    if not found or not found[4]:
+    if not found or max(len(found[1]), len(found[4])) < 2:
         return None
     one, two, three = int(found[1]), int(found[3]), int(found[4])
     if len(found[1]) == 4:
         year, month, day = one, two, three
     else:
-        year = three + (0 if len(found[4]) > 2 else 2000 if three < 70 else 1900)
+        year = three if len(found[4]) > 2 else _year(three)
         first = one > 12 or (two <= 12 and (day_first or found[2] == "."))
         day, month = (one, two) if first else (two, one)
     return _at(year, month, day, found[5] or "")
@@ -183,9 +225,15 @@ def _spoken(text: str) -> datetime | None:
     numbers = re.findall(r"\d+", rest)
     years = [int(one) for one in numbers if len(one) == 4]
     days = [int(one) for one in numbers if len(one) <= 2]
+    if not years and len(days) == 2 and len(numbers[-1]) == 2:  # 3-Mar-26
+        years = [_year(days.pop())]
     if len(months) != 1 or len(years) != 1 or len(days) > 1:
         return None
     return _at(years[0], months[0], days[0] if days else 1, clock[0] if clock else "")
+
+
+def _year(short: int) -> int:
+    return short + (2000 if short < 70 else 1900)
 
 
 def _at(year: int, month: int, day: int, clock: str) -> datetime:
