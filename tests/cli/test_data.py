@@ -271,3 +271,12 @@ def test_faults_of_a_single_file_are_printed_as_json(classifier, tmp_path, verb)
 def test_faults_refuses_what_it_cannot_do_before_a_model_is_opened(words):
     with pytest.raises(AffektError):
         run("faults", "sample", *words)
+
+
+def test_faults_does_not_write_over_what_it_reads(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text("text,labels\nhello,joy\n")
+    for data in (tmp_path / "train.csv", tmp_path):
+        with pytest.raises(UsageError, match="to be read; name another one to write"):
+            run("faults", data, "-o", tmp_path / "train.csv")
+    assert (tmp_path / "train.csv").read_text() == "text,labels\nhello,joy\n"

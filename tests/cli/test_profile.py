@@ -42,3 +42,13 @@ def test_json_is_printed_alone_and_files_are_written_where_said(verb, classifier
 def test_what_makes_no_sense_is_refused(verb, classifier, posts, options, said):
     with pytest.raises(UsageError, match=said):
         verb("profile", posts, "-m", classifier, *options)
+
+
+@pytest.mark.parametrize("name", ["posts.csv", "posts.csv/page.html", "folder.html"])
+def test_an_output_that_cannot_be_is_refused_before_anything_is_read(verb, posts, monkeypatch, name):
+    monkeypatch.setattr("affekt.explore.profile.profile_file", lambda *given, **how: 1 / 0)
+    (posts.parent / "folder.html").mkdir()
+    before = posts.read_bytes()
+    with pytest.raises(UsageError, match="is the file to be read|is no folder that|is no plain file"):
+        verb("profile", posts, "-o", posts.parent / name)
+    assert posts.read_bytes() == before

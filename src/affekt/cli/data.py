@@ -173,12 +173,12 @@ def find_faults(
     Each text is judged by a classifier that was fitted on the others, on a model's vectors.
     """
     from affekt.data import catalog
-    from affekt.data.writing import ROWS, format_of
+    from affekt.data.writing import ROWS, check_output
     from affekt.explore.label_faults import find_faults, write_faults
     from affekt.inference.model import load
 
     if out:
-        format_of(out, ROWS)
+        check_output(out, ROWS, Path(data))
     corpus = catalog.read_split(data, split, columns, on_bad_row, unsaid="train")
     console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     corpus.require_classes()

@@ -57,7 +57,7 @@ def profile(
     from affekt.explore.shares import Asked
 
     outs = out or ([] if json else [file.with_name(f"{file.name.split('.')[0]}.profile.html")])
-    check_outputs(outs)
+    check_outputs(outs, file)
     asked = Asked(
         by=tuple(by or ()),
         time=time,
@@ -91,9 +91,10 @@ def _two(compare: str | None) -> tuple[str, str] | None:
 
 def _show(told: dict[str, Any]) -> None:
     from affekt.data.read import SkippedRow
+    from affekt.explore.profile_page import best
     from affekt.explore.shares import LIKELY
 
-    shares = sorted(told["all"]["shares"], key=lambda one: -(one["value"] or one["count"]))
+    shares = sorted(told["all"]["shares"], key=lambda one: -best(one))
     rows = [
         [
             one["label"],

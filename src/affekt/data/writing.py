@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,27 @@ def format_of(path: Path, known: Sequence[str]) -> str:
     if not found:
         raise UsageError(f"{path}: the name must end in one of {', '.join(known)}, which says what to write.")
     return found
+
+
+def check_output(out: Path, known: Sequence[str], source: Path | None = None) -> str:
+    """Return which ending an output has, once it is sure that it may be written where it is meant to go.
+
+    Raises:
+        UsageError: When it has none of the known endings, is the source or a file of the folder that is the
+            source, is a folder itself, or would lie in what is no folder or cannot be written to.
+    """
+    kind = format_of(out, known)
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if source is not None and source.exists() and out.exists():
+        within = source.is_dir() and above.samefile(source)
+        if within or out.samefile(source):
+            read = "in the folder" if within else "the file"
+            raise UsageError(f"{out}: is {read} to be read; name another one to write.")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"{out}: is no plain file; name a file to write.")
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise UsageError(f"{out}: {above} is no folder that can be written to; name another.")
+    return kind
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.data.dates import next_period
-from affekt.data.writing import format_of
+from affekt.data.writing import check_output, format_of
 from affekt.explore.shares import LIKELY
 from affekt.files import write_json, written_aside
 from affekt.report import page
@@ -22,10 +22,10 @@ _WIDTH, _HEIGHT = 300.0, 96.0  # of a drawing; lines keep their width when it is
 _FIELDS = ("column", "value", "period", "label", "texts", "count", "share", "low", "high")
 
 
-def check_outputs(outs: Sequence[Path]) -> None:
-    """Raise UsageError for an output that is neither page, table nor JSON."""
+def check_outputs(outs: Sequence[Path], source: Path) -> None:
+    """Raise UsageError for an output that is neither page, table nor JSON, or is the source."""
     for out in outs:
-        format_of(out, KINDS)
+        check_output(out, KINDS, source)
 
 
 def write_profile(told: Mapping[str, Any], out: Path) -> Path:
@@ -83,7 +83,7 @@ class Curve:
 
 
 def _page(told: Mapping[str, Any]) -> str:
-    shares = sorted(told["all"]["shares"], key=lambda one: -_best(one))
+    shares = sorted(told["all"]["shares"], key=lambda one: -best(one))
     likely = [one for one in told["differences"] if one["p_holm"] < LIKELY]
     most = max((one["high"] or one["count"] for one in shares), default=1) or 1
     return page.render(
@@ -105,7 +105,7 @@ def _page(told: Mapping[str, Any]) -> str:
     )
 
 
-def _best(share: Mapping[str, Any]) -> float:
+def best(share: Mapping[str, Any]) -> float:
     """Return a label's share as it is known best: the plain count where there is no estimate."""
     return float(share["count"] if share["value"] is None else share["value"])
 

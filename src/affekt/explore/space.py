@@ -12,7 +12,7 @@ from affekt.data.columns import Columns, OnBadRow
 from affekt.data.corpus import Corpus
 from affekt.data.read import stream
 from affekt.data.taxonomies import sentiment_of
-from affekt.data.writing import ROWS, TypeFinder, format_of, header_of, rows_to
+from affekt.data.writing import ROWS, TypeFinder, check_output, format_of, header_of, rows_to
 from affekt.errors import DataError, UsageError, unknown_name
 from affekt.evaluation.clustering import k_means, silhouette
 from affekt.explore.clusters import ClusterSummary, cluster_names, summarise_clusters
@@ -260,9 +260,7 @@ def _best_number(vectors: np.ndarray, seed: int) -> int:
 def check_outputs(outs: Sequence[Path], source: str, known: Sequence[str] = (*ROWS, *PAGES)) -> None:
     """Raise UsageError for an output of no known kind, and for the file that is to be read."""
     for out in outs:
-        format_of(out, known)
-        if out.exists() and Path(source).exists() and out.samefile(source):
-            raise UsageError(f"{out}: is the file to be read; name another one to write.")
+        check_output(out, known, Path(source))
 
 
 def cluster_corpus(

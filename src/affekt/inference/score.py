@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from affekt.data.columns import Columns, OnBadRow
 from affekt.data.read import SkippedRow, Window, stream
 from affekt.data.taxonomies import taxonomy_named
-from affekt.data.writing import ROWS, VECTORS, TypeFinder, format_of, header_of, rows_to, vectors_to
+from affekt.data.writing import ROWS, VECTORS, TypeFinder, check_output, header_of, rows_to, vectors_to
 from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
@@ -86,7 +86,7 @@ def predict_file(
     """
     source, target = Path(path), Path(out)
     columns = _told(columns, text)
-    kind = _kind_of(target, ROWS, source)
+    kind = check_output(target, ROWS, source)
     if safe_cells and "sv" not in kind:
         raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
     if taxonomy is not None:
@@ -177,7 +177,7 @@ def embed_file(
     """
     source, target = Path(path), Path(out)
     columns = _told(columns, text)
-    kind = _kind_of(target, VECTORS, source)
+    kind = check_output(target, VECTORS, source)
     if not isinstance(model, Model):
         check(model)  # whether there can be such a model at all
     survey = survey_of(source, columns, on_bad_row, typed=False)
@@ -233,16 +233,6 @@ def search_file(
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 3)
-
-
-def _kind_of(target: Path, known: Sequence[str], source: Path) -> str:
-    """Return the output's kind, after checking that it may be written where it is meant to go."""
-    kind = format_of(target, known)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target}: is the file to be read; name another one to write.")
-    if target.exists() and not target.is_file():
-        raise UsageError(f"{target}: is no plain file; name a file to write.")
-    return kind
 
 
 # --- the first pass

@@ -16,7 +16,7 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from affekt.data.writing import format_of
+from affekt.data.writing import check_output, format_of
 from affekt.evaluation.figures import figure
 from affekt.files import written_aside
 from affekt.report import numbers
@@ -53,8 +53,8 @@ def bundle(modules: Sequence[str], last: str) -> str:
 
 
 def check_page(path: Path) -> None:
-    """Raise UsageError for a name that is no page's: what is meant for something else is not written over."""
-    format_of(path, PAGES)
+    """Raise UsageError for a page that cannot be written there, or whose name is no page's."""
+    check_output(path, PAGES)
 
 
 def image(path: Path) -> Image:
