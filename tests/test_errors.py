@@ -29,6 +29,8 @@ def test_an_unknown_name_answers_with_the_near_ones_and_all():
 
 def test_a_name_near_to_nothing_is_given_all_names():
     assert unknown_name("loss", "zzz", ["focal", "bce"]) == "unknown loss 'zzz': Known: bce, focal."
+    many = unknown_name("period", "zzz", [f"day {day:03}" for day in range(750)])
+    assert many.endswith("day 058, day 059 and 690 more.")
 
 
 def test_several_near_names_are_all_offered():

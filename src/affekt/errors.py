@@ -11,6 +11,8 @@ from typing import TypeVar
 
 Part = TypeVar("Part")
 
+_LISTED = 60  # names that a message lists
+
 _EXTRAS = {
     **dict.fromkeys(("accelerate", "torch", "transformers"), "train"),
     "ray": "ray",
@@ -56,7 +58,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     shown = name if len(name) <= 200 else f"{name[:199]}…"
-    return f"unknown {kind} {shown!r}: {hint}Known: {', '.join(names)}."
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"unknown {kind} {shown!r}: {hint}Known: {', '.join(names[:_LISTED])}{more}."
 
 
 def check_share(name: str, share: float) -> None:

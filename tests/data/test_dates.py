@@ -48,7 +48,23 @@ def test_one_day_in_many_forms(cell):
 
 
 @pytest.mark.parametrize(
-    "cell", ["", "3/4/5", "20261399", "1e99", "soon", None, True, float("nan"), "99/99/2026", "12", "0001-01-01", 10**25, "x" * 100, [1]]
+    "cell",
+    [
+        "",
+        "3/4/5",
+        "20261399",
+        "1e99",
+        "soon",
+        None,
+        True,
+        float("nan"),
+        "99/99/2026",
+        "12",
+        "0001-01-01",
+        10**25,
+        "x" * 100,
+        [1],
+    ],
 )
 def test_what_is_no_date(cell):
     assert DateReader().read(cell) is None

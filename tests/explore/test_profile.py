@@ -11,11 +11,11 @@ import pytest
 from affekt.decisions import Decisions, fit
 from affekt.decisions.groups import fit_coarser
 from affekt.errors import DataError, UsageError
-from affekt.evaluation.prevalence import ScoreCells
+from affekt.evaluation.prevalence import Prevalences, ScoreCells
 from affekt.explore.profile import profile_file
 from affekt.explore.profile_page import write_profile
-from affekt.explore.shares import Asked
-from affekt.explore.tally import WHOLE, Tally
+from affekt.explore.shares import Asked, Compared, Shares
+from affekt.explore.tally import WHOLE, Count, Tally
 from affekt.inference.model import Model
 from report.pages import read_page
 
@@ -96,10 +96,47 @@ def test_two_groups_or_periods_are_compared_alone(tmp_path):
         assert told["tests"] == 3
     with pytest.raises(UsageError, match="unknown group or period 'nort': did you mean north"):
         profile_file(model_of(), path, Asked(("place",), compare=("nort", "south")))
+    with pytest.raises(UsageError, match="are the same texts"):
+        profile_file(None, path, Asked((), "when", compare=("2026-03", "March 2026")))
     with pytest.raises(UsageError, match="are not both groups of a column, or periods"):
-        profile_file(model_of(), path, Asked(("place",), "when", compare=("north", "2026-03"), resamples=20))
+        profile_file(None, path, Asked(("place",), "when", compare=("north", "2026-03"), resamples=20))
     with pytest.raises(UsageError, match="compare needs groups or periods"):
         profile_file(model_of(), path, Asked(compare=("north", "south")))
+
+
+def test_rare_groups_are_told_where_they_are_to_be_compared_and_few_rows_are_said(tmp_path):
+    path = tmp_path / "p.csv"
+    places = [*"abcdefghijklm" * 40, *"no" * 35, *"xy" * 5]
+    path.write_text("text,place\n" + "".join(f"a 1 0 0,{place}\n" for place in places))
+    told = profile_file(model_of(), path, Asked(("place",), compare=("n", "o"), resamples=20))
+    assert [one["value"] for one in told["groups"]["place"]] == [*"abcdefghijkl", "n", "o", "(other)"]
+    assert [one["rows"] for one in told["groups"]["place"][-3:]] == [35, 35, 50]
+    assert {(one["column"], one["from"], one["to"]) for one in told["differences"]} == {("place", "n", "o")}
+    told = profile_file(model_of(), path, Asked(("place",), compare=("a", "x"), resamples=20))
+    assert told["differences"] == []
+    assert "x has 5 texts, and nothing is compared with fewer than 30" in told["notes"]
+
+
+def test_groups_of_one_name_are_told_apart_by_their_column(tmp_path):
+    path = tmp_path / "p.csv"
+    lines = [f"a {3 if row % 3 else -3} 0 0,{'yn'[row % 2]},{'yn'[row // 100]}" for row in range(200)]
+    path.write_text("text,here,there\n" + "\n".join(lines) + "\n")
+    for compare in (None, ("n", "y")):
+        told = profile_file(model_of(), path, Asked(("here", "there"), compare=compare, resamples=20))
+        columns = [one["column"] for one in told["differences"]]
+        assert sorted(columns) == ["here"] * 3 + ["there"] * 3
+        assert all(one["said"].endswith(f" ({one['column']})") for one in told["differences"])
+
+
+def test_what_differs_in_an_estimate_s_last_digits_is_no_find(monkeypatch):
+    values = np.array([[0.2, 0.4], [0.2 + 1e-6, 0.4 - 1e-6]])
+    draws = values + np.random.default_rng(0).normal(0, 1e-8, (50, 2, 2))
+    monkeypatch.setattr(Shares, "of", lambda self, counts: Prevalences(values, draws))
+    nothing = Count(50, np.zeros(2), np.zeros((1, 0)))
+    pair = Compared("periods", "", ("March 2026", "April 2026"), nothing, nothing)
+    found = Shares(Tally(("anger", "joy"), None), Asked()).differences([pair])
+    assert [one["p_holm"] for one in found] == [1, 1]
+    assert found[1]["said"] == "joy is up 0.0 points (0.0 to 0.0) from March 2026 to April 2026"
 
 
 def test_coarser_groups_are_counted(tmp_path):

@@ -32,7 +32,15 @@ _ZONED = re.compile(
     re.IGNORECASE,
 )
 _HOURS = {"Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7}
-_HOURS |= {"MDT": -6, "PST": -8, "PDT": -7, "BST": 1, "CET": 1, "CEST": 2, "JST": 9}  # the others are not sure
+_HOURS |= {
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "BST": 1,
+    "CET": 1,
+    "CEST": 2,
+    "JST": 9,
+}  # the others are not sure
 _FIRST, _LAST = 1900, 2200  # years
 _UNITS = ((1e8, 1e11, 1), (1e11, 1e14, 1e3), (1e14, 1e17, 1e6), (1e17, 1e20, 1e9))  # of epoch times
 

@@ -13,8 +13,7 @@ from affekt.data.columns import Columns, OnBadRow
 from affekt.data.dates import DateSurvey, gaps, period_name, period_of
 from affekt.data.read import Window, stream
 from affekt.errors import DataError, UsageError, unknown_name
-from affekt.evaluation.prevalence import ScoreCells
-from affekt.explore.shares import OTHER, Asked, Shares, check_compared, compared
+from affekt.explore.shares import FEWEST_NAMED, OTHER, Asked, Shares, check_compared, compared, part_name
 from affekt.explore.tally import WHOLE, Part, Tally, document_scores
 from affekt.explore.typical import Sample, sample_words
 from affekt.inference.model import Model, load
@@ -63,8 +62,7 @@ def profile_file(
     if isinstance(model, str | Path) or model is None:
         check(model)
     survey = _look(source, columns or Columns(), wanted, on_bad_row)
-    told = [value for column in wanted.by for value in survey.groups(column)]
-    check_compared(wanted, told, filter(None, survey.periods))
+    survey.named = check_compared(wanted, survey.values, filter(None, survey.periods))
     opened = load(model) if isinstance(model, str | Path) or model is None else model
     if wanted.labels != "labels":
         opened = opened.coarser(wanted.labels)
@@ -108,6 +106,7 @@ class _Survey:
     notes: list[str] = field(default_factory=list)
     first: list[str] = field(default_factory=list)
     long: int = 0
+    named: list[tuple[Part, Part]] = field(default_factory=list)
 
     @property
     def periods(self) -> Counter[date | None]:
@@ -115,8 +114,10 @@ class _Survey:
         return self.dates.periods
 
     def groups(self, column: str) -> list[str]:
-        """Return the values of a column that are told, the commonest first."""
-        return [value for value, _ in self.values[column].most_common(MOST_GROUPS)]
+        """Return the values of a column that are told, the commonest first, then those to be compared."""
+        common = [value for value, _ in self.values[column].most_common(MOST_GROUPS)]
+        asked = [value for pair in self.named for of, value, _ in pair if of == column]
+        return list(dict.fromkeys([*common, *asked]))
 
     def parts(self, window: Window, asked: Asked) -> list[list[Part]]:
         """Return to which parts each row of a window belongs."""
@@ -207,7 +208,7 @@ def _told(
             if (column, value, start) in parts
         ]
 
-    differences = shares.differences(list(compared(asked, tally, groups, starts)))
+    differences = shares.differences(list(compared(survey.named, asked.every, tally, groups, starts)))
     return {
         "file": source.name,
         "model": str(model.about.get("name", "")),
@@ -236,11 +237,12 @@ def _told(
         "words": sample_words(sample, groups, starts, asked.every),
         "skipped": survey.skipped.met,
         "skipped_rows": [{"where": row.where, "reason": row.reason} for row in survey.skipped],
-        "notes": _notes(model, asked, survey, tally.cells),
+        "notes": _notes(model, asked, survey, tally),
     }
 
 
-def _notes(model: Model, asked: Asked, survey: _Survey, cells: ScoreCells | None) -> list[str]:
+def _notes(model: Model, asked: Asked, survey: _Survey, tally: Tally) -> list[str]:
+    cells = tally.cells
     said = [*survey.notes, *foreign(model.about, survey.first)]
     if asked.document:
         how = "mean score of its sentences" if asked.document == "mean" else "highest score of a sentence"
@@ -264,6 +266,12 @@ def _notes(model: Model, asked: Asked, survey: _Survey, cells: ScoreCells | None
             f"{survey.long:,} texts have more than {_LONG} words, of which the model may read only the "
             "beginning; scored by sentence (document) they count whole"
         )
+    for part in dict.fromkeys(part for pair in survey.named for part in pair):
+        if (rows := tally.counts[part].rows) < FEWEST_NAMED:
+            said.append(
+                f"{part_name(part, asked.every)} has {rows:,} texts, and nothing is compared with fewer than "
+                f"{FEWEST_NAMED}"
+            )
     if asked.time and survey.periods[None]:
         said.append(
             f"{survey.periods[None]:,} rows have no date that can be read: they are not in the time line"

@@ -16,7 +16,9 @@ from affekt.explore.tally import WHOLE, Count, Part, Tally
 
 FEW = 100  # rows of a part below which it is marked
 FEWEST = 100  # rows of a part below which nothing is compared with it
+FEWEST_NAMED = 30  # the same where the comparison is asked for: with fewer, intervals are too narrow
 OTHER = "(other)"  # the rarer values of a column
+_SURE = 4  # decimals of shares that are compared: further ones are the estimate's own noise
 LIKELY = 0.05  # corrected p-values below it are told in words
 
 
@@ -90,9 +92,10 @@ class Shares:
         found = []
         for pair in pairs:
             both = self.of([pair.before, pair.after])
+            values, draws = both.values.round(_SURE), both.draws.round(_SURE)
             for at, label in enumerate(self.tally.labels):
-                value = float(both.values[1, at] - both.values[0, at])
-                one = difference(value, both.draws[:, 1, at] - both.draws[:, 0, at])
+                value = float(values[1, at] - values[0, at])
+                one = difference(value, draws[:, 1, at] - draws[:, 0, at])
                 if np.isfinite(one.value):
                     found.append((pair, label, one))
         corrected = holm([one.p for *_, one in found])
@@ -100,15 +103,20 @@ class Shares:
             {
                 "label": label,
                 "kind": pair.kind,
+                "column": pair.column,
                 "from": pair.names[0],
                 "to": pair.names[1],
                 **one._asdict(),
                 "p_holm": float(p),
-                "said": pair.sentence(label, *one[:3]),
+                "said": pair.sentence(label, *one[:3]) + self._of_column(pair),
             }
             for (pair, label, one), p in zip(found, corrected, strict=True)
         ]
         return sorted(told, key=lambda one: (one["p_holm"] >= LIKELY, -abs(one["value"])))
+
+    def _of_column(self, pair: "Compared") -> str:
+        """Return whose groups a sentence is about, where several columns may have groups of one name."""
+        return f" ({pair.column})" if pair.column and len(self.asked.by) > 1 else ""
 
 
 def _plain(counts: Sequence[Count], asked: Asked) -> Prevalences:
@@ -129,6 +137,7 @@ class Compared:
     """Two counts of texts that are compared."""
 
     kind: Literal["periods", "groups", "rest"]
+    column: str  # whose groups they are, "" for periods
     names: tuple[str, str]
     before: Count
     after: Count
@@ -137,71 +146,86 @@ class Compared:
         """Return a difference in words.
 
         >>> nothing = Count(0, np.zeros(0), np.zeros((1, 0)))
-        >>> pair = Compared("periods", ("March 2026", "April 2026"), nothing, nothing)
+        >>> pair = Compared("periods", "", ("March 2026", "April 2026"), nothing, nothing)
         >>> pair.sentence("anger", 0.041, 0.022, 0.06)
         'anger is up 4.1 points (2.2 to 6.0) from March 2026 to April 2026'
         """
         if value < 0:
             low, high = -high, -low
-        size = f"{abs(value) * 100:.1f} points ({low * 100:.1f} to {high * 100:.1f})".replace("-", "−")
+        size = f"{abs(value) * 100:.1f} points ({low * 100:z.1f} to {high * 100:z.1f})".replace("-", "−")
         before, after = self.names
         if self.kind == "periods":
             return f"{label} is {'down' if value < 0 else 'up'} {size} from {before} to {after}"
         return f"{label} is {size} {'lower' if value < 0 else 'higher'} in {after} than in {before}"
 
 
-def check_compared(asked: Asked, groups: Iterable[str], starts: Iterable[date]) -> None:
-    """Refuse to compare what is not there, before a model is opened."""
+def check_compared(
+    asked: Asked, groups: Mapping[str, Iterable[str]], starts: Iterable[date]
+) -> list[tuple[Part, Part]]:
+    """Return the parts whose comparison is asked for; UsageError when they are not there, or are one."""
     if not asked.compare:
-        return
-    names = [*groups, *(name for start in starts for name in _period_names(start, asked))]
+        return []
+    first, second = asked.compare
+    of_columns = {column: set(values) for column, values in groups.items()}
+    periods = {name: start for start in starts for name in _period_names(start, asked)}
+    names = {*periods}.union(*of_columns.values())
     if not names:
         raise UsageError("compare needs groups or periods: name a column for by or for time.")
     for one in asked.compare:
         if one not in names:
-            raise UsageError(f"compare: {unknown_name('group or period', one, dict.fromkeys(names))}")
+            raise UsageError(f"compare: {unknown_name('group or period', one, names)}")
+    found: list[tuple[Part, Part]] = [
+        ((column, first, None), (column, second, None))
+        for column, own in of_columns.items()
+        if {first, second} <= own
+    ]
+    if not found and {first, second} <= periods.keys():
+        found = [(("", "", periods[first]), ("", "", periods[second]))]
+    if not found:
+        raise UsageError(f"compare: {first!r} and {second!r} are not both groups of a column, or periods.")
+    if found[0][0] == found[0][1]:
+        raise UsageError(f"compare: {first!r} and {second!r} are the same texts; name two.")
+    return found
 
 
 def _period_names(start: date, asked: Asked) -> tuple[str, ...]:
-    return (
-        start.isoformat(),
-        start.isoformat()[:7] if asked.every == "month" else "",
-        period_name(start, asked.every),
-    )
+    whole = start.isoformat()
+    return (whole, *([whole[:7]] if asked.every == "month" else []), period_name(start, asked.every))
 
 
 def compared(
-    asked: Asked, tally: Tally, groups: Mapping[str, Sequence[str]], starts: Sequence[date]
+    named: Sequence[tuple[Part, Part]],
+    every: Every,
+    tally: Tally,
+    groups: Mapping[str, Sequence[str]],
+    starts: Sequence[date],
 ) -> Iterator[Compared]:
-    """Yield what is compared: the two that were named, else periods with the next, groups with the rest."""
+    """Yield what is compared: the parts that were named, else periods with the next, groups with the rest.
+
+    What has too few texts is left out.
+    """
     counts = tally.counts
-    if asked.compare:
-        yield from _named(asked, counts, groups, starts)
-        return
     enough = [start for start in starts if counts["", "", start].rows >= FEWEST]
-    for before, after in pairwise(enough):
-        names = (period_name(before, asked.every), period_name(after, asked.every))
-        yield Compared("periods", names, counts["", "", before], counts["", "", after])
+    successive: list[tuple[Part, Part]] = [
+        (("", "", one), ("", "", other)) for one, other in pairwise(enough)
+    ]
+    for one, other in named or successive:
+        if min(counts[one].rows, counts[other].rows) >= FEWEST_NAMED:
+            kind: Literal["groups", "periods"] = "groups" if one[0] else "periods"
+            names = (part_name(one, every), part_name(other, every))
+            yield Compared(kind, one[0], names, counts[one], counts[other])
+    if named:
+        return
     for column, own in groups.items():
         for value in own if len(own) > 2 else own[:1]:
-            one, rest = counts[column, value, None], counts[WHOLE] - counts[column, value, None]
-            if min(one.rows, rest.rows) >= FEWEST and value != OTHER:
+            own_count = counts[column, value, None]
+            rest = counts[WHOLE] - own_count
+            if min(own_count.rows, rest.rows) >= FEWEST and value != OTHER:
                 name = "the rest" if len(own) > 2 else own[1]
-                yield Compared("rest", (name, value), rest, one)
+                yield Compared("rest", column, (name, value), rest, own_count)
 
 
-def _named(
-    asked: Asked, counts: Mapping[Part, Count], groups: Mapping[str, Sequence[str]], starts: Sequence[date]
-) -> Iterator[Compared]:
-    first, second = asked.compare or ("", "")
-    for column, own in groups.items():
-        if first in own and second in own:
-            yield Compared(
-                "groups", (first, second), counts[column, first, None], counts[column, second, None]
-            )
-            return
-    found = [start for name in (first, second) for start in starts if name in _period_names(start, asked)]
-    if len(found) < 2:
-        raise UsageError(f"compare: {first!r} and {second!r} are not both groups of a column, or periods.")
-    names = (period_name(found[0], asked.every), period_name(found[1], asked.every))
-    yield Compared("periods", names, counts["", "", found[0]], counts["", "", found[1]])
+def part_name(part: Part, every: Every) -> str:
+    """Return what a group or a period is called."""
+    _, value, start = part
+    return period_name(start, every) if start else value
