@@ -49,6 +49,6 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(verb, posts
     monkeypatch.setattr("affekt.explore.profile.profile_file", lambda *given, **how: 1 / 0)
     (posts.parent / "folder.html").mkdir()
     before = posts.read_bytes()
-    with pytest.raises(UsageError, match="is the file to be read|is no folder that|is no plain file"):
+    with pytest.raises(UsageError, match=r"is the file to be read|is no folder that|is no plain file"):
         verb("profile", posts, "-o", posts.parent / name)
     assert posts.read_bytes() == before

@@ -16,7 +16,7 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from affekt.data.writing import check_output, format_of
+from affekt.data.writing import check_output
 from affekt.evaluation.figures import figure
 from affekt.files import written_aside
 from affekt.report import numbers
