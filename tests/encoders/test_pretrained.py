@@ -92,6 +92,7 @@ def test_a_saved_model_has_the_style_that_it_was_trained_with(tiny, tmp_path, st
     encoder = TransformerEncoder.pretrained(tiny("bertweet"))
     folder = Model(TorchRuntime(Network(encoder)), style=style).save(tmp_path / "model")
     assert known(str(folder)).style == style
+    assert known(str(tmp_path)).style == style  # as a run's folder, which holds model/
 
 
 @pytest.mark.parametrize("card", ["", "[]", "{}"])

@@ -234,8 +234,15 @@ def test_plain_transformers_opens_the_first_head(ran: Ran) -> None:
 def test_a_run_goes_on_from_a_run_of_several(ran: Ran, tmp_path: Path, sample: Data) -> None:
     """Sequential training: the encoder of one run starts another."""
     _, out, _ = ran
-    train(run_recipe(out / "model", sample, training={"epochs": 1}), tmp_path / "next")
+    train(run_recipe(out, sample, training={"epochs": 1}), tmp_path / "next")
     assert affekt.load(tmp_path / "next").tasks == ()
+    train(run_recipe(out / "model", sample, training={"epochs": 1}), tmp_path / "same")
+    one, same = (affekt.load(tmp_path / name).embed(["so happy"]) for name in ("next", "same"))
+    assert np.array_equal(one, same)
+    with pytest.raises(
+        ModelError, match=r"holds no config\.json; name a model's folder, or that of a finished"
+    ):
+        train(run_recipe(tmp_path, sample), tmp_path / "none")
 
 
 # --- how it is trained

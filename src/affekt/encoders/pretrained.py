@@ -100,12 +100,19 @@ def _fetched(described: Known) -> Path | None:
     return folder if (folder / "model.safetensors").exists() else None
 
 
+def of_run(name: str) -> str:
+    """Return the model folder of a run's folder, and any other name as it is."""
+    inner = Path(name) / "model"
+    return str(inner) if (inner / CARD).exists() and not (Path(name) / CARD).exists() else name
+
+
 def known(name: str) -> Known:
     """Return what is particular about an encoder, by folder, short or Hub name; plain defaults for others.
 
     Raises:
         ModelError: When a folder's files about it cannot be read.
     """
+    name = of_run(name)
     folder = Path(name) if Path(name).is_dir() else ready_model() if name == READY else None
     if folder is not None:
         return Known(name, style=_style_of(folder))
@@ -257,6 +264,11 @@ def load_pretrained(name: str, revision: str | None = None) -> tuple[Any, Any]:
         raise ModelError(
             f"{name!r}: no such folder, and {unknown_name('encoder', name, KNOWN)} "
             "A Hub model is written owner/name."
+        )
+    if Path(place).is_dir() and not (Path(place) / "config.json").exists():
+        raise ModelError(
+            f"encoder {name!r} could not be loaded from {place}: it holds no config.json; name a model's "
+            "folder, or that of a finished run."
         )
     try:
         with quiet_transformers():

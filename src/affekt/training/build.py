@@ -13,6 +13,7 @@ from affekt.data.label_words import label_words
 from affekt.data.taxonomies import SENTIMENT
 from affekt.encoders import Encoder, Order
 from affekt.encoders.kinds import ENCODERS
+from affekt.encoders.pretrained import of_run
 from affekt.errors import DataError, RecipeError
 from affekt.inference.model import load
 from affekt.inference.runtimes.torch import TorchRuntime
@@ -31,7 +32,7 @@ def build_encoder(spec: EncoderSpec, train: Corpus, seed: int) -> Encoder:
     order = Order(
         texts=train.texts,
         seed=seed,
-        name=spec.name,
+        name=of_run(spec.name),
         revision=spec.revision,
         pooling=spec.pooling,
         max_length=spec.max_length,
