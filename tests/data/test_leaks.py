@@ -32,6 +32,8 @@ def found(text, *guarded):
             "happiness is a choice\\n\\nnothing to do with luck",
             "happiness is a choice, nothing to do with luck",
         ),
+        ("Thanks! pic.twitter.com/AbC1", "thanks"),
+        (f"{LONG} (bit.ly/2xYz)", LONG),
         ("Thanks!", "thanks"),
         ("ok ❤", "OK ❤️"),
         ("👍🏽", "👍"),
@@ -62,6 +64,7 @@ def test_small_edits_leave_a_text_nearly_the_same(other):
     [
         ("thanks", "thanks a lot"),
         ("thanks 😂", "thanks 😭"),
+        ("a 3.5/10 from me", "a from me"),
         (":)", ":("),
         ("", "😂"),
         ("I feel so happy about tomorrow's match", "I feel so angry about yesterday's match"),

@@ -28,7 +28,8 @@ _Numbers = npt.NDArray[np.uint32]
 _MARK_RUN = re.compile("[\u0300-\u036f]{4,}")  # in which NFKC is quadratic
 _WRITTEN_NEWLINE = re.compile(r"\\+[nr](?![a-z])|\\n")
 _NAMES = re.compile(
-    r"(?:https?://|www\.)\S+|<(?:user|url|email|phone)>|(?<!\w)(?:rt )?@\w+|\b(?:https?|httpurl)\b"
+    r"(?:https?://|www\.|(?<![\w.-])(?:[\w-]+\.)+[a-z]{2,}/)\S+|<(?:user|url|email|phone)>"
+    r"|(?<!\w)(?:rt )?@\w+|\b(?:https?|httpurl)\b"
 )
 
 
@@ -180,7 +181,7 @@ def _key(text: str) -> str:
     plain = plain.casefold()
     if "\\" in plain:
         plain = _WRITTEN_NEWLINE.sub(" ", plain)
-    if any(mark in plain for mark in ("@", "http", "www.", "<")):
+    if any(mark in plain for mark in ("@", "http", "www.", "<", "/")):
         plain = _NAMES.sub(" ", plain)
     letters = plain.translate(_LETTERS)
     if len(letters) >= SHORT:
