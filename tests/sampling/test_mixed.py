@@ -38,6 +38,11 @@ def test_the_smallest_corpus_has_a_turn():
     assert of("tiny", found) == [7]
 
 
+def test_however_low_the_temperature_the_largest_corpus_has_the_turns():
+    found = mixed(MADE, temperature=1e-4, seed=0, epoch=0)
+    assert (len(of("large", found)), len(of("small", found))) == (100, 1)
+
+
 def test_seed_and_epoch_decide_the_order():
     def order(seed, epoch):
         return [which for which, _ in mixed(MADE, seed=seed, epoch=epoch)]

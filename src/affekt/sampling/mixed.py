@@ -29,7 +29,7 @@ def mixed(
     if not temperature > 0:
         raise UsageError(f"temperature is {temperature}: it must be above 0.")
     sizes = np.array([len(own) for own in batches.values()])
-    parts = sizes ** (1 / temperature)
+    parts = (sizes / sizes.max()) ** (1 / temperature)  # below 1, so that none is infinite
     whole = sizes.sum() if turns is None else turns
     each = np.maximum(np.round(whole * parts / parts.sum()), 1).astype(int)
     order = np.random.default_rng([seed, epoch, 2]).permutation(np.repeat(np.arange(len(sizes)), each))
