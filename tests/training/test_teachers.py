@@ -156,6 +156,8 @@ def test_further_texts_join_once_without_those_of_dev_and_test(
     assert made.corpus.texts[42:] == new
     assert made.labelled.tolist() == [True] * 42 + [False] * 2
     assert made.left_out == {"of dev, test or guard": 3, "that came before": 2}
+    listed = [(one.corpus, one.row, one.met_in, one.similarity) for one in made.leaked]
+    assert listed == [(str(file), 2, "dev", 1), (str(file), 3, "dev", 1), (str(file), 4, "test", 1)]
     assert said[0] == "further texts: 2, 3 of dev, test or guard and 2 that came before left out; 44 train"
     np.testing.assert_allclose(made.corpus.targets[42:].sum(1), 1, atol=1e-5)
 
@@ -215,13 +217,17 @@ def test_a_distilled_run_is_a_whole_run(
     tmp_path: Path, tiny: Tiny, sample: Data, teachers: dict[str, str]
 ) -> None:
     said: list[str] = []
-    recipe = told(tiny, sample | SEVERAL, teachers["a"], teachers["b"], texts=["sample-multilabel"])
+    seen = tmp_path / "seen.txt"
+    seen.write_text(Corpus.read(sample["test"], labels="emotion").texts[0] + "\n", encoding="utf-8")
+    sources = ["sample-multilabel", str(seen)]
+    recipe = told(tiny, sample | SEVERAL, teachers["a"], teachers["b"], texts=sources)
     metrics = train(recipe, tmp_path / "run", listener=Listener(said.append))
     assert metrics["status"] == "complete"
     assert metrics["data"]["splits"]["train"]["n"] == 42
     further = metrics["data"]["further_texts"]
     assert f"further texts: {further['n']:,}, " in "\n".join(said)
     assert further["n"] > 0
+    assert f"{seen},0,1,test," in (tmp_path / "run" / "leaks.csv").read_text(encoding="utf-8")
     assert set(RunFolder(tmp_path / "run").history[0]["terms"]) == {"bce", "teachers"}
     assert load(tmp_path / "run").predict(["so happy"])
 

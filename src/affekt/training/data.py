@@ -140,31 +140,31 @@ def _without_leaks(
         if split != "train"
     }
     guarded = held_out | guarded_splits(recipe)
-    texts = {name: corpus.texts for name, corpus in guarded.items()}
     kept, left_out = {}, []
     for task, splits in tasks.items():
         train = splits["train"]
-        met = leaks(train.texts, texts)
-        left_out += [
-            LeftOut(
-                task,
-                leak.row,
-                train.ids[leak.row],
-                leak.where,
-                guarded[leak.where].ids[leak.met],
-                leak.similarity,
-            )
-            for leak in met
-        ]
+        met = left_out_of(task, train, guarded)
+        left_out += met
         stays = np.ones(len(train), dtype=bool)
-        stays[[leak.row for leak in met]] = False
+        stays[[one.row for one in met]] = False
         if not stays.any():
             raise DataError(
-                f"{train.name}: no training text is left, since {', '.join({leak.where: 0 for leak in met})} "
+                f"{train.name}: no training text is left, since {', '.join({one.met_in: 0 for one in met})} "
                 "hold them all; guard what the run does not train on."
             )
         kept[task] = {**splits, "train": train.select(stays)}
     return kept, tuple(left_out)
+
+
+def left_out_of(name: str, corpus: Corpus, guarded: Mapping[str, Corpus]) -> list[LeftOut]:
+    """Return the texts of a corpus of that name that guarded ones hold too, once for each that does."""
+    found = leaks(corpus.texts, {where: one.texts for where, one in guarded.items()})
+    return [
+        LeftOut(
+            name, one.row, corpus.ids[one.row], one.where, guarded[one.where].ids[one.met], one.similarity
+        )
+        for one in found
+    ]
 
 
 def guarded_splits(recipe: Recipe) -> dict[str, Corpus]:

@@ -140,7 +140,7 @@ def _train(
     trained, network, taught = _prepared(recipe, splits, heard)
     if leads():
         folder.write_start(recipe.to_yaml(), (row for corpus in splits.all for row in corpus.skipped))
-        folder.write_leaks(splits.left_out)
+        folder.write_leaks((*splits.left_out, *(taught.leaked if taught else ())))
     progress, network = _fit(
         recipe, splits, trained, network, taught, folder=folder, resume=resume, heard=heard
     )

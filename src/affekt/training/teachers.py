@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from affekt.data.corpus import Corpus
-from affekt.data.leaks import leaks
 from affekt.data.splits import fold
 from affekt.errors import DataError, ModelError, RecipeError
 from affekt.files import cache_folder, written_aside
@@ -22,7 +21,7 @@ from affekt.losses.distillation import taught_by
 from affekt.recipe.objectives import Distil
 from affekt.recipe.sections import Recipe
 from affekt.text import normalize
-from affekt.training.data import guarded_splits, normalised, read_texts, style_of
+from affekt.training.data import LeftOut, guarded_splits, left_out_of, normalised, read_texts, style_of
 from affekt.training.processes import from_leader, leads
 
 AT_ONCE = 4096  # texts whose answers are kept in one file
@@ -41,6 +40,7 @@ class Lessons:
         labelled: (n,) whether a row has labels of its own.
         digest: Of the texts and the teachers' files.
         left_out: How many further texts were left out, by reason.
+        leaked: Those of them that dev, test or what is guarded holds.
     """
 
     corpus: Corpus
@@ -48,6 +48,7 @@ class Lessons:
     labelled: torch.Tensor
     digest: str
     left_out: dict[str, int]
+    leaked: tuple[LeftOut, ...] = ()
 
     @property
     def inputs(self) -> dict[str, torch.Tensor]:
@@ -82,7 +83,7 @@ def lessons(
         return None
     device = None if recipe.training.device == "auto" else recipe.training.device
     teachers = [_teacher(folder, train, device) for folder in spec.teachers]
-    further, left_out = _further_texts(spec, splits, recipe)
+    further, left_out, leaked = _further_texts(spec, splits, recipe)
     if spec.texts:
         reasons = " and ".join(f"{count:,} {reason}" for reason, count in left_out.items())
         say(f"further texts: {len(further):,}, {reasons} left out; {len(train) + len(further):,} train")
@@ -109,6 +110,7 @@ def lessons(
         labelled=torch.arange(len(texts)) < len(train),
         digest=_digest(_encoded([train.digest, *(teacher.digest for teacher in teachers), *further])),
         left_out=left_out,
+        leaked=leaked,
     )
 
 
@@ -188,28 +190,33 @@ def _encoded(texts: Sequence[str]) -> Iterator[bytes]:
 
 def _further_texts(
     spec: Distil, splits: dict[str, Corpus], recipe: Recipe
-) -> tuple[list[str], dict[str, int]]:
-    """Return the further texts that may be trained on, and how many others there were by reason."""
+) -> tuple[list[str], dict[str, int], tuple[LeftOut, ...]]:
+    """Return the further texts that may be trained on, how many others there were and which leaked."""
     style = style_of(recipe)
-    texts = [text for source in spec.texts for text in _texts_of(source, recipe)]
     guarded = {name: corpus for name, corpus in splits.items() if name != "train"} | guarded_splits(recipe)
-    leaked = {leak.row for leak in leaks(texts, {name: one.texts for name, one in guarded.items()})}
-    keys = [fold(normalize(text, style)) for text in texts]
     seen = {fold(normalize(text, style)) for text in splits["train"].texts}
-    kept = []
-    for row, key in enumerate(keys):
-        if row not in leaked and key not in seen:
+    kept, leaked = list[str](), list[LeftOut]()
+    left_out = {"of dev, test or guard": 0, "that came before": 0}
+    for source in spec.texts:
+        corpus = _texts_of(source, recipe)
+        leaked += (own := left_out_of(source, corpus, guarded))
+        rows = {one.row for one in own}
+        left_out["of dev, test or guard"] += len(rows)
+        for row, text in enumerate(corpus.texts):
+            key = fold(normalize(text, style))
+            if row in rows:
+                continue
+            if key in seen:
+                left_out["that came before"] += 1
+                continue
             seen.add(key)
-            kept.append(texts[row])
-    return kept, {
-        "of dev, test or guard": len(leaked),
-        "that came before": len(texts) - len(leaked) - len(kept),
-    }
+            kept.append(text)
+    return kept, left_out, tuple(leaked)
 
 
-def _texts_of(source: str, recipe: Recipe) -> list[str]:
+def _texts_of(source: str, recipe: Recipe) -> Corpus:
     """Return the texts of a file, or the training texts of a known data set or a folder of splits."""
     corpora = read_texts(source, recipe)
     if "train" not in corpora and len(corpora) > 1:
         raise DataError(f"objective.texts: {source} has no train split, only {', '.join(corpora)}.")
-    return corpora["train"].texts if "train" in corpora else next(iter(corpora.values())).texts
+    return corpora["train"] if "train" in corpora else next(iter(corpora.values()))
