@@ -31,16 +31,9 @@ _ZONED = re.compile(
     r"(?:\s*\([^()]*\)|\[[^\[\]]*\])?",
     re.IGNORECASE,
 )
-_HOURS = {"Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7}
-_HOURS |= {
-    "MDT": -6,
-    "PST": -8,
-    "PDT": -7,
-    "BST": 1,
-    "CET": 1,
-    "CEST": 2,
-    "JST": 9,
-}  # the others are not sure
+_NAMED_BY_HOURS = {0: "Z UT UTC GMT", -5: "EST CDT", -4: "EDT", -6: "CST MDT", -7: "MST PDT", -8: "PST"}
+_NAMED_BY_HOURS |= {1: "BST CET", 2: "CEST", 9: "JST"}  # of others it is not sure
+_HOURS = {name: hours for hours, names in _NAMED_BY_HOURS.items() for name in names.split()}
 _FIRST, _LAST = 1900, 2200  # years
 _UNITS = ((1e8, 1e11, 1), (1e11, 1e14, 1e3), (1e14, 1e17, 1e6), (1e17, 1e20, 1e9))  # of epoch times
 
