@@ -1,6 +1,7 @@
 """Several corpora in one run: a head for each on one encoder, and texts that others hold left out."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import affekt
+from affekt.cli import app
 from affekt.data.corpus import Corpus
 from affekt.errors import DataError, ModelError, RecipeError, UsageError
 from affekt.inference.evaluate import evaluate_model
@@ -21,6 +24,7 @@ from affekt.training.build import build_network, objective_for
 from affekt.training.data import load_texts
 from affekt.training.rows import TrainingRows, count_steps, epoch_batches
 from affekt.training.run import Listener, train
+from affekt.training.teachers import lessons
 from training.toys import SEVERAL, run_recipe
 
 Data = dict[str, Any]
@@ -208,6 +212,28 @@ def test_a_task_s_labels_go_into_shards_and_another_task_s_are_refused(
     for task in (None, "posts"):
         with pytest.raises(UsageError, match="made with another model"):
             predict_shards(out, irony["test"], tmp_path / "shards", shard_rows=3, task=task)
+
+
+def test_texts_are_grouped_by_a_task_s_emotions(ran: Ran, irony: Data, tmp_path: Path) -> None:
+    words = ["cluster", irony["test"], "--model", str(ran[1]), "--task", "irony", "--clusters", "2", "--json"]
+    done = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "clusters.csv")], catch_exceptions=False)
+    assert {name for one in json.loads(done.stdout) for name in one["emotions"]} == {"ironic", "plain"}
+
+
+def test_a_run_of_several_teaches_each_of_its_corpora(
+    ran: Ran, tmp_path: Path, tiny: Tiny, sample: Data, irony: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFEKT_CACHE", str(tmp_path / "cache"))
+    objective = {"kind": "distil", "teachers": str(ran[1]), "temperature": 1.0}
+    for task, data in (("irony", {**irony, "task": None}), ("several", {**sample, **SEVERAL})):
+        recipe = run_recipe(tiny("bert"), data, objective=objective)
+        train, model = load_texts(recipe)["train"], affekt.load(ran[1], task=task)
+        made = lessons(recipe, {"train": train})
+        logits = torch.as_tensor(model.logits(train.texts))
+        said = logits.softmax(1) if model.single_label else logits.sigmoid()
+        assert made is not None
+        assert train.labels == model.labels
+        torch.testing.assert_close(made.probabilities, said, atol=1e-5, rtol=0)
 
 
 def test_a_model_of_several_is_saved_again_whole_and_one_of_them_apart(ran: Ran, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import BadRows, Data, ModelName, SafeCells, Split, columns_as_options
+from affekt.cli.options import BadRows, Data, ModelName, SafeCells, Split, TaskName, columns_as_options
 from affekt.data.columns import Columns
 
 _LABELS = "The column with the labels; without labels the model says the emotions."
@@ -17,6 +17,7 @@ def map_texts(
     data: Data,
     columns: Columns,
     model: ModelName = None,
+    task: TaskName = None,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -49,7 +50,14 @@ def map_texts(
     if corpus.labels:
         colourings(corpus, corpus.labels, colour)  # what cannot be had is said before the model is opened
     written = draw_map(
-        load(model), corpus, outs, grouping, colour=colour, picture=picture, source=data, columns=columns
+        load(model, task=task),
+        corpus,
+        outs,
+        grouping,
+        colour=colour,
+        picture=picture,
+        source=data,
+        columns=columns,
     )
     for path in written:
         what = "page" if path in pictures else "picture" if path in pictures.values() else "table"
@@ -61,6 +69,7 @@ def cluster(
     data: Data,
     columns: Columns,
     model: ModelName = None,
+    task: TaskName = None,
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", "-o", help="A table (csv, …) or a page (.html), or both by -o twice."),
@@ -85,7 +94,9 @@ def cluster(
     corpus = read_texts(data, split, columns, on_bad_row=on_bad_row)
     console.say_left_out(corpus.skipped, len(corpus.skipped), corpus.notes)
     grouping.check(len(corpus))
-    summaries = cluster_corpus(load(model), corpus, outs, grouping, data, columns, safe_cells=safe_cells)
+    summaries = cluster_corpus(
+        load(model, task=task), corpus, outs, grouping, data, columns, safe_cells=safe_cells
+    )
     if json:
         console.result_json(summaries)
     else:

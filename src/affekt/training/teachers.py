@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,10 @@ def _teacher(folder: str, train: Corpus, device: str | None) -> _Teacher:
         raise ModelError(f"objective.teachers: {fault}") from fault
     if model.decisions is None:
         raise ModelError(f"objective.teachers: {folder} is an encoder without labels; name a trained model.")
+    model = max(  # of a run on several corpora, the one that knows these labels
+        (model, *model.others.values()),
+        key=lambda one: (set(one.labels) == set(train.labels), one.single_label == train.single_label),
+    )
     if set(model.labels) != set(train.labels):
         lacks = ", ".join(sorted(set(train.labels) - set(model.labels))) or "none"
         more = ", ".join(sorted(set(model.labels) - set(train.labels))) or "none"
@@ -163,7 +168,10 @@ def _teacher(folder: str, train: Corpus, device: str | None) -> _Teacher:
         )
     files = sorted(one for one in path.rglob("*") if one.is_file())
     content = (part for one in files for part in (str(one.relative_to(path)).encode(), one.read_bytes()))
-    return _Teacher(model, _digest(content), [model.labels.index(label) for label in train.labels])
+    of_head = [model.task.encode()] if model.task else []
+    return _Teacher(
+        model, _digest(chain(content, of_head)), [model.labels.index(label) for label in train.labels]
+    )
 
 
 def _kept(path: Path, shape: tuple[int, int]) -> Floats | None:
