@@ -214,6 +214,14 @@ def test_a_task_s_labels_go_into_shards_and_another_task_s_are_refused(
             predict_shards(out, irony["test"], tmp_path / "shards", shard_rows=3, task=task)
 
 
+def test_data_of_another_task_are_answered_with_its_name(ran: Ran, irony: Data, tmp_path: Path) -> None:
+    model = affekt.load(ran[1])
+    with pytest.raises(DataError, match=r"does not know the labels ironic, plain; .* its task 'irony' does"):
+        evaluate_model(model, Corpus.read(irony["test"]))
+    with pytest.raises(DataError, match="no text has a label, so nothing can be judged"):
+        evaluate_model(model, Corpus.build(["so", "happy"]))
+
+
 def test_texts_are_grouped_by_a_task_s_emotions(ran: Ran, irony: Data, tmp_path: Path) -> None:
     words = ["cluster", irony["test"], "--model", str(ran[1]), "--task", "irony", "--clusters", "2", "--json"]
     done = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "clusters.csv")], catch_exceptions=False)

@@ -233,11 +233,14 @@ def evaluate_model(model: Model, corpus: Corpus) -> dict[str, Any]:
     if not set(corpus.labels) <= set(model.labels):
         corpus = corpus.map_labels(renaming(corpus.labels, {}, model.labels, ignore_case=True))
     missing = [label for label in corpus.labels if label not in model.labels]
-    if missing or not corpus.labels:
+    if not corpus.labels:
+        raise DataError(f"{corpus.name}: no text has a label, so nothing can be judged; name their column.")
+    if missing:
+        able = [task for task, one in model.others.items() if set(missing) <= set(one.labels)]
         raise DataError(
             f"{corpus.name}: the model does not know the label{'s' if len(missing) > 1 else ''} "
-            f"{', '.join(missing) or '(there are none)'}; it knows {', '.join(model.labels)}; "
-            f"{_MENDING}"
+            f"{', '.join(missing)}; it knows {', '.join(model.labels)}; "
+            + (f"its task {able[0]!r} does, so name that." if able else _MENDING)
         )
     order = [corpus.labels.index(label) if label in corpus.labels else -1 for label in model.labels]
     padded = np.hstack([np.asarray(corpus.targets), np.zeros((len(corpus), 1), dtype=np.float32)])
