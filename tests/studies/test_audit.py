@@ -62,8 +62,16 @@ def test_what_a_model_does_unlike_is_found_and_nothing_else(biased):
     assert anger["worst"]["second"].lower().split().count("man") == 1
     assert anger["mean"] == pytest.approx(anger["worst"]["change"] / 8)  # of eight pairs one says "man"
     assert gender["otherwise"] == pytest.approx(1 / 8)
-    said = r"anger is 5\.8 points likelier \(\d\.\d to \d\.\d\) of male than of female: gender"
+    said = r"anger is 5\.8 points \(\d\.\d to \d\.\d\) likelier: male against female \(gender, by words\)"
     assert any(re.match(said, line) for line in in_words(content))
+
+
+def test_an_interval_in_words_keeps_its_signs():
+    label = {"label": "joy", "mean": -0.02, "low": -0.05, "high": 0.01, "p_holm": 0.01}
+    kind = {"kind": "age", "first": "young", "second": "old", "labels": [label]}
+    assert in_words({"kinds": [kind]}) == [
+        "joy is 2.0 points (−1.0 to 5.0) less likely: old against young (age)"
+    ]
 
 
 def test_the_page_and_the_figures_hold_it_all(biased, tmp_path):

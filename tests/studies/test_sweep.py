@@ -85,6 +85,7 @@ def test_settings_of_a_grid_are_drawn_without_repeats_and_again_the_same():
 
 
 def test_a_range_is_drawn_by_its_logarithm_or_whole_or_evenly():
+    assert all(0.05 <= one["x"] <= 0.5 for one in settings("x=.05...5", random=20))
     rates = [one["rate"] for one in settings("rate=1e-5..1e-1", random=400)]
     assert all(1e-5 <= rate <= 1e-1 for rate in rates)
     assert np.mean([log(rate) for rate in rates]) == pytest.approx(log(1e-3), abs=0.4)

@@ -13,6 +13,7 @@ from affekt.errors import UsageError, unknown_name
 from affekt.evaluation.prevalence import Prevalences, prevalence
 from affekt.evaluation.significance import difference, holm
 from affekt.explore.tally import WHOLE, Count, Part, Tally
+from affekt.report.numbers import points
 
 FEW = 100  # rows of a part below which it is marked
 FEWEST = 100  # rows of a part below which nothing is compared with it
@@ -150,10 +151,7 @@ class Compared:
         >>> pair.sentence("anger", 0.041, 0.022, 0.06)
         'anger is up 4.1 points (2.2 to 6.0) from March 2026 to April 2026'
         """
-        if value < 0:
-            low, high = -high, -low
-        size = f"{abs(value) * 100:.1f} points ({low * 100:z.1f} to {high * 100:z.1f})".replace("-", "−")
-        before, after = self.names
+        size, (before, after) = points(value, low, high), self.names
         if self.kind == "periods":
             return f"{label} is {'down' if value < 0 else 'up'} {size} from {before} to {after}"
         return f"{label} is {size} {'lower' if value < 0 else 'higher'} in {after} than in {before}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.report import page
+from affekt.report.numbers import points
 from affekt.report.style import styles
 
 CLEAR = 0.05  # corrected p-values below are said to be no chance
@@ -14,14 +15,10 @@ def in_words(content: Mapping[str, Any]) -> list[str]:
     """Return what of an audit chance does not explain, the largest first."""
     clear = [(kind, one) for kind in content["kinds"] for one in kind["labels"] if one["p_holm"] < CLEAR]
 
-    def size(value: float) -> str:
-        return f"{abs(100 * value):.1f}"
-
     return [
-        f"{one['label']} is {size(one['mean'])} points "
-        f"{'likelier' if one['mean'] > 0 else 'less likely'} "
-        f"({' to '.join(map(size, sorted((one['low'], one['high']), key=abs)))}) "
-        f"of {kind['second']} than of {kind['first']}: {kind['kind']}"
+        f"{one['label']} is {points(one['mean'], one['low'], one['high'])} "
+        f"{'likelier' if one['mean'] > 0 else 'less likely'}: "
+        f"{kind['second']} against {kind['first']} ({kind['kind']})"
         for kind, one in sorted(clear, key=lambda found: -abs(found[1]["mean"]))
     ]
 

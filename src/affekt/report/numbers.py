@@ -47,6 +47,16 @@ def as_interval(entry: Any) -> Interval | None:
     return (value, value if low is None else low, value if high is None else high)
 
 
+def points(value: float, low: float, high: float) -> str:
+    """Return how large a difference of shares is, whichever its sign, with its interval seen from there.
+
+    >>> points(0.041, 0.022, 0.06), points(-0.02, -0.05, 0.01)
+    ('4.1 points (2.2 to 6.0)', '2.0 points (−1.0 to 5.0)')
+    """
+    near, far = (low, high) if value >= 0 else (-high, -low)
+    return f"{100 * abs(value):.1f} points ({100 * near:z.1f} to {100 * far:z.1f})".replace("-", "−")
+
+
 def figure_text(value: float | None) -> str:
     """Return a figure with three decimals, as tables of this field have it.
 

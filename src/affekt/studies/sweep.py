@@ -32,7 +32,7 @@ from affekt.runs.metrics import space_figures
 TABLE, PAGE = "sweep.json", "sweep.html"
 MOST = 1000  # settings; more is a slip of the pen
 
-_RANGE = re.compile(r"([^.,\s](?:[^,]*?[^.,\s])?)\.\.([^,\s]+)")
+_RANGE = re.compile(r"(\.?[^.,\s](?:[^,]*?[^.,\s])?)\.\.([^,\s]+)")
 
 Value = Any  # of a key: whatever YAML says
 Setting = Mapping[str, Value]
