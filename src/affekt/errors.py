@@ -40,6 +40,10 @@ class UsageError(AffektError):
     """A call or a command line asks for something that cannot be done."""
 
 
+class PlaceError(UsageError):
+    """A file or a folder cannot be written to now: the disk is full, or another process is at work in it."""
+
+
 class MissingError(AffektError, ImportError):
     """A package that comes with an extra is not installed."""
 

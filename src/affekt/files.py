@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import AffektError, UsageError, first_line
+from affekt.errors import AffektError, PlaceError, UsageError, first_line
 
 CARD = "affekt.json"  # what a model's folder says to affekt alone
 READY = "affekt-small"  # the model that is there without training
@@ -194,7 +194,7 @@ def _written(path: Path, aside: Path) -> Iterator[None]:
         reason = "its name is not UTF-8" if unnamed else _disk_fault(fault)
         if reason is None:
             raise
-        raise UsageError(f"{path}: could not be written ({reason}); nothing was left there.") from fault
+        raise PlaceError(f"{path}: could not be written ({reason}); nothing was left there.") from fault
     finally:
         _remove(aside)
 

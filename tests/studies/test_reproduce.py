@@ -246,6 +246,18 @@ def test_pages_that_say_what_the_kept_metrics_say_pass_the_check(runs):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
+def test_what_is_damaged_is_named_where_it_lies(runs):
+    add(runs, "a", metrics(), "training: {seed: 0}")
+    path = write_tables(("B3",), runs, out := runs.parent / "out")[0]
+    path.write_bytes(b"\xff" + path.read_bytes())
+    with pytest.raises(DataError, match=rf"{path}:1: says"):
+        check_tables(out)
+    kept = out / "runs" / "a.json"
+    kept.write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=rf"{kept}: is no run's metrics"):
+        check_tables(out)
+
+
 def test_a_page_that_says_otherwise_is_named_with_its_line(runs):
     add(runs, "a", metrics(), "training: {seed: 0}")
     path = write_tables(("B3",), runs, out := runs.parent / "out")[0]

@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 import pytest
 
-from affekt.errors import RecipeError, UsageError
+from affekt.errors import PlaceError, RecipeError, UsageError
 from affekt.report.sweep import short_names, winner_command
 from affekt.runs.folder import RunFolder
 from affekt.studies.sweep import PAGE, TABLE, Axis, Search, sweep
@@ -162,6 +162,16 @@ def test_a_setting_whose_training_fails_is_listed_last_with_the_reason(recipe, t
     assert told["settings"][1]["setting"] == {"data.train": "nosuch.csv"}
     assert "seed 0: nosuch.csv" in told["settings"][1]["faults"][0]
     assert "seed 0: nosuch.csv" in (tmp_path / "out" / PAGE).read_text()
+
+
+def test_a_run_that_another_process_trains_is_no_setting_s_fault(recipe, tmp_path, monkeypatch):
+    def busy(*given, **how):
+        raise PlaceError("out: another process is training into this folder; name another one.")
+
+    monkeypatch.setattr("affekt.studies.sweep._train_without_test", busy)
+    with pytest.raises(PlaceError, match="another process"):
+        sweep(recipe, Search(axes(f"{C}=1.0,2.0")), tmp_path / "out")
+    assert not (tmp_path / "out" / TABLE).exists()
 
 
 def test_what_the_recipe_cannot_be_is_refused_before_anything_is_trained(recipe, tmp_path):

@@ -20,7 +20,7 @@ import numpy as np
 from affekt.data.corpus import Corpus
 from affekt.data.read import SkippedRow
 from affekt.decisions import Decisions
-from affekt.errors import DataError, UsageError, first_line
+from affekt.errors import DataError, PlaceError, UsageError, first_line
 from affekt.files import CARD, is_utf8, parse_json, recover, write_json, written_aside
 from affekt.runs.metrics import check_epoch, check_metrics
 from affekt.runs.predictions import Predictions, read_predictions, write_predictions
@@ -206,7 +206,7 @@ class RunFolder:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(marker.fileno()), os.stat(self.path / MARKER)):
                 return
-        raise UsageError(f"{self.path}: another process is training into this folder; name another one.")
+        raise PlaceError(f"{self.path}: another process is training into this folder; name another one.")
 
     # --- writing
 

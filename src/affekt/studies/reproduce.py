@@ -6,7 +6,6 @@ the run folders are gone.
 """
 
 import shlex
-import shutil
 import statistics
 import tempfile
 from collections import defaultdict
@@ -30,8 +29,12 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
     row has no finished run: nothing is written then but the kept metrics.
     """
     keep_runs(runs, out / "runs")
+    return _write_pages(rows, out / "runs", out, runs)
+
+
+def _write_pages(rows: Sequence[str], kept: Path, out: Path, runs: Path) -> list[Path]:
     by_row: dict[str, list[Metrics]] = defaultdict(list)
-    for metrics in read_kept(out / "runs"):
+    for metrics in read_kept(kept):
         by_row[metrics.get("row") or "other"].append(metrics)
     parts = {row: {row.lower(), *row.lower().split("+")} for row in by_row}  # "E2+E3" is both E2 and E3
     chosen = {wanted: [row for row in by_row if wanted.lower() in parts[row]] for wanted in rows}
@@ -43,7 +46,7 @@ def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
         )
     written = {row for found in chosen.values() for row in found} if rows else set(by_row)
     pages = [_write_page(row, by_row[row], out) for row in sorted(written)]
-    overview = None if rows else write_spaces([metrics for runs in by_row.values() for metrics in runs], out)
+    overview = None if rows else write_spaces([metrics for some in by_row.values() for metrics in some], out)
     return [*pages, overview] if overview else pages
 
 
@@ -57,10 +60,7 @@ def check_tables(out: Path) -> list[Path]:
     """
     with tempfile.TemporaryDirectory() as temporary:
         anew = Path(temporary)
-        for kept in (out / "runs").glob("*.json"):
-            (anew / "runs").mkdir(exist_ok=True)
-            shutil.copyfile(kept, anew / "runs" / kept.name)
-        pages = write_tables((), out / "runs", anew)
+        pages = _write_pages((), out / "runs", anew, out / "runs")
         names = {page.name for page in pages} | {page.name for page in out.glob("row-*.md")}
         faults = [fault for name in sorted(names) if (fault := _unlike_page(out / name, anew / name))]
     if faults:
@@ -74,7 +74,7 @@ def _unlike_page(page: Path, anew: Path) -> str:
         return f"{page}: is missing"
     if not anew.exists():
         return f"{page}: is of a row that no kept run has"
-    said, right = (path.read_text(encoding="utf-8").splitlines() for path in (page, anew))
+    said, right = (path.read_text(encoding="utf-8", errors="replace").splitlines() for path in (page, anew))
     for number, (one, other) in enumerate(zip_longest(said, right), start=1):
         if one != other:
             return f"{page}:{number}: says {one!r}, and the metrics {other!r}"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from affekt._version import __version__
-from affekt.errors import AffektError, MissingError, UsageError, unknown_name
+from affekt.errors import AffektError, MissingError, PlaceError, UsageError, unknown_name
 from affekt.evaluation.figures import FIGURES, HEADLINES, Figure, figure
 from affekt.evaluation.repeats import Repeated, repeated_classification
 from affekt.files import write_json
@@ -191,6 +191,7 @@ def sweep(
     Raises:
         RecipeError: When a setting is none that the recipe can have.
         UsageError: When what is asked for cannot be done, or no run came to its end.
+        PlaceError: When the disk is full, or another process trains one of the runs.
     """
     settings = search.settings()
     recipes = [
@@ -211,7 +212,7 @@ def sweep(
             say(f"{_said(setting)}, seed {one.training.seed}")
             try:
                 _train_without_test(one, folder.path, command, say)
-            except MissingError:  # no setting's fault
+            except (MissingError, PlaceError):  # no setting's fault
                 raise
             except AffektError as fault:
                 trial.faults.append(f"seed {one.training.seed}: {fault}")
