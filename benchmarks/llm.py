@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ import numpy as np
 from affekt import evaluation
 from affekt.data.catalog import read_split
 from affekt.data.corpus import Corpus
-from affekt.errors import AffektError, DataError, UsageError
+from affekt.errors import AffektError, DataError, UsageError, first_line
 from affekt.evaluation.figures import HEADLINES
 from affekt.inference.model import load
 from common import options_of, tell
@@ -48,6 +49,12 @@ class Endpoint:
     key: str = ""
     wait: float = WAIT
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", self.url):
+            raise UsageError(f"--url {self.url}: give an address such as http://localhost:8000/v1.")
+        if not (self.key.isascii() and self.key.isprintable()):  # a fault of the request would show it
+            raise UsageError("the key holds what no request can, such as the end of a line; give it anew.")
+
     def ask(self, instruction: str, text: str) -> dict[str, Any]:
         """Return the endpoint's answer; DataError when it gives none."""
         messages = [{"role": "system", "content": instruction}, {"role": "user", "content": text}]
@@ -55,17 +62,17 @@ class Endpoint:
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, headers)
         for attempt in range(TRIES):
             try:
+                request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, headers)
                 with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
                     return dict(json.load(answer))
             except urllib.error.HTTPError as fault:
                 said = f"{fault.code} {fault.reason}"
                 if fault.code < 500 and fault.code not in (408, 429):
                     break
-            except (OSError, ValueError, TypeError) as fault:
-                said = str(fault)
+            except (OSError, ValueError, TypeError, HTTPException) as fault:
+                said = first_line(fault)
             if attempt < TRIES - 1:
                 time.sleep(self.wait * 2**attempt)
         raise DataError(f"{self.url}: gives no answer ({said}).")
@@ -234,7 +241,7 @@ def main(words: Sequence[str] | None = None) -> int:
             raise UsageError(f"--prices {given.prices}: give dollars for a million tokens, as .15,.60.")
         corpus = read_split(given.data, given.split).require_classes()
         drawn = np.random.default_rng(given.seed).permutation(len(corpus))[: given.rows]
-        endpoint = Endpoint(given.url, given.llm, os.environ.get(given.key, ""))
+        endpoint = Endpoint(given.url, given.llm, os.environ.get(given.key, "").strip())
         found = compared(
             corpus.select(np.sort(drawn)),
             endpoint,

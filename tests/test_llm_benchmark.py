@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from typing import ClassVar
 import pytest
 
 from affekt.data.corpus import Corpus
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -118,6 +119,33 @@ def test_a_busy_endpoint_is_asked_again_and_a_refusal_is_not(llm, endpoint):
         asked.ask("which", "so joy")
     assert server.faults == [401]
     server.faults.clear()
+
+
+@pytest.mark.parametrize("url", ["", "localhost:1/v1", "nowhere", "ftp://a/v1", "http://a b/v1"])
+def test_an_address_or_a_key_that_is_none_is_refused_at_once(llm, url):
+    with pytest.raises(UsageError, match="give an address such as"):
+        llm.Endpoint(url, "x")
+    with pytest.raises(UsageError, match="give it anew") as fault:
+        llm.Endpoint("http://localhost/v1", "x", "secret\n")
+    assert "secret" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", b"nothing at all\r\n\r\n"]
+)
+def test_an_answer_that_breaks_off_or_is_no_http_is_no_answer(llm, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answering():
+            for _ in range(llm.TRIES):
+                with server.accept()[0] as caller:
+                    caller.recv(2**16)
+                    caller.sendall(answer)
+
+        threading.Thread(target=answering, daemon=True).start()
+        asked = llm.Endpoint(f"http://127.0.0.1:{server.getsockname()[1]}/v1", "x", wait=0.0)
+        with pytest.raises(DataError, match="gives no answer"):
+            asked.ask("which", "so joy")
 
 
 def test_no_endpoint_is_one_line(llm, capsys, tmp_path):
