@@ -174,6 +174,11 @@ def test_rows_of_several_raters_become_shares_and_unclear_ones_are_counted(write
     ]
 
 
+def test_raters_of_texts_without_labels_are_gathered_too(write):
+    corpus = Corpus.read(write(RATED), labels=None, rater="rater_id")
+    assert corpus.targets.shape == (len(set(corpus.ids)), 0)
+
+
 def test_raters_in_several_files_are_gathered_together(write):
     header, *rows = RATED.splitlines(keepends=True)
     paths = [write(header + "".join(rows[:3]), "one.csv"), write(header + "".join(rows[3:]), "two.csv")]

@@ -122,6 +122,19 @@ def test_what_is_guarded_is_read_as_the_corpora_are(tmp_path: Path, tiny: Tiny, 
     assert not set(found["train"].texts) & set(texts[2:5])
 
 
+def test_names_that_a_guarded_file_has_twice_are_numbers_where_that_is_said(
+    tmp_path: Path, tiny: Tiny, sample: Data
+) -> None:
+    texts = Corpus.read(sample["train"], labels="emotion").texts
+    held = tmp_path / "held.csv"
+    with held.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("id", "text"), ("a", texts[0]), ("a", texts[1])])
+    with pytest.raises(DataError, match=r"held\.csv:3: column 'id' repeats 'a' .* id='' numbers the rows"):
+        load_texts(run_recipe(tiny("bert"), sample, guard=[str(held)]))
+    found = load_texts(run_recipe(tiny("bert"), {**sample, "id": ""}, guard=[str(held)]))
+    assert [one.row for one in found.left_out] == [0, 1]
+
+
 def test_a_split_of_a_known_data_set_can_be_guarded(tiny: Tiny, sample: Data) -> None:
     found = load_texts(run_recipe(tiny("bert"), sample, guard=["sample-multilabel/test"]))
     assert not found.left_out

@@ -207,10 +207,9 @@ def _votes(gathered: Gathered) -> Gathered:
     group = np.array([firsts.setdefault(name, len(firsts)) for name in gathered.ids])
     rows = np.unique(group, return_index=True)[1]  # the first row of each id, in order of appearance
     raters = np.bincount(group).astype(np.float64)
-    shares = np.stack(
-        [np.bincount(group, weights=column) / raters for column in gathered.targets.T.astype(np.float64)],
-        axis=1,
-    )
+    votes = np.zeros((len(rows), gathered.targets.shape[1]))
+    np.add.at(votes, group, gathered.targets)
+    shares = votes / raters[:, None]
     return replace(
         gathered,
         texts=[gathered.texts[row] for row in rows],

@@ -183,11 +183,15 @@ def guarded_splits(recipe: Recipe) -> dict[str, Corpus]:
 def read_texts(source: str, recipe: Recipe) -> dict[str, Corpus]:
     """Return the texts of a known data set, a folder of splits or a file, by split, as a recipe reads rows.
 
-    Texts stand in the column that one of the recipe's corpora names, where there is such a column.
+    Texts stand in the column that one of the recipe's corpora names, where there is such a column. Rows have
+    numbers for names where the recipe says so, as where a file has a name twice.
     """
+    numbered = "" if recipe.data.id == "" else None
     there = _columns_in(source)
     text = next((spec.text for spec in recipe.corpora if spec.text in there), Columns.text)
-    return catalog.read(source, columns=Columns(text=text, labels=None), on_bad_row=recipe.data.on_bad_row)
+    return catalog.read(
+        source, columns=Columns(text=text, labels=None, id=numbered), on_bad_row=recipe.data.on_bad_row
+    )
 
 
 def _columns_in(source: str) -> set[str]:
