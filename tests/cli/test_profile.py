@@ -35,6 +35,7 @@ def test_json_is_printed_alone_and_files_are_written_where_said(verb, classifier
     ("options", "said"),
     [
         (["--compare", "a"], "--compare a: name two groups or periods"),
+        (["--compare", "a,b,c"], "and in quotes what holds"),
         (["--zone", "Nowhere"], "'Nowhere' is no time zone"),
         (["-o", "page.txt"], "must end in one of"),
     ],
@@ -42,6 +43,14 @@ def test_json_is_printed_alone_and_files_are_written_where_said(verb, classifier
 def test_what_makes_no_sense_is_refused(verb, classifier, posts, options, said):
     with pytest.raises(UsageError, match=said):
         verb("profile", posts, "-m", classifier, *options)
+
+
+def test_a_group_whose_name_holds_a_comma_is_compared_in_quotes(verb, classifier, tmp_path):
+    posts = tmp_path / "posts.csv"
+    posts.write_text("text,place\n" + 'so happy,London\nso sad,"York, NY"\n' * 40)
+    words = ("--by", "place", "--compare", '"York, NY", London', "--resamples", 20, "--json")
+    told = json.loads(verb("profile", posts, "-m", classifier, *words))
+    assert {(one["from"], one["to"]) for one in told["differences"]} == {("York, NY", "London")}
 
 
 @pytest.mark.parametrize("name", ["posts.csv", "posts.csv/page.html", "folder.html"])

@@ -1,5 +1,6 @@
 """`affekt profile`: what the texts of a file say as a whole."""
 
+import csv
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -83,10 +84,13 @@ def profile(
 def _two(compare: str | None) -> tuple[str, str] | None:
     if compare is None:
         return None
-    first, sign, second = (part.strip() for part in compare.partition(","))
-    if not (first and sign and second):
-        raise UsageError(f"--compare {compare}: name two groups or periods, as in --compare A,B.")
-    return first, second
+    named = [part.strip() for part in next(csv.reader([compare], skipinitialspace=True), [])]
+    if len(named) != 2 or not all(named):
+        raise UsageError(
+            f"--compare {compare}: name two groups or periods, as in --compare A,B, and in quotes what "
+            "holds a comma."
+        )
+    return named[0], named[1]
 
 
 def _show(told: dict[str, Any]) -> None:
