@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from affekt.cli import app, inference, main
 from affekt.cli.inference import bar, default_output, is_file, show_prediction, show_summary
 from affekt.decisions import Decisions, fit
+from affekt.decisions.conformal import LabelSets
 from affekt.encoders.transformer import TransformerEncoder
 from affekt.errors import DataError, ModelError, UsageError
 from affekt.inference.model import Model, Prediction, load
@@ -317,9 +319,59 @@ def test_labels_within_a_promised_coverage_are_shown_or_it_abstains(classifier, 
     assert said["set"] == known.sets("so happy", coverage=0.9)[0]
     with pytest.raises(ModelError, match="knows no sets"):
         run("predict", "so happy", "-m", classifier, "--coverage", ".9")
-    for words in (["-"], [tmp_path / "posts.csv"]):
-        with pytest.raises(UsageError, match=r"--coverage 0\.9: is for one text"):
-            run("predict", *words, "-m", folder, "--coverage", ".9")
+    with pytest.raises(UsageError, match=r"--coverage 0\.9: is for a text or a file"):
+        run("predict", "-", "-m", folder, "--coverage", ".9")
+
+
+@pytest.mark.parametrize("shards", [(), ("--shards", "2", "--workers", "0")])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_rows_of_a_file_get_their_sets_too(classifier, tmp_path, kind, shards):
+    texts, plain = ["so happy", "so sad", "it rains", "why me"], load(classifier)
+    tops = np.sort(plain.probabilities(texts).max(1))
+    sets = LabelSets(100, (float(tops[1:3].mean()),) * 50)  # which two of the texts reach
+    known = plain.with_decisions(replace(plain.deciding(), sets=sets))
+    folder, posts = known.save(tmp_path / "model"), tmp_path / "posts.csv"
+    rows = "".join(f"{text},mine\n" for text in [*texts, ""])
+    posts.write_text(f"text,set\n{rows}", encoding="utf-8")
+    out = tmp_path / ("scored" if shards else f"scored.{kind}")
+    asked = (
+        "-m",
+        folder,
+        "--on-bad-row",
+        "skip",
+        "-o",
+        out,
+        *shards,
+        *(("--format", kind) if shards else ()),
+    )
+    run("predict", posts, *asked, "--coverage", ".6")
+    files = sorted(out.rglob(f"*.{kind}")) if shards else [out]
+    found = [row for file in files for row in rows_of(file)]
+    assert list(found[0])[:4] == ["text", "set", "set_", "predicted"]
+    told = [row["set_"] for row in found]
+    told = [cell.split("|") if cell else None for cell in told] if kind == "csv" else told
+    assert told == (expected := [*known.sets(texts, coverage=0.6), None])
+    assert 0 < expected.count(None) - 1 < 4  # of some texts it is sure enough
+    with pytest.raises(UsageError, match="promise"):
+        run("predict", posts, *asked, "--coverage", "2")
+    if shards:
+        with pytest.raises(UsageError, match="another"):
+            run("predict", posts, *asked, "--coverage", ".7")
+    fresh = tmp_path / "fresh"
+    with pytest.raises(ModelError, match="knows no sets"):
+        run("predict", posts, "-m", classifier, *asked[2:4], "--coverage", ".9", "-o", fresh / "x.csv")
+    assert not fresh.exists()
+
+
+def rows_of(file):
+    if file.suffix == ".parquet":
+        return pq.read_table(file).to_pylist()
+    text = file.read_text(encoding="utf-8")
+    return (
+        [json.loads(line) for line in text.splitlines()]
+        if "json" in file.suffix
+        else [*csv.DictReader(io.StringIO(text))]
+    )
 
 
 def test_why_names_the_words_that_carry_an_emotion(classifier):

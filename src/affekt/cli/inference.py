@@ -77,7 +77,7 @@ def predict(
     safe_cells: SafeCells = False,
     coverage: Annotated[
         float | None,
-        typer.Option(help="Of a text, also the labels among which all of its own are, so often (as .9)."),
+        typer.Option(help="Also the labels among which all of a text's own are, so often (as .9)."),
     ] = None,
     check: Annotated[
         int,
@@ -106,6 +106,7 @@ def predict(
     if is_several(texts) or is_file(texts):
         place = place_of(model, speed)
         how: Any = {"columns": columns, "on_bad_row": on_bad_row, "safe_cells": safe_cells}
+        how |= {"task": task, "taxonomy": labels, "coverage": coverage}
         sharded = is_several(texts) or any((shards, workers, form)) or (out is not None and is_folder(out))
         with console.progress("rows") as tick:
             if sharded:
@@ -113,13 +114,12 @@ def predict(
                     raise UsageError(f"--check {check}: is for one file; leave --shards out.")
                 from affekt.inference.shards import SHARD_ROWS, predict_shards
 
-                how |= {"kind": f".{form}" if form else None, "task": task, "taxonomy": labels}
-                how |= {"shard_rows": SHARD_ROWS if shards is None else shards, "workers": crew(workers)}
+                how |= {"kind": f".{form}" if form else None, "workers": crew(workers)}
+                how |= {"shard_rows": SHARD_ROWS if shards is None else shards}
                 summary = predict_shards(place, texts, out or default_folder(texts), tick=tick, **how)
             else:
-                how |= {"task": task, "taxonomy": labels, "check_rows": check}
                 target = out or default_output(Path(texts))
-                summary = predict_file(place, Path(texts), target, tick=tick, **how)
+                summary = predict_file(place, Path(texts), target, check_rows=check, tick=tick, **how)
         show_summary(summary, as_json=json)
         return
     if out is not None:
@@ -150,11 +150,10 @@ def _check_form(texts: str, coverage: float | None, why: bool, check: int, *, gr
         raise UsageError(f"--check {check}: is for the rows of a file, and {texts!r:.60} is none.")
     if gradients and not why:
         raise UsageError("--gradients says how --why explains a text; add --why.")
-    asked = "--why" if why else None if coverage is None else f"--coverage {coverage}"
-    if asked and (texts == "-" or is_several(texts) or is_file(texts)):
-        raise UsageError(
-            f"{asked}: is for one text; of many, Model.explain and Model.sets give it in Python."
-        )
+    if coverage is not None and texts == "-":
+        raise UsageError(f"--coverage {coverage}: is for a text or a file; lines of input get no sets.")
+    if why and (texts == "-" or is_several(texts) or is_file(texts)):
+        raise UsageError("--why: is for one text; of many, Model.explain gives it in Python.")
 
 
 def _more(model: "Model", text: str, coverage: float | None, why: bool, *, gradients: bool) -> dict[str, Any]:

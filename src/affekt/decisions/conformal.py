@@ -60,10 +60,7 @@ class LabelSets:
         Raises:
             UsageError: When so much or so little cannot be promised.
         """
-        percent = math.ceil(round(coverage * 100, 6)) if math.isfinite(coverage) else 0
-        if not _FROM <= percent <= _TO:
-            raise UsageError(f"coverage = {coverage}: promise .{_FROM} to .{_TO}.")
-        floor = np.float32(self.floors[percent - _FROM])
+        floor = np.float32(self.floors[percent_of(coverage) - _FROM])
         return np.asarray(np.asarray(probabilities, dtype=np.float32) >= floor, dtype=np.bool_)
 
     def to_json(self) -> dict[str, Any]:
@@ -74,6 +71,22 @@ class LabelSets:
     def from_json(cls, plain: Mapping[str, Any]) -> "LabelSets":
         """Return the sets of `to_json`."""
         return cls(int(plain["n"]), tuple(float(floor) for floor in plain["floors"]))
+
+
+def promised(sets: LabelSets | None, coverage: float) -> LabelSets:
+    """Return the sets of a model; ModelError where it knows none, UsageError for what cannot be promised."""
+    percent_of(coverage)
+    if sets is None:
+        raise ModelError("this model knows no sets of a promised coverage; train it again to have them.")
+    return sets
+
+
+def percent_of(coverage: float) -> int:
+    """Return how many times in 100 a coverage is; UsageError when so much or so little cannot be promised."""
+    percent = math.ceil(round(coverage * 100, 6)) if math.isfinite(coverage) else 0
+    if not _FROM <= percent <= _TO:
+        raise UsageError(f"coverage = {coverage}: promise .{_FROM} to .{_TO}.")
+    return percent
 
 
 def too_wide(held: Bools) -> Bools:

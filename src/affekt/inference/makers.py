@@ -10,7 +10,7 @@ from affekt.data.writing import Header, rows_to, vectors_to
 from affekt.decisions import Decisions
 from affekt.files import sha256_of, write_json, written_aside
 from affekt.inference.model import Model, load
-from affekt.inference.score import WINDOW, scored
+from affekt.inference.score import WINDOW, SetColumn, scored
 
 MANIFESTS = "_manifests"  # readers of folders of files pass over what begins with "_"
 
@@ -48,6 +48,7 @@ class LabelShards:
     header: Header
     safe: bool
     described: dict[str, Any]  # of the model, for the manifests
+    sets: SetColumn | None = None
 
     def open(self) -> Callable[[ShardRows], dict[str, int]]:
         """Open the model and return what makes a shard and says how many texts got each label."""
@@ -64,7 +65,9 @@ class LabelShards:
                 for at in range(0, len(task.texts), WINDOW):
                     probabilities, predicted = scored(model, decisions, task.texts[at : at + WINDOW])
                     counts.update(name for names in predicted if names is not None for name in names or [""])
-                    writer(task.cells[at : at + WINDOW], predicted, probabilities)
+                    cells = task.cells[at : at + WINDOW]
+                    cells = cells if self.sets is None else self.sets.filled(model, cells, probabilities)
+                    writer(cells, predicted, probabilities)
 
         digest = _written(self.out / task.shard.target, write)
         found = {name: counts[name] for name in (*model.labels, "") if counts[name]}

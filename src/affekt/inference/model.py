@@ -10,7 +10,7 @@ import numpy as np
 from affekt._version import __version__
 from affekt.data.taxonomies import grouping
 from affekt.decisions import Decisions
-from affekt.decisions.conformal import too_wide
+from affekt.decisions.conformal import promised, too_wide
 from affekt.decisions.groups import Groups
 from affekt.errors import ModelError, UsageError, not_whole, of_classifier, unknown_name
 from affekt.files import CARD, folder_written_aside, read_json, write_json
@@ -102,11 +102,11 @@ class Model:
             ModelError: When no sets were fitted with this model's decisions.
             UsageError: When such a coverage cannot be promised.
         """
-        promised = self.deciding().sets
-        if promised is None:
-            raise ModelError("this model knows no sets of a promised coverage; train it again to have them.")
-        probabilities = self.probabilities(texts, batch_size=batch_size)
-        held = promised.hold(probabilities, coverage)
+        return self.sets_of(self.probabilities(texts, batch_size=batch_size), coverage)
+
+    def sets_of(self, probabilities: np.ndarray, coverage: float) -> list[list[str] | None]:
+        """Return what `sets` does, of (n, k) probabilities that were computed already."""
+        held = promised(self.deciding().sets, coverage).hold(probabilities, coverage)
         named = zip(self._names(probabilities, held), too_wide(held), strict=True)
         return [None if wide else names for names, wide in named]
 

@@ -20,8 +20,19 @@ import pyarrow.parquet as pq
 from affekt.data.columns import Columns, OnBadRow
 from affekt.data.read import SkippedRow, Window, stream
 from affekt.data.taxonomies import taxonomy_named
-from affekt.data.writing import ROWS, VECTORS, TypeFinder, check_output, header_of, rows_to, vectors_to
+from affekt.data.writing import (
+    ROWS,
+    SEPARATOR,
+    VECTORS,
+    TypeFinder,
+    check_output,
+    free_name,
+    header_of,
+    rows_to,
+    vectors_to,
+)
 from affekt.decisions import Decisions
+from affekt.decisions.conformal import percent_of, promised
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
 from affekt.inference.cascade import cascade_notes, check_second
@@ -49,6 +60,7 @@ def predict_file(
     on_bad_row: OnBadRow = "fail",
     safe_cells: bool = False,
     taxonomy: str | None = None,
+    coverage: float | None = None,
     check_rows: int = 0,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
@@ -70,6 +82,8 @@ def predict_file(
         on_bad_row: "fail" at the first row without a usable text, "skip" such rows, or "report" them all.
         safe_cells: Whether cells of a csv or tsv that a spreadsheet would run, such as =1, get ' before them.
         taxonomy: Coarser labels to predict, see `Model.coarser`.
+        coverage: Adds, before `predicted`, the column `set` with the labels of `Model.sets`: a list, in csv
+            and tsv parted by "|"; there is nothing in it where the model is too unsure to say.
         check_rows: Of a cascade, how many rows drawn from the file its second model reads too; then "check"
             says what `inference.cascade.check_second` does.
         tick: Hears (rows done, rows in all) after each window.
@@ -81,8 +95,9 @@ def predict_file(
 
     Raises:
         DataError: When the file, its column or a row cannot be used.
-        ModelError: When the model is an encoder without a classifier.
-        UsageError: When the output is of no known kind, is the input, or cannot be written.
+        ModelError: When the model is an encoder without a classifier, or knows no sets.
+        UsageError: When the output is of no known kind, is the input, or cannot be written, or a coverage
+            cannot be promised.
     """
     source, target = Path(path), Path(out)
     columns = _told(columns, text)
@@ -91,17 +106,23 @@ def predict_file(
         raise UsageError(f"{target}: safe cells are for csv and tsv, which spreadsheets open.")
     if taxonomy is not None:
         taxonomy_named(taxonomy)
+    if coverage is not None:
+        percent_of(coverage)
     if not isinstance(model, Model):
         check(model)  # whether there can be such a model at all
     survey = survey_of(source, columns, on_bad_row, typed=kind == ".parquet")
     opened = model if isinstance(model, Model) else load(model, task=task)
     opened = opened if taxonomy is None else opened.coarser(taxonomy)
+    decisions = opened.deciding()
+    sets = None if coverage is None else SetColumn.beside(survey.columns, coverage, kind, decisions)
     drawn = _drawn(opened, survey.rows, check_rows)
     began = time.monotonic()
-    decisions = opened.deciding()
     scores = [f"score_{label}" for label in opened.labels]
     several = decisions.rule == "threshold"
-    header = header_of(survey.columns, kind, "predicted", scores, several=several, types=survey.types)
+    names, types = (
+        (survey.columns, survey.types) if sets is None else sets.added(survey.columns, survey.types)
+    )
+    header = header_of(names, kind, "predicted", scores, several=several, types=types)
     counts: Counter[str] = Counter()
     again: list[str] = []
     done = 0
@@ -110,7 +131,10 @@ def predict_file(
             texts = [None if row in window.faults else text for row, text in enumerate(window.texts)]
             probabilities, predicted = scored(opened, decisions, texts)
             counts.update(label for labels in predicted if labels is not None for label in labels or [""])
-            write([row.columns for row in window], predicted, probabilities)
+            rows = [row.columns for row in window]
+            write(
+                rows if sets is None else sets.filled(opened, rows, probabilities), predicted, probabilities
+            )
             usable = [text for text in texts if text is not None]
             again += [text for at, text in enumerate(usable, start=done) if at in drawn]
             done += len(usable)
@@ -119,6 +143,41 @@ def predict_file(
     summary["notes"] += cascade_notes(opened)
     checked = {"check": check_second(opened, again)} if again else {}
     return {**summary, "seconds": _since(began), "out": str(target), "predicted": decided, **checked}
+
+
+@dataclass(frozen=True)
+class SetColumn:
+    """A further column of scored rows: the set of labels of a promised coverage.
+
+    Attributes:
+        name: What no column of the file is called.
+        coverage: What is promised, see `Model.sets`.
+        joined: Whether its cells hold no lists, but names parted by `SEPARATOR`.
+    """
+
+    name: str
+    coverage: float
+    joined: bool
+
+    @classmethod
+    def beside(cls, columns: Iterable[str], coverage: float, kind: str, decisions: Decisions) -> "SetColumn":
+        """Return the column for a file of a kind; ModelError for a model that knows no sets."""
+        promised(decisions.sets, coverage)
+        return cls(free_name("set", set(columns)), coverage, "sv" in kind)
+
+    def added(
+        self, columns: Iterable[str], types: Mapping[str, pa.DataType]
+    ) -> tuple[tuple[str, ...], dict[str, pa.DataType]]:
+        """Return columns with this one after them, and the Arrow types of all."""
+        return (*columns, self.name), {**types, self.name: pa.list_(pa.string())}
+
+    def filled(
+        self, model: Model, rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray
+    ) -> list[dict[str, Any]]:
+        """Return rows with their sets; None for a text without probabilities or with too wide a set."""
+        sets = model.sets_of(probabilities, self.coverage)
+        cells = [SEPARATOR.join(one) if one and self.joined else one for one in sets]
+        return [{**row, self.name: cell} for row, cell in zip(rows, cells, strict=True)]
 
 
 def _drawn(model: Model, rows: int, count: int) -> set[int]:

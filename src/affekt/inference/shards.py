@@ -28,6 +28,7 @@ from affekt.data.columns import Columns, OnBadRow
 from affekt.data.taxonomies import taxonomy_named
 from affekt.data.writing import ROWS, VECTORS, Header, header_of
 from affekt.decisions import Decisions
+from affekt.decisions.conformal import promised
 from affekt.errors import UsageError, of_classifier, unknown_name
 from affekt.files import CARD, read_json, sha256_of, write_json
 from affekt.inference.crew import Crew
@@ -43,7 +44,7 @@ from affekt.inference.makers import (
 )
 from affekt.inference.model import load
 from affekt.inference.places import check, variants
-from affekt.inference.score import LISTED, SkippedRows, Survey, foreign, survey_of
+from affekt.inference.score import LISTED, SetColumn, SkippedRows, Survey, foreign, survey_of
 from affekt.inference.sources import files_of, kind_of, plan, tasks_of
 
 SHARD_ROWS = 10_000
@@ -99,6 +100,7 @@ def predict_shards(
     workers: int = 0,
     task: str | None = None,
     taxonomy: str | None = None,
+    coverage: float | None = None,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
     """Score every text of a file, of a folder's files or of those a pattern names, into shards in a folder.
@@ -118,6 +120,7 @@ def predict_shards(
         workers: Processes that compute; 0 computes in this one.
         task: As for `predict_file`.
         taxonomy: As for `predict_file`.
+        coverage: As for `predict_file`.
         tick: Hears (rows done, rows in all) after each shard.
 
     Returns:
@@ -139,12 +142,21 @@ def predict_shards(
     asked = Sharding(source, target, columns or Columns(), on_bad_row, kind, shard_rows, workers, tick)
     folder = check(model)
     described, known = _classifier(folder, task, taxonomy)
+    decisions = Decisions.from_json(described["decisions"])
+    if coverage is not None:
+        promised(decisions.sets, coverage)
+    further: dict[str, Any] = {"safe_cells": safe_cells}
+    further |= {} if coverage is None else {"coverage": coverage}
 
     def making(surveys: list[Survey]) -> LabelShards:
-        header = _header(surveys, kind, known["labels"], described)
-        return LabelShards(folder, task, taxonomy, target, kind, header, safe_cells, described)
+        sets = None
+        if coverage is not None:
+            columns = {name for one in surveys for name in one.columns}
+            sets = SetColumn.beside(columns, coverage, kind, decisions)
+        header = _header(surveys, kind, known["labels"], decisions, sets)
+        return LabelShards(folder, task, taxonomy, target, kind, header, safe_cells, described, sets)
 
-    counts, summary = _made_of(asked, described, {"safe_cells": safe_cells}, making, known)
+    counts, summary = _made_of(asked, described, further, making, known)
     order = (*known["labels"], *([""] if counts[""] else []))
     return {**summary, "predicted": {label: counts[label] for label in order}}
 
@@ -305,7 +317,9 @@ def _classifier(
     return described, {"labels": labels, "languages": card["about"].get("languages", ())}
 
 
-def _header(surveys: list[Survey], kind: str, labels: list[str], described: dict[str, Any]) -> Header:
+def _header(
+    surveys: list[Survey], kind: str, labels: list[str], decisions: Decisions, sets: SetColumn | None
+) -> Header:
     """Return the header of all shards: the columns of every file, of types that hold all their values."""
     names = dict.fromkeys(name for one in surveys for name in one.columns)
     types: dict[str, pa.DataType] = {}
@@ -315,9 +329,10 @@ def _header(surveys: list[Survey], kind: str, labels: list[str], described: dict
             types[name] = pa.unify_schemas(both, promote_options="permissive").field(0).type
         except pa.ArrowException:
             types[name] = pa.string()
-    several = Decisions.from_json(described["decisions"]).rule == "threshold"
+    several = decisions.rule == "threshold"
     scores = [f"score_{label}" for label in labels]
-    return header_of(names, kind, "predicted", scores, several=several, types=types)
+    columns, types = (tuple(names), types) if sets is None else sets.added(names, types)
+    return header_of(columns, kind, "predicted", scores, several=several, types=types)
 
 
 # --- what is written
