@@ -51,6 +51,11 @@ def test_a_key_that_came_later_counts_in_the_digest_only_where_it_says_something
     assert f"{key.split('.')[1]}: {plain}" in before.to_yaml()  # the written recipe is complete
 
 
+def test_a_later_key_of_the_label_aware_loss_counts_where_it_softens() -> None:
+    changed = read_recipe("goemotions-lcl", ("objective.weighting_temperature=8",))
+    assert changed.digest != DIGESTS["goemotions-lcl"]
+
+
 def test_every_kind_stands_under_its_name() -> None:
     for kind, of_kind in OBJECTIVE_SECTIONS.items():
         made = section(kind=kind)

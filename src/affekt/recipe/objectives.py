@@ -96,7 +96,7 @@ class ClassifyLoss(ObjectiveSection):
     def _has_what_the_loss_reads(self) -> Self:
         if self.smoothing and self.loss in {"focal", "asymmetric"}:
             raise ValueError(f"smoothing: {self.loss} has none; leave it out, or take bce")
-        for key in self.newer:
+        for key in ClassifyLoss.newer:
             reader = "focal" if key == "gamma" else "asymmetric"
             changed = getattr(self, key) != ClassifyLoss.model_fields[key].default
             if changed and self.loss != reader:
@@ -206,6 +206,8 @@ class LabelAware(ClassifyLoss):
     warmup_epochs: float = Field(0.0, ge=0, description="epochs before the contrastive term comes in")
     weighting: EncoderSpec = EncoderSpec()
     weighting_head: HeadSpec = HeadSpec()
+
+    newer = (*ClassifyLoss.newer, "weighting_temperature")
 
 
 class Retrofit(ObjectiveSection):
