@@ -90,7 +90,7 @@ class ClassifyLoss(ObjectiveSection):
     gamma_positive: float = Field(1.0, ge=0, description="asymmetric: the same, for present labels")
     clip: float = Field(0.05, ge=0, lt=1, description="asymmetric: probability below which absence is free")
 
-    newer = ("gamma", "gamma_negative", "gamma_positive", "clip")
+    newer: ClassVar[tuple[str, ...]] = ("gamma", "gamma_negative", "gamma_positive", "clip")
 
     @model_validator(mode="after")
     def _has_what_the_loss_reads(self) -> Self:
