@@ -10,7 +10,8 @@ from affekt.data.writing import Header, rows_to, vectors_to
 from affekt.decisions import Decisions
 from affekt.files import sha256_of, write_json, written_aside
 from affekt.inference.model import Model, load
-from affekt.inference.score import WINDOW, SetColumn, scored
+from affekt.inference.score import WINDOW, scored
+from affekt.inference.set_column import SetColumn
 
 MANIFESTS = "_manifests"  # readers of folders of files pass over what begins with "_"
 

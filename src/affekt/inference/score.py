@@ -20,25 +20,16 @@ import pyarrow.parquet as pq
 from affekt.data.columns import Columns, OnBadRow
 from affekt.data.read import SkippedRow, Window, stream
 from affekt.data.taxonomies import taxonomy_named
-from affekt.data.writing import (
-    ROWS,
-    SEPARATOR,
-    VECTORS,
-    TypeFinder,
-    check_output,
-    free_name,
-    header_of,
-    rows_to,
-    vectors_to,
-)
+from affekt.data.writing import ROWS, VECTORS, TypeFinder, check_output, header_of, rows_to, vectors_to
 from affekt.decisions import Decisions
-from affekt.decisions.conformal import percent_of, promised
+from affekt.decisions.conformal import percent_of
 from affekt.errors import DataError, UsageError
 from affekt.files import written_aside
 from affekt.inference.cascade import cascade_notes, check_second
 from affekt.inference.model import Model, load
 from affekt.inference.places import check
 from affekt.inference.search import Hit, examples_of
+from affekt.inference.set_column import SetColumn
 from affekt.text.languages import LOOKED_AT, unread_language
 
 WINDOW = 2048  # rows in memory at once
@@ -143,41 +134,6 @@ def predict_file(
     summary["notes"] += cascade_notes(opened)
     checked = {"check": check_second(opened, again)} if again else {}
     return {**summary, "seconds": _since(began), "out": str(target), "predicted": decided, **checked}
-
-
-@dataclass(frozen=True)
-class SetColumn:
-    """A further column of scored rows: the set of labels of a promised coverage.
-
-    Attributes:
-        name: What no column of the file is called.
-        coverage: What is promised, see `Model.sets`.
-        joined: Whether its cells hold no lists, but names parted by `SEPARATOR`.
-    """
-
-    name: str
-    coverage: float
-    joined: bool
-
-    @classmethod
-    def beside(cls, columns: Iterable[str], coverage: float, kind: str, decisions: Decisions) -> "SetColumn":
-        """Return the column for a file of a kind; ModelError for a model that knows no sets."""
-        promised(decisions.sets, coverage)
-        return cls(free_name("set", set(columns)), coverage, "sv" in kind)
-
-    def added(
-        self, columns: Iterable[str], types: Mapping[str, pa.DataType]
-    ) -> tuple[tuple[str, ...], dict[str, pa.DataType]]:
-        """Return columns with this one after them, and the Arrow types of all."""
-        return (*columns, self.name), {**types, self.name: pa.list_(pa.string())}
-
-    def filled(
-        self, model: Model, rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray
-    ) -> list[dict[str, Any]]:
-        """Return rows with their sets; None for a text without probabilities or with too wide a set."""
-        sets = model.sets_of(probabilities, self.coverage)
-        cells = [SEPARATOR.join(one) if one and self.joined else one for one in sets]
-        return [{**row, self.name: cell} for row, cell in zip(rows, cells, strict=True)]
 
 
 def _drawn(model: Model, rows: int, count: int) -> set[int]:

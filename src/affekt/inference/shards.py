@@ -44,7 +44,8 @@ from affekt.inference.makers import (
 )
 from affekt.inference.model import load
 from affekt.inference.places import check, variants
-from affekt.inference.score import LISTED, SetColumn, SkippedRows, Survey, foreign, survey_of
+from affekt.inference.score import LISTED, SkippedRows, Survey, foreign, survey_of
+from affekt.inference.set_column import SetColumn
 from affekt.inference.sources import files_of, kind_of, plan, tasks_of
 
 SHARD_ROWS = 10_000
