@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from affekt.errors import UsageError
-from affekt.losses import label_aware_contrastive
+from affekt.losses import label_aware_contrastive, supervised_contrastive
 
 from .published import (
     LABEL_SETS,
@@ -38,9 +38,9 @@ def loop(embeddings, targets, weights, temperature, positive_weight):
         if not positives:
             continue
         denominator = sum(mass(i, j) * math.exp(similarity(i, j)) for j in rows if j != i)
+        importance = {"anchor": lambda p: mass(i, i), "positive": lambda p: mass(i, p), "one": lambda p: 1.0}
         terms = [
-            mass(i, i if positive_weight == "anchor" else p)
-            * math.log(math.exp(similarity(i, p)) / denominator)
+            importance[positive_weight](p) * math.log(math.exp(similarity(i, p)) / denominator)
             for p in positives
         ]
         anchors.append(-sum(terms) / len(positives))
@@ -108,7 +108,7 @@ def test_anchor_form_equals_the_published_equation(case):
     assert loss.item() == pytest.approx(case["equation"], abs=1e-8)
 
 
-@pytest.mark.parametrize("positive_weight", ["anchor", "positive"])
+@pytest.mark.parametrize("positive_weight", ["anchor", "positive", "one"])
 def test_loss_equals_plain_loops_with_a_lone_anchor_an_empty_row_and_rater_votes(positive_weight):
     generator = torch.Generator().manual_seed(11)
     embeddings = torch.randn(6, 3, generator=generator, dtype=torch.float64)
@@ -119,6 +119,18 @@ def test_loss_equals_plain_loops_with_a_lone_anchor_an_empty_row_and_rater_votes
     loss = label_aware_contrastive(embeddings, targets, weights, positive_weight=positive_weight)
     expected = loop(embeddings, targets, weights, 0.3, positive_weight)
     assert loss.item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_with_one_and_weights_alike_it_is_the_supervised_contrastive_loss_whatever_the_weights_size():
+    embeddings = functional.normalize(torch.randn(6, 3, generator=torch.Generator().manual_seed(4)).double())
+    targets = functional.one_hot(torch.tensor([0, 1, 0, 2, 1, 3])).double()
+    plain = supervised_contrastive(embeddings, targets, temperature=0.3)
+    for share in (0.25, 1e-4):
+        alike = torch.full((6, 4), share, dtype=torch.float64)
+        loss = label_aware_contrastive(embeddings, targets, alike, positive_weight="one")
+        assert loss.item() == pytest.approx(plain.item() + math.log(share), abs=1e-9)
+        by_anchor = label_aware_contrastive(embeddings, targets, alike)
+        assert by_anchor.item() == pytest.approx(share * loss.item(), abs=1e-9)
 
 
 def test_the_anchor_form_is_the_default_and_differs_where_label_sets_differ():
@@ -177,5 +189,5 @@ def test_gradient_reaches_the_weights_through_negatives_as_well():
 
 
 def test_an_unknown_form_is_answered_with_the_known_ones():
-    with pytest.raises(UsageError, match="Known: anchor, positive"):
+    with pytest.raises(UsageError, match="Known: anchor, one, positive"):
         label_aware_contrastive(torch.ones(2, 2), torch.ones(2, 1), torch.ones(2, 1), positive_weight="both")

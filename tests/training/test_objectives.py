@@ -244,7 +244,7 @@ def contrast_by_hand(objective: LabelAwareObjective, second: Tensor | None = Non
     return losses.label_aware_contrastive(rows, targets, weights, **options)
 
 
-@pytest.mark.parametrize("positive_weight", ["anchor", "positive"])
+@pytest.mark.parametrize("positive_weight", ["anchor", "positive", "one"])
 def test_label_aware_terms_are_both_classifiers_and_the_weighted_contrast(positive_weight: str) -> None:
     objective = label_aware(balance=0.7, temperature=0.4, positive_weight=positive_weight)
     phi, psi = objective.network, objective.weighting

@@ -4,7 +4,7 @@
     m_ij = Σ_k t_jk w_ik                      how strongly anchor i feels the labels of row j
     L_i  = Σ_{p∈P_i} a_ip · ( s_ip − log Σ_{j≠i} m_ij exp s_ij )
     L    = mean of −L_i / |P_i| over the anchors with a positive
-    a_ip = m_ii (`positive_weight="anchor"`)  or  m_ip (`positive_weight="positive"`)
+    a_ip = m_ii (`positive_weight="anchor"`),  m_ip (`"positive"`)  or  1 (`"one"`, of our own)
 
 with h = `embeddings`, t = `targets`, w = `weights`, τ = `temperature` and P_i the other rows that share a
 label with i.
@@ -36,7 +36,7 @@ from affekt.losses.common import (
     shared_labels,
 )
 
-POSITIVE_WEIGHTS = ("anchor", "positive")
+POSITIVE_WEIGHTS = ("anchor", "positive", "one")
 
 
 @full_precision
@@ -55,7 +55,8 @@ def label_aware_contrastive(
         targets: (n, k) in [0, 1].
         weights: (n, k) rows that are already softmaxed; gradient flows into them.
         temperature: divides the similarities.
-        positive_weight: whose labels weigh a positive: "anchor" (the equation) or "positive" (the code).
+        positive_weight: whose labels weigh a positive: "anchor" (the equation), "positive" (the code), or
+            nobody's, "one": an unsure weighting network then does not take the term's strength.
 
     Returns:
         A scalar; 0 attached to the graph where no anchor has a positive.
@@ -71,7 +72,8 @@ def label_aware_contrastive(
     similarity = embeddings @ embeddings.T / temperature
     labelled = (targets > 0).any(dim=1)
     denominator = masked_logsumexp(similarity + log_mass, labelled & other_rows(embeddings))
-    importance = mass.diagonal()[:, None] if positive_weight == "anchor" else mass
+    own = mass.diagonal()[:, None]
+    importance = {"anchor": own, "positive": mass, "one": torch.ones_like(own)}[positive_weight]
     log_share = importance * (similarity - denominator[:, None])
     counts = positive.sum(dim=1)
     per_anchor = -torch.where(positive, log_share, 0.0).sum(dim=1) / counts.clamp(min=1)

@@ -197,7 +197,7 @@ class LabelAware(ClassifyLoss):
     kind: Literal["label-aware"]
     temperature: float = Field(0.3, gt=0)
     balance: float = Field(0.5, ge=0, le=1, description="λ: share of the two classification terms")
-    positive_weight: Literal["anchor", "positive"] = "anchor"
+    positive_weight: Literal["anchor", "positive", "one"] = "anchor"
     views: Literal["copy", "dropout", "synonym"] = "copy"
     detach_weights: bool = Field(False, description="keep the contrastive gradient from Ψ")
     weighting_temperature: float = Field(
