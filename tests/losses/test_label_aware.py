@@ -38,9 +38,9 @@ def loop(embeddings, targets, weights, temperature, positive_weight):
         if not positives:
             continue
         denominator = sum(mass(i, j) * math.exp(similarity(i, j)) for j in rows if j != i)
-        importance = {"anchor": lambda p: mass(i, i), "positive": lambda p: mass(i, p), "one": lambda p: 1.0}
         terms = [
-            importance[positive_weight](p) * math.log(math.exp(similarity(i, p)) / denominator)
+            {"anchor": mass(i, i), "positive": mass(i, p), "one": 1.0}[positive_weight]
+            * math.log(math.exp(similarity(i, p)) / denominator)
             for p in positives
         ]
         anchors.append(-sum(terms) / len(positives))

@@ -18,7 +18,7 @@ from affekt.errors import AffektError, ModelError
 from affekt.inference.model import load
 from affekt.recipe.read import parse_recipe, read_recipe
 from affekt.training.build import build_encoder, build_network
-from affekt.training.run import fit_model
+from affekt.training.fit import fit_model
 
 TEXTS = ["so happy today!", "i was so sad", "", "🙂 ok @ann https://a.b"]
 SMALL = {

@@ -118,7 +118,8 @@ def train_and_die(
     from affekt.recipe.yaml import load_yaml
     from affekt.runs.folder import RunFolder
     from affekt.training import checkpoint
-    from affekt.training.run import Listener, train
+    from affekt.training.fit import Listener
+    from affekt.training.run import train
 
     left = [count]
 

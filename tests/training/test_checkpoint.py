@@ -20,9 +20,10 @@ from affekt.recipe.sections import Recipe, TrainingSpec
 from affekt.runs.folder import CHECKPOINT, MARKER
 from affekt.training.checkpoint import Checkpoints, Progress
 from affekt.training.checkpoint import read_checkpoint as read
+from affekt.training.fit import Listener
 from affekt.training.objectives import ClassifyObjective, LogitLoss
 from affekt.training.optimizer import build_optimizers
-from affekt.training.run import Listener, train
+from affekt.training.run import train
 from training.apart import outcome, train_and_die
 from training.toys import SEVERAL, network, run_recipe
 

@@ -22,8 +22,9 @@ from affekt.recipe.sections import Recipe
 from affekt.runs.folder import RunFolder, read_run
 from affekt.training.build import build_network, objective_for
 from affekt.training.data import load_texts
+from affekt.training.fit import Listener
 from affekt.training.rows import TrainingRows, count_steps, epoch_batches
-from affekt.training.run import Listener, train
+from affekt.training.run import train
 from affekt.training.teachers import lessons
 from training.toys import SEVERAL, run_recipe
 

@@ -13,10 +13,11 @@ from affekt.errors import RecipeError
 from affekt.inference.model import load
 from affekt.recipe.sections import Recipe
 from affekt.training.data import load_splits
+from affekt.training.fit import fit_model
 from affekt.training.logistic import fit_logistic
 from affekt.training.objectives import FewShotObjective, LogitLoss
 from affekt.training.rows import TrainingRows, count_steps, epoch_batches
-from affekt.training.run import fit_model, train
+from affekt.training.run import train
 from training.toys import SEVERAL, SINGLE, TEXTS, batch_of, network, recipe, run_recipe
 
 Tiny = Callable[[str], str]

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.recipe.objectives import Classify
+from affekt.training.fit import fit_model
 from affekt.training.objectives import LogitLoss, Objective, build_objective, total
 from affekt.training.processes import device_of, from_leader, gathered, join_processes, leads, several
-from affekt.training.run import fit_model
 from training.apart import together
 from training.toys import TARGETS, TEXTS, network, recipe
 

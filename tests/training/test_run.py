@@ -14,7 +14,8 @@ from affekt.evaluation import classification
 from affekt.inference.model import load
 from affekt.recipe.read import read_recipe
 from affekt.runs.folder import CHECKPOINT, MARKER, RunFolder
-from affekt.training.run import Listener, fit_model, train
+from affekt.training.fit import Listener, fit_model
+from affekt.training.run import train
 from training.toys import SEVERAL, run_recipe
 
 Tiny = Callable[[str], str]

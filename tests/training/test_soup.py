@@ -15,7 +15,8 @@ from affekt.errors import DataError, UsageError
 from affekt.inference.model import load
 from affekt.runs.folder import read_run
 from affekt.training.average import mean_weights
-from affekt.training.run import Listener, train
+from affekt.training.fit import Listener
+from affekt.training.run import train
 from affekt.training.soup import soup
 from training.toys import SEVERAL, network, run_recipe
 

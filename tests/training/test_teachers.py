@@ -16,7 +16,8 @@ from affekt.inference.model import Model, load
 from affekt.recipe.sections import Recipe
 from affekt.runs.folder import RunFolder
 from affekt.training.data import load_splits
-from affekt.training.run import Listener, fit_model, train
+from affekt.training.fit import Listener, fit_model
+from affekt.training.run import train
 from affekt.training.teachers import Lessons, lessons
 from training.toys import SEVERAL, run_recipe
 

@@ -31,7 +31,8 @@ def demo(
     splits = look_first(recipe, out, resume=True)  # a fault of the folder is said before torch loads
     from affekt.inference.model import load
     from affekt.report.run import write_report
-    from affekt.training.run import Listener, train
+    from affekt.training.fit import Listener
+    from affekt.training.run import train
 
     if ready_model() is None:
         console.say(f"{READY}, the model that needs no training, is not installed: pip install {READY}")

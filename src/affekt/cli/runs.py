@@ -33,8 +33,8 @@ def train(
     parsed = read_recipe(recipe, tuple(set_ or ()))
     folder = out or Path("runs") / parsed.name
     splits = look_first(parsed, folder, resume=resume)  # faults are said before torch is loaded
+    from affekt.training.fit import Listener
     from affekt.training.processes import leads
-    from affekt.training.run import Listener
     from affekt.training.run import train as run_training
 
     with console.progress("training") as tick:

@@ -16,7 +16,7 @@ def soup(
     json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
 ) -> None:
     """Average the weights of runs of several seeds into one run."""
-    from affekt.training.run import Listener
+    from affekt.training.fit import Listener
     from affekt.training.soup import soup as mean_run
 
     metrics = mean_run(runs, out, command=command_line(), listener=Listener(console.say))

@@ -21,8 +21,8 @@ from affekt.recipe.sections import Recipe
 with installed():
     import torch
 
+    from affekt.training.fit import Listener, fit_model
     from affekt.training.processes import alone
-    from affekt.training.run import Listener, fit_model
 
 Floats = npt.NDArray[np.float32]
 RATES = {"epochs": 4, "learning_rate": 2e-4, "layer_decay": 0.9}

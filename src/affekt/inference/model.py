@@ -7,22 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from affekt._version import __version__
 from affekt.data.taxonomies import grouping
 from affekt.decisions import Decisions
 from affekt.decisions.conformal import promised, too_wide
 from affekt.decisions.groups import Groups
 from affekt.errors import ModelError, UsageError, not_whole, of_classifier, unknown_name
-from affekt.files import CARD, folder_written_aside, read_json, write_json
+from affekt.files import CARD, folder_written_aside
+from affekt.inference.card import answers, coarse_of, read_card, write_card
 from affekt.inference.explain import Explanation, explain
 from affekt.inference.places import check
 from affekt.inference.runtimes import BATCH_SIZE, Runtime
 from affekt.inference.runtimes.grouped import GroupedRuntime
 from affekt.inference.runtimes.opening import further_runtimes, open_encoder, open_runtime
 from affekt.inference.search import Hit, search
-from affekt.text import STYLES, normalize
-
-FORMAT = 2  # of the card
+from affekt.text import normalize
 
 
 @dataclass(frozen=True)
@@ -267,35 +265,20 @@ class Model:
                 calibration=self.decisions.calibration if self.decisions else None,
                 projected=projected,
             )
-            card = {
-                "format": FORMAT,
-                "affekt": __version__,
-                "labels": list(self.labels),
-                "single_label": self.single_label,
+            described = self._answers() | {
                 "style": self.style,
                 "network": network,
                 "opens_in": list(self.runtime.opens_in),
-                "decisions": self.decisions.to_json() if self.decisions else None,
                 "about": self.about,
             }
-            card |= self._coarse_described()
             if self.others:
-                card |= {
-                    "task": self.task,
-                    "tasks": {task: one._described() for task, one in self.others.items()},
-                }
-            write_json(aside / CARD, card)
+                further = {task: one._answers() for task, one in self.others.items()}
+                described |= {"task": self.task, "tasks": further}
+            write_card(aside, described)
         return path
 
-    def _described(self) -> dict[str, Any]:
-        """What a card says of the model of a further task."""
-        decisions = self.decisions.to_json() if self.decisions else None
-        own = {"labels": list(self.labels), "single_label": self.single_label, "decisions": decisions}
-        return own | self._coarse_described()
-
-    def _coarse_described(self) -> dict[str, Any]:
-        coarse = {name: one.to_json() for name, one in self.coarse.items()}
-        return {"coarser": coarse} if coarse else {}
+    def _answers(self) -> dict[str, Any]:
+        return answers(self.labels, self.decisions, self.coarse, single_label=self.single_label)
 
     def to(self, device: str) -> "Model":
         """Move to a device, such as "cuda", and return the model.
@@ -364,42 +347,17 @@ def load(
 
 def _open(path: Path) -> Model:
     with not_whole(path, "model folder"):
-        card = read_json(path / CARD)
-        if card["format"] != FORMAT:
-            raise ModelError(
-                f"{path}: {CARD} has format {card['format']}, and this affekt reads {FORMAT}; "
-                "open it with the affekt that wrote it, or train it again."
-            )
-        _check_card(path / CARD, card)
-        labels = tuple(card["labels"])
-        runtime = open_runtime(path, card["network"], len(labels))
-        decisions = Decisions.from_json(card["decisions"]) if card["decisions"] else None
-        coarse = _coarse(card)
-        model = Model(runtime, labels, card["single_label"], decisions, card["style"], card["about"], coarse)
-        model.task = str(card.get("task", ""))
+        card = read_card(path)
+        runtime = open_runtime(path, card["network"], len(card["labels"]))
+        shared = {"style": card["style"], "about": card["about"]}
+        model = Model(runtime, **_answering(card), **shared, task=str(card.get("task", "")))
         for task, of_task in further_runtimes(runtime).items():
-            said = card["tasks"][task]
-            _check_card(path / CARD, {**card, **said})
-            own = Model(of_task, tuple(said["labels"]), said["single_label"], task=task)
-            own.decisions, own.coarse = Decisions.from_json(said["decisions"]), _coarse(said)
-            own.style, own.about = model.style, model.about
-            model.others[task] = own
+            model.others[task] = Model(of_task, **_answering(card["tasks"][task]), **shared, task=task)
         return model
 
 
-def _coarse(card: dict[str, Any]) -> dict[str, Decisions]:
-    """Return the decisions by coarser labels that a card holds."""
-    return {name: Decisions.from_json(one) for name, one in card.get("coarser", {}).items()}
-
-
-def _check_card(path: Path, card: dict[str, Any]) -> None:
-    """Raise ModelError for labels, task or normaliser that no model has."""
-    labels = card["labels"]
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise ModelError(f"{path}: labels are {labels!r}, not a list of names; train or copy it again.")
-    if len(set(labels)) < len(labels):
-        raise ModelError(f"{path}: a label stands twice among {', '.join(labels)}; train or copy it again.")
-    if card["style"] not in STYLES:
-        raise ModelError(f"{path}: {unknown_name('style', card['style'], STYLES)}")
-    if not isinstance(card["single_label"], bool) or not isinstance(card["about"], dict):
-        raise ModelError(f"{path}: does not say whether texts have one label; train or copy it again.")
+def _answering(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a model that a card's answers say."""
+    decisions = Decisions.from_json(said["decisions"]) if said["decisions"] else None
+    own = {"labels": tuple(said["labels"]), "single_label": said["single_label"]}
+    return own | {"decisions": decisions, "coarse": coarse_of(said)}

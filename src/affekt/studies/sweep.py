@@ -257,7 +257,8 @@ def _folder_name(setting: Setting, recipe: Recipe) -> str:
 
 def _train_without_test(recipe: Recipe, folder: Path, command: str, say: Say) -> None:
     from affekt.training.data import RunTexts, look_first
-    from affekt.training.run import Listener, train  # with torch
+    from affekt.training.fit import Listener
+    from affekt.training.run import train  # with torch
 
     texts = look_first(recipe, folder, resume=True)
     if texts is not None:

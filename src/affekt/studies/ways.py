@@ -26,7 +26,7 @@ from affekt.recipe.read import parse_recipe, read_recipe
 from affekt.recipe.sections import Recipe
 from affekt.studies.answers import Answer, Kept
 from affekt.studies.frozen import NEIGHBOURS, by_neighbours, by_probe, neighbours
-from affekt.training.run import fit_model
+from affekt.training.fit import fit_model
 
 
 @dataclass(frozen=True)

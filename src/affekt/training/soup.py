@@ -19,8 +19,9 @@ from affekt.runs.metrics import Metrics, headline
 from affekt.training.average import mean_weights
 from affekt.training.checkpoint import Progress
 from affekt.training.data import load_texts, normalised, style_of
+from affekt.training.fit import Listener
 from affekt.training.record import data_digest
-from affekt.training.run import Listener, finish
+from affekt.training.run import finish
 
 
 def soup(runs: Sequence[Path], out: Path, *, command: str = "", listener: Listener | None = None) -> Metrics:
