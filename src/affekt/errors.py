@@ -52,16 +52,17 @@ class FollowerError(AffektError):
     """A run of several processes has failed; the one that leads tells the user why, this one just ends."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for a name that is not in a table, with the near ones.
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Return the message for a name, or what stands in its place, that is not in a table, with the near ones.
 
     >>> unknown_name("loss", "focl", ["focal", "bce"])
     "unknown loss 'focl': did you mean focal? Known: bce, focal."
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    written = name if isinstance(name, str) else f"{name!r}"
+    near = get_close_matches(written, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    shown = name if len(name) <= 200 else f"{name[:199]}…"
+    shown = written if len(written) <= 200 else f"{written[:199]}…"
     more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
     return f"unknown {kind} {shown!r}: {hint}Known: {', '.join(names[:_LISTED])}{more}."
 

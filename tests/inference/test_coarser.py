@@ -71,6 +71,9 @@ def test_decisions_that_were_fitted_are_kept_with_the_model(model, tmp_path):
 def test_what_has_no_coarser_labels_says_so(model, tiny, tmp_path):
     with pytest.raises(DataError, match=r"unknown taxonomy 'eckman'.*did you mean ekman"):
         model.coarser("eckman")
+    for nothing in (None, 3, ["ekman"]):
+        with pytest.raises(DataError, match=r"unknown taxonomy .*Known: "):
+            model.coarser(nothing)
     folder = save_classifier(tiny("bert"), ("zest", "joy"), tmp_path / "zest", single_label=True)
     with pytest.raises(DataError, match="'zest' stands in no group of the taxonomy 'ekman', which has anger"):
         load(folder).coarser("ekman")

@@ -145,7 +145,7 @@ _VALENCES = {
 
 def taxonomy_named(name: str) -> Taxonomy:
     """Return the known taxonomy of that name."""
-    if name not in TAXONOMIES:
+    if not isinstance(name, str) or name not in TAXONOMIES:
         raise DataError(unknown_name("taxonomy", name, TAXONOMIES))
     return TAXONOMIES[name]
 
