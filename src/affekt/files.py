@@ -51,6 +51,12 @@ def ready_model() -> Path | None:
     return next((one / "model" for one in packages if (one / "model" / CARD).is_file()), None)
 
 
+def of_run(name: str) -> str:
+    """Return the model folder of a run's folder, and any other name as it is."""
+    inner = Path(name) / "model"
+    return str(inner) if (inner / CARD).exists() and not (Path(name) / CARD).exists() else name
+
+
 def _beside(path: Path) -> Path:
     """Return a path in the same folder that nothing has yet."""
     return path.parent / f".{path.name}.{secrets.token_hex(6)}"

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from affekt.errors import AffektError, ModelError, first_line, unknown_name
-from affekt.files import CARD, READY, encoder_folder, read_json, ready_model
+from affekt.files import CARD, READY, encoder_folder, of_run, read_json, ready_model
 
 Json = TypeVar("Json", list[Any], dict[str, Any])
 
@@ -98,12 +98,6 @@ def _fetched(described: Known) -> Path | None:
     """The folder of an encoder in the cache, where it appears whole and checked."""
     folder = encoder_folder(next(name for name, other in KNOWN.items() if other is described))
     return folder if (folder / "model.safetensors").exists() else None
-
-
-def of_run(name: str) -> str:
-    """Return the model folder of a run's folder, and any other name as it is."""
-    inner = Path(name) / "model"
-    return str(inner) if (inner / CARD).exists() and not (Path(name) / CARD).exists() else name
 
 
 def known(name: str) -> Known:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import ModelError, UsageError, first_line, missing, not_whole, unknown_name
-from affekt.files import CARD, READY, read_json, ready_model, recover
+from affekt.files import CARD, READY, of_run, read_json, ready_model, recover
 from affekt.inference.runtimes.opening import needs_torch
 
 EXACT = "exact"
@@ -102,8 +102,7 @@ def _found(path: Path) -> Path:
     for place in (path, path / "model"):
         if not place.exists():
             recover(place.resolve())
-    inner = path / "model"
-    return inner if not (path / CARD).exists() and (inner / CARD).exists() else path
+    return Path(of_run(str(path)))
 
 
 def _refuse_what_is_no_model(path: Path, name: str) -> None:

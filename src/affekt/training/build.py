@@ -13,8 +13,8 @@ from affekt.data.label_words import label_words
 from affekt.data.taxonomies import SENTIMENT
 from affekt.encoders import Encoder, Order
 from affekt.encoders.kinds import ENCODERS
-from affekt.encoders.pretrained import of_run
 from affekt.errors import DataError, RecipeError
+from affekt.files import of_run
 from affekt.inference.model import load
 from affekt.inference.runtimes.torch import TorchRuntime
 from affekt.networks.heads import LabelSpanHead, Projection, build_head, set_bias_to_prior, start_as
