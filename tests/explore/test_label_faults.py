@@ -82,6 +82,15 @@ def test_of_several_labels_each_label_s_list_is_cleanlab_s():
     assert all(fault.given == held[fault.row, "abc".index(fault.label)] for fault in found)
 
 
+def test_what_would_fit_is_the_likeliest_label_not_a_rare_one_that_is_easily_sure():
+    """The one text given "c" has .02 of it, which all others reach; of the first, a and b are unsure."""
+    p = np.array([[0.55, 0.4, 0.05], [0.9, 0.05, 0.05], [0.1, 0.85, 0.05], [0.08, 0.9, 0.02]])
+    held = np.eye(3, dtype=bool)[[1, 0, 1, 2]]
+    found = label_faults(p, held, list("abc"), single_label=True)
+    assert [(fault.row, fault.label, fault.better) for fault in found] == [(3, "c", "b"), (0, "b", "a")]
+    assert [fault.margin for fault in found] == pytest.approx([0.88, 0.15])
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_planted_faults_come_first(several):
     corpus = corpus_of(several=several)

@@ -115,9 +115,10 @@ def label_faults(
     """Return the labels that out-of-fold probabilities speak against, by confident learning.
 
     A class is sure of a text where its probability reaches the mean over the texts that are given the class.
-    A label is at fault where another class is sure of the text, the likeliest of those that are, and the
-    likeliest of all is not the one given either (Northcutt, Jiang and Chuang 2021). Where texts may have
-    several labels, each label has two classes, holding and not.
+    A label is at fault where another class is sure of the text, or several are, and the likeliest of all is
+    not the one given (Northcutt, Jiang and Chuang 2021). What would fit is the likeliest: a rare class is
+    sure of texts that it hardly fits. Where texts may have several labels, each label has two classes,
+    holding and not.
 
     Args:
         probabilities: (n, k) of models that have not seen the text.
@@ -145,9 +146,9 @@ def label_faults(
 
 
 def _confidently_other(probabilities: Floats, given: np.ndarray) -> tuple[np.ndarray, Floats, list[float]]:
-    """Return for each row the class that should have been given, or −1; the given one's probability; margins.
+    """Return for each row the likeliest class where the one given is at fault, else −1.
 
-    The margin is that of the likeliest class over the one given.
+    And the probability of the one given, and by how much that of the likeliest is above it.
     """
     n, k = probabilities.shape
     counts = np.bincount(given, minlength=k)
@@ -157,7 +158,7 @@ def _confidently_other(probabilities: Floats, given: np.ndarray) -> tuple[np.nda
     likeliest = probabilities.argmax(axis=1)
     guess = np.where(sure.sum(axis=1) > 1, likeliest, sure.argmax(axis=1))
     wrong = sure.any(axis=1) & (guess != given) & (likeliest != given)
-    return np.where(wrong, guess, -1), own, (probabilities.max(axis=1) - own).tolist()
+    return np.where(wrong, likeliest, -1), own, (probabilities.max(axis=1) - own).tolist()
 
 
 def out_of_fold(vectors: Floats, held: Bools, parts: Sequence[np.ndarray], *, single_label: bool) -> Floats:
