@@ -59,7 +59,7 @@ def test_an_axis_has_the_values_that_yaml_says(said, values):
 
 @pytest.mark.parametrize(
     "said",
-    ["", "x", "x=", "=1", "x=[1", "x=1,1", "x=2..1", "x=a..b", "x=1..1", "x=true..3"],
+    ["", "x", "x=", "=1", "x=[1", "x=1,1", "x=2..1", "x=a..b", "x=1..1", "x=true..3", "x=1...inf"],
 )
 def test_what_is_no_axis_is_refused_in_one_line(said):
     with pytest.raises(UsageError) as fault:
@@ -93,6 +93,13 @@ def test_a_range_is_drawn_by_its_logarithm_or_whole_or_evenly():
     assert np.mean([one["x"] for one in settings("x=0..1.0", random=400)]) == pytest.approx(0.5, abs=0.05)
 
 
+def test_settings_of_a_range_are_drawn_without_repeats():
+    drawn = settings("a=1..3", "b=x,y", random=5)
+    assert len({tuple(one.items()) for one in drawn}) == 5
+    assert len(settings("a=1..3", "b=x,y", random=9)) == 6
+    assert [one["x"] for one in settings("x=.12341...12342", random=9)] == [0.12341]  # four digits
+
+
 @pytest.mark.parametrize(
     ("said", "asked"),
     [
@@ -104,6 +111,7 @@ def test_a_range_is_drawn_by_its_logarithm_or_whole_or_evenly():
         (["a=1"], {"figure": "nosuch"}),
         (["a=1"], {"figure": "support"}),
         (["a=1..2"], {}),
+        (["a=1..2000"], {"random": 1001}),
         (["a=1"], {"random": 0}),
         ([f"{key}=1,2,3,4,5,6,7,8,9,10" for key in "abcd"], {}),
     ],
@@ -199,6 +207,20 @@ def test_settings_are_compared_by_a_figure_of_the_space_too(recipe, tmp_path):
         run = RunFolder(tmp_path / "out" / one["runs"][0])
         assert one["value"] == pytest.approx(run.metrics["clustering"]["davies_bouldin"])
         assert "behind" not in one
+
+
+def test_a_space_in_one_point_is_not_the_best_and_n_is_of_the_rows_of_the_space(recipe, tmp_path):
+    search = Search(axes("encoder.options.components=2,4"), figure="davies_bouldin")
+    best, other = sweep(recipe, search, tmp_path / "out")["settings"]
+    path = tmp_path / "out" / other["runs"][0] / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["clustering"] |= {"davies_bouldin": 0.0, "n": 19}  # 0 stands for undefined
+    path.write_text(json.dumps(metrics))
+    assert best["value"] > 0
+    told = sweep(recipe, search, tmp_path / "out")["settings"]
+    assert [one["setting"] for one in told] == [best["setting"], other["setting"]]
+    search = Search(axes(f"encoder.options.components={other['setting'].popitem()[1]}"), figure="ami")
+    assert sweep(recipe, search, tmp_path / "out")["n"] == 19
 
 
 def test_the_best_setting_is_told_as_a_recipe_takes_it():

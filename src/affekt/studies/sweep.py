@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
-from math import exp, log
+from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,9 @@ class Axis:
             raise UsageError(
                 f"--over {said}: write key=value,value, such as objective.temperature=.05,.1,.3."
             )
-        if ends and not (all(type(one) in (int, float) for one in told) and told[0] < told[1]):
+        if ends and not (
+            all(type(one) in (int, float) and isfinite(one) for one in told) and told[0] < told[1]
+        ):
             raise UsageError(f"--over {said}: a range goes from a number to a larger one, as in 1e-5..1e-3.")
         written = [json.dumps(one, default=str) for one in told]
         if len(set(written)) < len(written):
@@ -87,7 +89,7 @@ class Axis:
         if isinstance(low, int) and isinstance(high, int):
             return int(random.integers(low, high + 1))
         drawn = exp(random.uniform(log(low), log(high))) if low > 0 else random.uniform(low, high)
-        return float(f"{drawn:.4g}")
+        return min(max(float(f"{drawn:.4g}"), low), high)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Search:
 
     Attributes:
         axes: The keys that change.
-        random: How many settings are drawn; unless said, all there are.
+        random: How many different settings are drawn, of fewer all; unless said, all there are.
         seeds: Training seeds of each setting.
         figure: What settings are compared by, on dev; unless said, the first of the task.
         draw_seed: Of the settings drawn.
@@ -128,10 +130,18 @@ class Search:
         ranges = [axis.key for axis in self.axes if axis.is_range]
         if ranges and self.random is None:
             raise UsageError(f"{ranges[0]} is a range, of which --random N draws; or write values.")
-        if not ranges:
-            return self._of_the_grid()
-        random = np.random.default_rng(self.draw_seed)
-        return [{axis.key: axis.draw(random) for axis in self.axes} for _ in range(self.random or 0)]
+        return self._of_ranges(self.random) if ranges and self.random else self._of_the_grid()
+
+    def _of_ranges(self, wanted: int) -> list[Setting]:
+        if wanted > MOST:
+            raise UsageError(f"--random {wanted:,}: more than {MOST:,} settings; draw fewer.")
+        random, found = np.random.default_rng(self.draw_seed), dict[str, Setting]()
+        for _ in range(100 * wanted):  # ranges of whole numbers may hold fewer
+            if len(found) == wanted:
+                break
+            setting = {axis.key: axis.draw(random) for axis in self.axes}
+            found.setdefault(str(_changes(setting)), setting)
+        return list(found.values())
 
     def _of_the_grid(self) -> list[Setting]:
         count = int(np.prod([len(axis.values) for axis in self.axes], dtype=np.float64))
@@ -291,22 +301,24 @@ def _value(metrics: dict[str, Any], by: Figure) -> float:
 
 
 def _judged(trials: Sequence[Trial], search: Search) -> dict[str, Any]:
-    """Return the settings, the best first; those that failed come last."""
+    """Return the settings, the best first; those without a figure that says anything, or any, come last."""
     some = next(run for trial in trials for run in trial.runs)
     by = _judged_by(search, some)
     pooled = {id(trial): _pooled(trial.runs, by) for trial in trials if trial.runs}
     sign = 1 if by.better == "lower" else -1
 
-    def place(trial: Trial) -> float:
-        return sign * pooled[id(trial)].value if trial.runs else np.inf
+    def place(trial: Trial) -> tuple[bool, bool, float]:
+        found = pooled.get(id(trial))
+        undefined = not found or not all(map(by.says, found.runs.tolist()))  # as of a space in one point
+        return found is None, undefined, sign * found.value if found else 0.0
 
     order = sorted(trials, key=place)
     best = pooled[id(order[0])]
-    dev = some.predictions.get("dev")
+    dev, space = some.predictions.get("dev"), space_figures(some.metrics)
     return {
         "figure": by.key,
         "data": some.metrics["data"]["name"],
-        "n": len(dev.ids) if dev else int((some.metrics.get("clustering") or {}).get("n") or 0),
+        "n": len(dev.ids) if dev and by.key not in space else int(space.get("n", {"value": 0})["value"]),
         "settings": [_described(trial, pooled.get(id(trial)), best, by) for trial in order],
     }
 
