@@ -130,6 +130,30 @@ def test_rows_of_one_class_alone_and_one_row():
     assert np.isnan(prevalence(only, only.tally([[0.7, 0.3]])).values).all()
 
 
+@pytest.mark.parametrize("texts", [1, 5, 30])
+@pytest.mark.parametrize("kind", [scored, classed])
+def test_intervals_of_few_texts_are_wide_enough(kind, texts):
+    random, shares, held = np.random.default_rng(0), np.array([0.5, 0.3, 0.2]), []
+    for trial in range(25):
+        cells = ScoreCells.of(*kind(random, 1000, shares), single_label=kind is classed)
+        found = prevalence(cells, cells.tally(kind(random, texts, shares)[1]), resamples=100, seed=trial)
+        low, high = found.limits()[:, 0]
+        assert (low <= found.values[0]).all()
+        assert (found.values[0] <= high).all()
+        held.append((low <= shares) & (shares <= high))
+    assert np.mean(held) >= 0.8
+
+
+def test_a_label_that_no_dev_row_holds_takes_nothing_from_the_others():
+    random, shares = np.random.default_rng(0), np.array([0.5, 0.3, 0.2, 0])
+    cells = ScoreCells.of(*classed(random, 400, shares), single_label=True)
+    found = prevalence(cells, cells.tally(classed(random, 2000, shares)[1]), resamples=200)
+    assert found.draws[:, 0, 3].max() == 0
+    low, high = found.limits()[:, 0, :3]
+    assert ((low < shares[:3]) & (shares[:3] < high)).all()
+    assert (high - low < 0.2).all()
+
+
 def test_the_same_seed_gives_the_same_draws():
     first, second = (prevalence(BINARY, [[70, 30]], seed=4) for _ in range(2))
     assert np.array_equal(first.draws, second.draws)

@@ -42,6 +42,12 @@ def test_a_tail_that_no_draw_reaches_is_a_normal_one():
     assert difference(5.0, draws).p == pytest.approx(5.7e-7, rel=0.5)
 
 
+def test_draws_on_the_other_side_are_no_witnesses_of_a_difference():
+    draws = np.linspace(-0.9, 0.1, 1001)
+    assert difference(0.001, draws).p == 1
+    assert difference(0.0, draws).p == 1
+
+
 def test_differences_of_nothing():
     assert difference(0.0, np.zeros(50)).p == 1
     assert difference(0.2, np.full(50, 0.2)).p == 0

@@ -157,6 +157,17 @@ def test_a_model_that_knows_nothing_of_dev_gives_plain_counts_and_says_so(tmp_pa
     assert "does not know how it errs on dev" in " ".join(told["notes"])
 
 
+def test_plain_counts_of_few_texts_are_not_certain():
+    counts = [Count(n, np.array([held]), np.zeros((1, 0))) for n, held in ((1, 1), (30, 0), (3000, 300))]
+    shares = Shares(Tally(("anger",), None), Asked())
+    low, high = shares.of(counts).limits()[..., 0]
+    assert (low[0], high[0]) == (pytest.approx(0.15, abs=0.03), 1)
+    assert (low[1], high[1]) == (0, pytest.approx(0.08, abs=0.02))
+    pair = Compared("groups", "place", ("few", "many"), *counts[1:])
+    [found] = shares.differences([pair])
+    assert found["p"] > 0.01  # of 30 texts a tenth may well be none
+
+
 def test_long_texts_are_scored_by_sentence(tmp_path):
     path = tmp_path / "p.jsonl"
     line = json.dumps({"text": "fury 2 -2 -2\ncalm -2 -2 1.9"})

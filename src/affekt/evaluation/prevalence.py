@@ -30,6 +30,7 @@ FEWEST_HELD = 10  # dev rows with a label, and without it, below which its share
 _ODDS = (4.0, 2.0, 1.0, 0.5)  # rows above each edge: these times as many as hold the label, in odds
 _HALVES = 2  # of one label per row, each predicted label's rows are cut at their median score
 _PRIOR = 0.5  # rows of each class that resampled dev tables hold beforehand, spread as all rows are
+_UNSEEN = 1.0  # texts of each group that its draws hold beforehand, spread as dev's rows are
 _ROUNDS, _STILL = 200, 1e-6  # leaps of expectation and maximisation at most; a change that ends them
 
 
@@ -140,7 +141,7 @@ class Prevalences:
 
     Attributes:
         values: (g, k) estimates; NaN where a label is not adjustable or a group has no texts.
-        draws: (resamples, g, k) the same on resampled rows and resampled dev. Draw i of every group is on the
+        draws: (resamples, g, k) the same on drawn texts and resampled dev. Draw i of every group is on the
             same resample of dev, so that what dev leaves unknown is common to a difference's two sides.
     """
 
@@ -148,16 +149,22 @@ class Prevalences:
     draws: Floats
 
     def limits(self, level: float = 0.95) -> Floats:
-        """Return (2, g, k) low and high: NaN where there is no value."""
+        """Return (2, g, k) low and high, with the value between them: NaN where there is no value."""
         found = np.full((2, *self.values.shape), np.nan)
         known = np.isfinite(self.values)
         if known.any():
-            found[:, known] = percentile_limits(self.draws[:, known], level)
+            low, high = percentile_limits(self.draws[:, known], level)
+            values = self.values[known]
+            found[:, known] = np.minimum(low, values), np.maximum(high, values)
         return found
 
 
 def prevalence(cells: ScoreCells, tallies: ArrayLike, *, resamples: int = 1000, seed: int = 0) -> Prevalences:
     """Estimate from tallies of (g, …) groups of texts how many of them hold each label.
+
+    Dev is resampled within its classes. A group's texts are drawn from what its tally says of where others
+    would fall, as from a Dirichlet distribution: of one text it says little, where resampling it would give
+    the same text each time.
 
     Args:
         cells: Of dev.
@@ -170,24 +177,20 @@ def prevalence(cells: ScoreCells, tallies: ArrayLike, *, resamples: int = 1000, 
     table = cells.table
     groups = np.asarray(tallies, dtype=np.int64).reshape(-1, table.shape[0], table.shape[2])
     random = np.random.default_rng(seed)
-    flat = table.reshape(len(table), -1)
-    drawn = random.multinomial(
-        flat.sum(axis=1), flat / flat.sum(axis=1, keepdims=True), (resamples, len(table))
-    )
-    spread = table.sum(axis=1, keepdims=True) / flat.sum(axis=1)[:, None, None]
-    profiles = _normed(drawn.reshape(resamples, *table.shape) + _PRIOR * spread)
+    rows, plain = table.sum(axis=2), _normed(table)
+    spread = _normed(table.sum(axis=1))
+    drawn = random.multinomial(rows, plain, (resamples, *rows.shape))
+    profiles = _normed(drawn + _PRIOR * spread[:, None] * (rows > 0)[..., None])
     known = cells.adjustable
     values, draws = np.full((len(groups), cells.labels), np.nan), []
     for at, group in enumerate(groups):
-        counted = np.where(spread[:, 0] > 0, group, 0)  # dev says nothing of a cell that it has no row in
-        sizes = counted.sum(axis=1)
-        shares = counted / np.maximum(sizes, 1)[:, None]
-        resampled = random.multinomial(sizes, shares, (resamples, len(table)))
-        values[at] = _shares(counted[None], _normed(table)[None], cells)[0]
+        counted = np.where(spread > 0, group, 0)  # dev says nothing of a cell that it has no row in
+        values[at] = _shares(counted[None], plain[None], cells)[0]
         values[at, ~known] = np.nan
-        if not sizes.all():
+        if not counted.sum(axis=1).all():
             values[at] = np.nan
-        draws.append(_shares(resampled, profiles, cells))
+        others = random.standard_gamma(counted + _UNSEEN * spread, (resamples, *counted.shape))
+        draws.append(_shares(others, profiles, cells))
     return Prevalences(values, np.stack(draws, axis=1) if draws else np.zeros((resamples, 0, cells.labels)))
 
 
@@ -204,15 +207,15 @@ def _shares(counts: NDArray[Any], profiles: Floats, cells: ScoreCells) -> Floats
 
 def _share(counts: Floats, without: Floats, with_: Floats) -> Floats:
     """Return the likeliest share of one class of two, by halving: the slope of the likelihood only falls."""
-    low, high = np.zeros(counts.shape[:-1]), np.ones(counts.shape[:-1])
+    counts, without, with_ = (np.moveaxis(one, -1, 0).copy() for one in (counts, without, with_))
     gap = with_ - without
+    weights = counts * gap
+    without[(without == 0) & (with_ == 0)] = 1  # whose weight is 0
+    low, high = np.zeros(counts.shape[1:]), np.ones(counts.shape[1:])
     for _ in range(40):
         middle = (low + high) / 2
-        mixed = without + middle[..., None] * gap
-        slope = np.divide(
-            counts * gap, mixed, out=np.zeros_like(mixed), where=(counts > 0) & (mixed > 0)
-        ).sum(-1)
-        low, high = np.where(slope > 0, middle, low), np.where(slope > 0, high, middle)
+        rises = (weights / (without + middle * gap)).sum(axis=0) > 0
+        low, high = np.where(rises, middle, low), np.where(rises, high, middle)
     return np.asarray((low + high) / 2)
 
 

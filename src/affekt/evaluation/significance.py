@@ -25,8 +25,9 @@ class Contrast(NamedTuple):
 def difference(value: float, draws: ArrayLike, *, level: float = 0.95) -> Contrast:
     """Return a difference with its interval and p-value; all NaN where it or its draws are not finite.
 
-    p is twice the smaller share of draws on either side of 0. Of fewer than ten draws there a share says
-    little, and never less than 1 in all draws: then p is that of a normal distribution with their spread.
+    p is twice the share of draws that are not on the difference's side of 0, and 1 of no difference. Of fewer
+    than ten draws there a share says little, and never less than 1 in all draws: then p is that of a normal
+    distribution with their spread.
 
     Args:
         value: The one estimate less the other.
@@ -37,7 +38,7 @@ def difference(value: float, draws: ArrayLike, *, level: float = 0.95) -> Contra
     if not (np.isfinite(drawn).all() and math.isfinite(value) and len(drawn)):
         return Contrast(math.nan, math.nan, math.nan, math.nan)
     low, high = percentile_limits(drawn, level).tolist()
-    beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    beyond = int((drawn * np.sign(value) <= 0).sum())
     if beyond >= _ENOUGH:
         return Contrast(value, low, high, min(1.0, 2 * beyond / len(drawn)))
     spread = float(drawn.std())

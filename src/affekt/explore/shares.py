@@ -121,12 +121,12 @@ class Shares:
 
 
 def _plain(counts: Sequence[Count], asked: Asked) -> Prevalences:
-    """Return plain counts as shares, with draws over texts alone."""
-    drawn = np.random.default_rng(asked.seed)
+    """Return plain counts as shares, with draws of what others' would be (of Jeffreys' prior)."""
+    random = np.random.default_rng(asked.seed)
     sizes = np.array([[one.rows] for one in counts])
-    values = np.stack([one.decided for one in counts]) / np.maximum(sizes, 1)
-    draws = drawn.binomial(sizes, values, (asked.resamples, *values.shape)) / np.maximum(sizes, 1)
-    return Prevalences(np.where(sizes > 0, values, np.nan), draws)
+    held = np.stack([one.decided for one in counts])
+    draws = random.beta(held + 0.5, sizes - held + 0.5, (asked.resamples, *held.shape))
+    return Prevalences(np.where(sizes > 0, held / np.maximum(sizes, 1), np.nan), draws)
 
 
 def _number(value: float) -> float | None:
