@@ -279,6 +279,11 @@ def test_pages_that_are_missing_or_of_no_kept_run_fail_the_check(runs):
         check_tables(out)
     with pytest.raises(UsageError):
         check_tables(runs)
+    write_tables((), runs, out)
+    (out / "row-z9.md").unlink()
+    (out / "spaces.md").write_text("# Spaces beside each other\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"spaces\.md: is of spaces that no kept run has"):
+        check_tables(out)
 
 
 def test_the_pages_of_results_say_what_the_kept_metrics_say():

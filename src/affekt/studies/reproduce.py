@@ -19,7 +19,7 @@ from affekt.errors import DataError, UsageError
 from affekt.evaluation.figures import MAIN, SPACE, figure
 from affekt.runs.metrics import Metrics, judged_split, space_by_name, space_figures
 from affekt.studies.kept import group_of, keep_runs, read_kept, write_page
-from affekt.studies.spaces import write_spaces
+from affekt.studies.spaces import SPACES, write_spaces
 
 
 def write_tables(rows: Sequence[str], runs: Path, out: Path) -> list[Path]:
@@ -61,7 +61,8 @@ def check_tables(out: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as temporary:
         anew = Path(temporary)
         pages = _write_pages((), out / "runs", anew, out / "runs")
-        names = {page.name for page in pages} | {page.name for page in out.glob("row-*.md")}
+        made = [page for form in ("row-*.md", SPACES) for page in out.glob(form)]
+        names = {page.name for page in (*pages, *made)}
         faults = [fault for name in sorted(names) if (fault := _unlike_page(out / name, anew / name))]
     if faults:
         raise DataError(f"{'; '.join(faults)}. Write them anew with affekt reproduce.")
@@ -73,7 +74,7 @@ def _unlike_page(page: Path, anew: Path) -> str:
     if not page.exists():
         return f"{page}: is missing"
     if not anew.exists():
-        return f"{page}: is of a row that no kept run has"
+        return f"{page}: is of {'a row' if page.name != SPACES else 'spaces'} that no kept run has"
     said, right = (path.read_text(encoding="utf-8", errors="replace").splitlines() for path in (page, anew))
     for number, (one, other) in enumerate(zip_longest(said, right), start=1):
         if one != other:

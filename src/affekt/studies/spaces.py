@@ -11,6 +11,8 @@ from affekt.evaluation.figures import SPACE, figure
 from affekt.runs.metrics import Metrics, judged_split, judged_texts, space_by_name
 from affekt.studies.kept import group_of, write_page
 
+SPACES = "spaces.md"
+
 _SHOWN = [key for key in SPACE if figure(key).short]
 _TOLD = {"retrofit": {"preservation": "λ"}, "label-aware": {"balance": "λ", "temperature": "τ"}}
 _FOOT = (
@@ -38,7 +40,7 @@ def write_spaces(runs: Sequence[Metrics], out: Path) -> Path | None:
         others = seen.count((data, split, n)) > 1
         unlike = f" (texts {texts[:8] or 'unknown'}: not to be compared with others)" if others else ""
         parts += [f"## {data}, {split} split, n = {n:,}{unlike}", "", *_table(groups), ""]
-    return write_page(out / "spaces.md", parts)
+    return write_page(out / SPACES, parts)
 
 
 def _table(groups: dict[tuple[str, ...], list[Metrics]]) -> list[str]:
