@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from affekt.data.catalog import read_split
+from affekt.errors import DataError
 from affekt.evaluation.intervals import bootstrap
 from affekt.inference.explain import Explanation, deletion
 from affekt.inference.model import Model, load
@@ -24,7 +25,7 @@ SHORTEST = 3  # words; with fewer there is little order
 
 
 def curves(
-    model: Model, text: str, label: str, found: Sequence[Explanation], random: np.random.Generator, draws: int
+    model: Model, label: str, found: Sequence[Explanation], random: np.random.Generator, draws: int
 ) -> list[float]:
     """Return the mean probability by each explanation's order, and last by random orders."""
     column = model.labels.index(label)
@@ -32,12 +33,18 @@ def curves(
     def probability(texts: list[str]) -> Any:
         return model.probabilities(texts)[:, column]
 
-    pieces = found[0].pieces
-    words = [at for at, piece in enumerate(pieces) if not piece.isspace()]
-    orders = [sorted(words, key=lambda at: -one.carries[label][at]) for one in found]
-    means = [deletion(pieces, order, probability) for order in orders]
+    means = []
+    for one in found:  # each has pieces of its own: gradients are of the text as the model reads it
+        order = sorted(words_of(one), key=lambda at: -one.carries[label][at])
+        means.append(deletion(one.pieces, order, probability))
+    pieces, words = found[0].pieces, words_of(found[0])
     drawn = [deletion(pieces, random.permutation(words).tolist(), probability) for _ in range(draws)]
     return [*means, float(np.mean(drawn))]
+
+
+def words_of(explanation: Explanation) -> list[int]:
+    """Return the places of the words among the pieces."""
+    return [at for at, piece in enumerate(explanation.pieces) if not piece.isspace()]
 
 
 def compared(model: Model, texts: Sequence[str], *, gradients: bool, draws: int, seed: int) -> dict[str, Any]:
@@ -50,7 +57,9 @@ def compared(model: Model, texts: Sequence[str], *, gradients: bool, draws: int,
     for prediction in model.predict(texts):
         if prediction.labels and len(prediction.text.split()) >= SHORTEST:
             found = [explain(prediction.text) for explain in ways.values()]
-            rows.append(curves(model, prediction.text, prediction.labels[0], found, random, draws))
+            rows.append(curves(model, prediction.labels[0], found, random, draws))
+    if not rows:
+        raise DataError("the model decides on no label of a text of three words or more; give more --rows.")
     table = np.array(rows)
 
     def told(values: Any) -> dict[str, float]:
