@@ -1,5 +1,7 @@
 """The ready model: found without being named, here a tiny one in a package of its name."""
 
+from pathlib import Path
+
 import pytest
 
 import affekt
@@ -11,7 +13,7 @@ from affekt.inference.places import check
 
 
 def test_no_name_and_its_own_name_open_the_ready_model(ready):
-    assert check() == check("affekt-small") == ready
+    assert check() == check("affekt-small") == check(Path("affekt-small")) == ready
     [found] = affekt.load().predict("so happy")
     assert found == load(ready).predict("so happy")[0]
 

@@ -73,7 +73,7 @@ def _has_torch() -> bool:
 
 def _whole(folder: str | Path | None) -> Path:
     """Return the folder of a model, or the path of a name that may be an encoder's."""
-    if folder is None or (folder == READY and not Path(READY).exists()):
+    if folder is None or (str(folder) == READY and not Path(READY).exists()):
         return _ready()
     if not isinstance(folder, str | Path):
         raise UsageError(f"a model is opened by its folder or its name, not by a {type(folder).__name__}.")
