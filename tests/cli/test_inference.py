@@ -319,8 +319,14 @@ def test_labels_within_a_promised_coverage_are_shown_or_it_abstains(classifier, 
     assert said["set"] == known.sets("so happy", coverage=0.9)[0]
     with pytest.raises(ModelError, match="knows no sets"):
         run("predict", "so happy", "-m", classifier, "--coverage", ".9")
-    with pytest.raises(UsageError, match=r"--coverage 0\.9: is for a text or a file"):
-        run("predict", "-", "-m", folder, "--coverage", ".9")
+    lines = ("predict", "-", "-m", folder, "--coverage", ".9")
+    assert run(*lines, stdin="so happy\nso sad\n").stdout.count("90 times in 100, ") == 2
+    told = run(*lines, "--json", stdin="so sad\n\nso happy\n").stdout.splitlines()
+    assert [json.loads(line)["set"] for line in told] == known.sets(["so sad", "so happy"], coverage=0.9)
+    with pytest.raises(ModelError, match="knows no sets"):
+        run("predict", "-", "-m", classifier, "--coverage", ".9", stdin="")
+    with pytest.raises(UsageError, match="coverage = "):
+        run("predict", "-", "-m", folder, "--coverage", "9", stdin="")
 
 
 @pytest.mark.parametrize("shards", [(), ("--shards", "2", "--workers", "0")])

@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from glob import glob
 from pathlib import Path
@@ -102,7 +102,7 @@ def predict(
     from affekt.inference.places import check as place_of
     from affekt.inference.score import foreign, predict_file
 
-    _check_form(texts, coverage, why, check, gradients=gradients)
+    _check_form(texts, why, check, gradients=gradients)
     if is_several(texts) or is_file(texts):
         place = place_of(model, speed)
         how: Any = {"columns": columns, "on_bad_row": on_bad_row, "safe_cells": safe_cells}
@@ -131,10 +131,10 @@ def predict(
     opened = load(model, task=task, speed=speed)
     loaded = opened if labels is None else opened.coarser(labels)
     if texts == "-":
-        show_lines(loaded, input_lines(), as_json=json)
+        show_lines(loaded, input_lines(), as_json=json, coverage=coverage)
         return
     prediction = loaded.predict(texts)[0]
-    more = _more(loaded, texts, coverage, why, gradients=gradients)
+    more = _more(loaded, prediction, coverage, why, gradients=gradients)
     for note in foreign(loaded.about, [texts]):
         console.say(note)
     if json:
@@ -144,26 +144,37 @@ def predict(
         _show_more(more, prediction.labels or [prediction.top[0]])
 
 
-def _check_form(texts: str, coverage: float | None, why: bool, check: int, *, gradients: bool) -> None:
+def _check_form(texts: str, why: bool, check: int, *, gradients: bool) -> None:
     """Raise UsageError for options of one text asked of many, and the other way round."""
     if check and not (is_several(texts) or is_file(texts)):
         raise UsageError(f"--check {check}: is for the rows of a file, and {texts!r:.60} is none.")
     if gradients and not why:
         raise UsageError("--gradients says how --why explains a text; add --why.")
-    if coverage is not None and texts == "-":
-        raise UsageError(f"--coverage {coverage}: is for a text or a file; lines of input get no sets.")
     if why and (texts == "-" or is_several(texts) or is_file(texts)):
         raise UsageError("--why: is for one text; of many, Model.explain gives it in Python.")
 
 
-def _more(model: "Model", text: str, coverage: float | None, why: bool, *, gradients: bool) -> dict[str, Any]:
+def _more(
+    model: "Model", prediction: "Prediction", coverage: float | None, why: bool, *, gradients: bool
+) -> dict[str, Any]:
     """Return what else was asked of a text: its set of labels with a promised coverage, what words carry."""
-    found: dict[str, Any] = {}
-    if coverage is not None:
-        found |= {"coverage": coverage, "set": model.sets(text, coverage=coverage)[0]}
+    [found] = _sets(model, [prediction], coverage)
     if why:
-        found["why"] = asdict(model.explain(text, gradients=gradients)[0])
+        found["why"] = asdict(model.explain(prediction.text, gradients=gradients)[0])
     return found
+
+
+def _sets(
+    model: "Model", predictions: Sequence["Prediction"], coverage: float | None
+) -> list[dict[str, Any]]:
+    """Return for each prediction the set of labels with a promised coverage; nothing where none is asked."""
+    import numpy as np
+
+    if coverage is None:
+        return [{} for _ in predictions]
+    scores = [list(one.scores.values()) for one in predictions]
+    sets = model.sets_of(np.array(scores, dtype=np.float32), coverage)
+    return [{"coverage": coverage, "set": one} for one in sets]
 
 
 def _show_more(more: dict[str, Any], labels: list[str]) -> None:
@@ -288,16 +299,24 @@ def input_lines() -> Iterator[list[str]]:
 # --- what is shown
 
 
-def show_lines(model: "Model", windows: Iterable[list[str]], *, as_json: bool) -> None:
-    """Print a prediction for each line of each window: as bars, or as an object a line."""
+def show_lines(
+    model: "Model", windows: Iterable[list[str]], *, as_json: bool, coverage: float | None = None
+) -> None:
+    """Print a prediction for each line of each window, and its set: as bars, or as an object a line."""
     import json
 
+    from affekt.decisions.conformal import promised
+
+    if coverage is not None:
+        promised(model.deciding().sets, coverage)  # before a line is waited for
     for window in windows:
-        for prediction in model.predict(window):
+        predictions = model.predict(window)
+        for prediction, more in zip(predictions, _sets(model, predictions, coverage), strict=True):
             if as_json:
-                console.result(json.dumps(asdict(prediction), ensure_ascii=not _prints("é█")))
+                console.result(json.dumps(asdict(prediction) | more, ensure_ascii=not _prints("é█")))
             else:
                 show_prediction(prediction)
+                _show_more(more, prediction.labels)
         console.end_results()  # who waits for an answer at the other end of a pipe has it now
 
 
