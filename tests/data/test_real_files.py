@@ -156,6 +156,17 @@ def test_the_first_sheet_of_a_spreadsheet_is_read_with_its_row_numbers(tmp_path,
     assert (corpus.texts, corpus.labels) == (["so happy", "two\nlines "], ("fear", "joy"))
 
 
+def test_a_midnight_that_was_summed_up_of_hours_is_of_the_next_day(tmp_path):
+    names = '<row><c t="str"><v>text</v></c><c t="str"><v>day</v></c></row>'
+    cells = "".join(f'<row><c t="str"><v>a</v></c><c s="0"><v>{45292 + part}</v></c></row>' for part in SUMS)
+    path = write_xlsx(tmp_path / "a.xlsx", names + cells, styles='<cellXfs><xf numFmtId="22"/></cellXfs>')
+    days = [row["day"] for _, row in values_of(path)[0]]
+    assert days == ["2024-01-02T00:00:00", "2024-01-01T23:00:00", "2024-01-01T23:59:59.500000"]
+
+
+SUMS = (1 - 1e-9, 23 / 24 + 1e-10, 1 - 0.5 / 86_400)
+
+
 def test_cells_without_references_follow_each_other_and_days_may_count_from_1904(tmp_path):
     names = '<row><c t="str"><v>text</v></c><c t="str"><v>day</v></c></row>'
     sheet = f'{names}<row><c t="str"><v>a</v></c><c s="0"><v>1</v></c></row>'

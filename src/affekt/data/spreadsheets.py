@@ -86,7 +86,7 @@ def _value(cell: ElementTree.Element, strings: list[str], start: datetime | None
     number = float(content)
     if start is None:
         return int(number) if number.is_integer() else number
-    moment = start + timedelta(days=number)
+    moment = start + timedelta(milliseconds=round(number * 86_400_000))  # what Excel shows: sums of hours err
     return (moment.date() if number.is_integer() else moment).isoformat()
 
 
