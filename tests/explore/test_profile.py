@@ -16,6 +16,7 @@ from affekt.explore.profile import profile_file
 from affekt.explore.profile_page import write_profile
 from affekt.explore.shares import Asked, Compared, Shares
 from affekt.explore.tally import WHOLE, Count, Tally
+from affekt.explore.typical import Sample
 from affekt.inference.model import Model
 from report.pages import read_page
 
@@ -189,6 +190,31 @@ def test_gaps_few_rows_and_missing_dates_are_said(tmp_path):
     assert told["differences"] == []
     assert told["undated"] == 2
     assert "2 rows have no date" in " ".join(told["notes"])
+
+
+def test_a_column_that_only_some_rows_of_json_have_makes_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr("affekt.explore.profile.WINDOW", 4)
+    path = tmp_path / "p.jsonl"
+    rows = [{"text": "a 1 0 0"}] * 1500 + [{"text": "a 1 0 0", "place": "north", "when": "2026-03-04"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = profile_file(model_of(), path, Asked(("place",), "when", resamples=20))
+    assert {one["value"]: one["rows"] for one in told["groups"]["place"]} == {"(none)": 1500, "north": 1}
+    assert told["undated"] == 1500
+
+
+def test_a_column_named_twice_and_groups_called_other_count_once(tmp_path):
+    path = tmp_path / "p.csv"
+    places = ["(other)"] * 40 + [*"abcdefghijklmnop"]
+    path.write_text("text,place\n" + "".join(f"a 1 0 0,{place}\n" for place in places))
+    told = profile_file(model_of(), path, Asked(("place", "place"), resamples=20))
+    assert sum(one["rows"] for one in told["groups"]["place"]) == told["rows"]
+
+
+def test_a_sample_keeps_no_more_than_its_own_rows():
+    sample = Sample(0, size=2)
+    for _ in range(3):
+        sample.add(["a", "b"], np.zeros((2, 3), dtype=bool), [[WHOLE], [WHOLE]])
+    assert all(one.base is None for one in sample.decided)
 
 
 def test_rare_groups_are_gathered_and_empty_cells_named(tmp_path):

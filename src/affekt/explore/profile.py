@@ -143,10 +143,9 @@ def _look(source: Path, how: Columns, asked: Asked, on_bad_row: OnBadRow) -> _Su
     survey = _Survey(values={column: Counter() for column in asked.by}, dates=dates)
     kept = None if on_bad_row == "report" else survey.skipped
     named = (*asked.by, *([asked.time] if asked.time else []))
+    names: dict[str, None] = {}  # of all windows: rows of JSON may lack what others have
     for window in stream(source, columns=how, on_bad_row=on_bad_row, skipped=kept, notes=survey.notes):
-        for name in named:
-            if name not in window.names:
-                raise UsageError(f"{source}: {unknown_name('column', name, window.names)}")
+        names |= dict.fromkeys(window.names)
         survey.rows += len(window)
         survey.first += [text[:200] for text in window.texts[: max(200 - len(survey.first), 0)]]
         survey.long += sum(text.count(" ") >= _LONG for text in window.texts)
@@ -158,6 +157,8 @@ def _look(source: Path, how: Columns, asked: Asked, on_bad_row: OnBadRow) -> _Su
         _check_groups(source, survey)
     if not survey.rows:
         raise DataError(f"{source} holds no rows that can be used.")
+    if missing := next((name for name in named if name not in names), None):
+        raise UsageError(f"{source}: {unknown_name('column', missing, names)}")
     if asked.time:
         _check_periods(asked, survey)
         survey.notes += dates.notes
@@ -193,7 +194,11 @@ def _told(
     parts = {part: shares.told(part) for part in shares.parts}
     starts = sorted(one for one in survey.periods if one is not None)
     groups = {
-        column: [value for value in (*survey.groups(column), OTHER) if (column, value, None) in parts]
+        column: [
+            value
+            for value in dict.fromkeys((*survey.groups(column), OTHER))
+            if (column, value, None) in parts
+        ]
         for column in asked.by
     }
 

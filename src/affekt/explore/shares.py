@@ -52,6 +52,9 @@ class Asked:
     resamples: int = 1000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by", tuple(dict.fromkeys(self.by)))  # a column named twice counts once
+
 
 class Shares:
     """Shares of the labels in all parts, drawn together."""

@@ -41,7 +41,8 @@ class Sample:
                 self.parts.append([])
             elif (at := self._random.randrange(self.met)) >= self.size:
                 continue
-            self.texts[at], self.decided[at], self.parts[at] = text[:_SHOWN], held, list(own)
+            self.texts[at], self.parts[at] = text[:_SHOWN], list(own)
+            self.decided[at] = held.copy()  # not a view, which would keep all rows that came with it
 
     def told(self, model: Model, labels: Sequence[str]) -> dict[str, Any]:
         """Return typical texts and distinctive words of each label, and the texts unlike all others."""
