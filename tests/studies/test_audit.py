@@ -66,6 +66,21 @@ def test_what_a_model_does_unlike_is_found_and_nothing_else(biased):
     assert any(re.match(said, line) for line in in_words(content))
 
 
+def test_of_a_hundred_labels_too_one_can_stand_out():
+    """Corrected for 600 tests, a p-value of 1 in 10,000 would not."""
+
+    class Many(Biased):
+        def logits(self, texts, *, batch_size):
+            found = super().logits(texts, batch_size=batch_size)
+            return np.hstack([found[:, :1], np.full((len(texts), 119), -1.0, dtype=np.float32)])
+
+    labels = ("anger", *(f"other {i}" for i in range(119)))
+    model = Model(Many(), labels, False, Decisions.unfitted(120, single_label=False))
+    content = audit(model, counterfactuals("own"), terms=False, resamples=20)
+    assert content["tests"] == 600
+    assert len(in_words(content)) == 2
+
+
 def test_an_interval_in_words_keeps_its_signs():
     label = {"label": "joy", "mean": -0.02, "low": -0.05, "high": 0.01, "p_holm": 0.01}
     kind = {"kind": "age", "first": "young", "second": "old", "labels": [label]}

@@ -31,6 +31,7 @@ def changes(
     frames: Sequence[str],
     *,
     resamples: int = 1000,
+    flips: int = FLIPS,
     level: float = 0.95,
     seed: int = 0,
 ) -> list[Change]:
@@ -45,6 +46,7 @@ def changes(
         second: (n, k) answers to the second.
         frames: n names: what a pair's texts have in common.
         resamples: Draws behind the intervals.
+        flips: Draws behind the p-values.
         level: Share of draws within an interval.
         seed: Of all draws.
 
@@ -68,21 +70,21 @@ def changes(
     means = sums / np.bincount(places)[:, None]
     draws = np.concatenate([w @ means for w in resampled_counts(len(names), resamples, seed)]) / len(names)
     low, high = percentile_limits(draws, level)
-    p = _sign_flips(means, seed)
+    p = _sign_flips(means, flips, seed)
     sizes = np.abs(moved)
     columns = (means.mean(axis=0), low, high, p, sizes.mean(axis=0), sizes.argmax(axis=0))
     return [Change(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def _sign_flips(means: Floats, seed: int) -> Floats:
+def _sign_flips(means: Floats, flips: int, seed: int) -> Floats:
     """Return for each column the share of random signs of its rows that move its mean as far from 0."""
     random = np.random.default_rng(seed)
     seen = np.abs(means.mean(axis=0)) - 1e-12  # equal sums may differ in the last bit
     beyond = np.zeros(means.shape[1])
-    for start in range(0, FLIPS, _BLOCK):
-        signs = random.choice((-1.0, 1.0), size=(min(_BLOCK, FLIPS - start), len(means)))
+    for start in range(0, flips, _BLOCK):
+        signs = random.choice((-1.0, 1.0), size=(min(_BLOCK, flips - start), len(means)))
         beyond += (np.abs(signs @ means) / len(means) >= seen).sum(axis=0)
-    return np.asarray((beyond + 1) / (FLIPS + 1))
+    return np.asarray((beyond + 1) / (flips + 1))
 
 
 def of_same_size(reference: ArrayLike, sizes: ArrayLike, answers: ArrayLike, *, bins: int = 10) -> float:

@@ -12,7 +12,7 @@ from affekt.data import catalog
 from affekt.data.taxonomies import sentiment_of
 from affekt.errors import ModelError, UsageError
 from affekt.evaluation.arrays import Bools
-from affekt.evaluation.fairness import changes, of_same_size
+from affekt.evaluation.fairness import FLIPS, changes, of_same_size
 from affekt.evaluation.intervals import bootstrap
 from affekt.evaluation.significance import difference, holm
 from affekt.hardware import hardware
@@ -68,11 +68,12 @@ def audit(
         raise ModelError("the model's probabilities are not finite on the sentences of the audit.")
     held = decisions.decide(scores)
     kinds: list[dict[str, Any]] = []
+    flips = max(FLIPS, 50 * len(pairs.groups) * len(model.labels))  # so that any can stand out among all
     for kind, groups in pairs.groups.items():
         own = [pair for pair in pairs.pairs if pair.kind == kind]
         first, second = [place[pair.first] for pair in own], [place[pair.second] for pair in own]
         frames = [pair.frame for pair in own]
-        found = changes(scores[first], scores[second], frames, resamples=resamples, seed=seed)
+        found = changes(scores[first], scores[second], frames, resamples=resamples, flips=flips, seed=seed)
         otherwise = (held[first] != held[second]).any(axis=1)
         labels = []
         for column, (label, one) in enumerate(zip(model.labels, found, strict=True)):
