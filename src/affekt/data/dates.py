@@ -66,7 +66,7 @@ class DateReader:
         if found is None:
             return None
         if not isinstance(found, datetime):
-            return datetime(found.year, found.month, found.day)
+            found = datetime(found.year, found.month, found.day)
         if found.tzinfo is not None:
             try:
                 found = found.astimezone(self.zone).replace(tzinfo=None)
