@@ -290,6 +290,16 @@ def test_a_page_a_table_and_json_hold_the_same(tmp_path):
         write_profile(told, tmp_path / "p.txt")
 
 
+def test_groups_that_a_spreadsheet_would_run_are_made_safe_where_that_is_asked(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("text,place\n" + "a 1 0 0,=cmd|x\na 1 0 0,-5\n" * 3)
+    told = profile_file(model_of(), path, Asked(("place",), resamples=20))
+    for safe, named in ((False, "=cmd|x"), (True, "'=cmd|x")):
+        out = write_profile(told, tmp_path / "out.csv", safe=safe)
+        with out.open(newline="") as file:
+            assert {row["value"] for row in csv.DictReader(file)} == {"", "-5", named}
+
+
 def test_a_page_of_one_row_and_of_plain_counts(tmp_path):
     (tmp_path / "one.csv").write_text("text,when\na 1 0 0,2026-03-04\n")
     told = profile_file(model_of(counted=False), tmp_path / "one.csv", Asked(time="when", resamples=20))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from affekt.cli import console
-from affekt.cli.options import FORM, BadRows, ModelName, TextFile, columns_as_options
+from affekt.cli.options import FORM, BadRows, ModelName, SafeCells, TextFile, columns_as_options
 from affekt.data.columns import Columns
 from affekt.errors import UsageError
 
@@ -47,6 +47,7 @@ def profile(
         ),
     ] = None,
     on_bad_row: BadRows = "skip",
+    safe_cells: SafeCells = False,
     resamples: Annotated[int, typer.Option(min=10, help="Draws behind the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the profile as JSON.")] = False,
@@ -78,7 +79,7 @@ def profile(
     else:
         _show(told)
     for path in outs:
-        console.say(f"wrote {write_profile(told, path)}")
+        console.say(f"wrote {write_profile(told, path, safe=safe_cells)}")
 
 
 def _two(compare: str | None) -> tuple[str, str] | None:

@@ -134,7 +134,7 @@ def rows_to(path: Path, kind: str, header: Header, *, safe: bool = False) -> Ite
         if "json" in kind:
             yield partial(_json_rows, text, header)
             return
-        said: Callable[[str], str] = _harmless if safe else str
+        said: Callable[[str], str] = harmless if safe else str
         writer = csv.writer(_LineEnds(text), delimiter="\t" if "tsv" in kind else ",")
         writer.writerow(map(said, [*header.columns.values(), header.predicted, *header.scores]))
         yield partial(_delimited_rows, writer, said, header)
@@ -216,7 +216,7 @@ def _cell(value: Any) -> str:
     return str(plain) if isinstance(plain, str | int | float) else _json(plain)
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """Return a cell that no spreadsheet runs: what begins like a formula, and is no number, becomes text."""
     if not cell.lstrip().startswith(("=", "+", "-", "@")):
         return cell

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.data.dates import next_period
-from affekt.data.writing import check_output, format_of
+from affekt.data.writing import check_output, format_of, harmless
 from affekt.explore.shares import LIKELY
 from affekt.files import write_json, written_aside
 from affekt.report import page
@@ -28,8 +28,11 @@ def check_outputs(outs: Sequence[Path], source: Path) -> None:
         check_output(out, KINDS, source)
 
 
-def write_profile(told: Mapping[str, Any], out: Path) -> Path:
-    """Write a profile as a page, as JSON, or as a csv with a line for each label of each part."""
+def write_profile(told: Mapping[str, Any], out: Path, *, safe: bool = False) -> Path:
+    """Write a profile as a page, as JSON, or as a csv with a line for each label of each part.
+
+    With `safe`, names of groups that a spreadsheet would run get an apostrophe before them in a csv.
+    """
     kind = format_of(out, KINDS)
     if kind == ".json":
         write_json(out, told)
@@ -37,10 +40,14 @@ def write_profile(told: Mapping[str, Any], out: Path) -> Path:
         with written_aside(out) as aside, aside.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, _FIELDS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(table_rows(told))
+            writer.writerows(map(_harmless, table_rows(told)) if safe else table_rows(told))
     else:
         page.write(out, _page(told))
     return out
+
+
+def _harmless(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: harmless(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def table_rows(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
