@@ -54,6 +54,16 @@ def test_runs_of_the_label_aware_loss_are_told_apart_by_balance_and_temperature(
     assert [row["recipe"] for row in rows] == ["aware, λ = 0.5, τ = 0.1", "aware, λ = 0.5, τ = 0.3"]
 
 
+def test_runs_of_the_supervised_contrastive_loss_are_told_apart_by_their_views(tmp_path):
+    kinds = [
+        {"kind": "supervised-contrastive", "contrastive": 0.3, "views": view} for view in ("one", "dropout")
+    ]
+    runs = [{**run("joint", objective=kind), "settings": kind["views"]} for kind in kinds]
+    _, _, rows = table(runs, tmp_path)
+    said = {row["recipe"] for row in rows}
+    assert said == {"joint, weight = 0.3, views = one", "joint, weight = 0.3, views = dropout"}
+
+
 @pytest.mark.parametrize(
     "runs",
     [[], [run()], [run(), run("other", n=41)], [run(), run("other", data="others")]],

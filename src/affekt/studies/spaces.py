@@ -14,7 +14,11 @@ from affekt.studies.kept import group_of, write_page
 SPACES = "spaces.md"
 
 _SHOWN = [key for key in SPACE if figure(key).short]
-_TOLD = {"retrofit": {"preservation": "λ"}, "label-aware": {"balance": "λ", "temperature": "τ"}}
+_TOLD = {
+    "retrofit": {"preservation": "λ"},
+    "label-aware": {"balance": "λ", "temperature": "τ"},
+    "supervised-contrastive": {"contrastive": "weight", "views": "views"},
+}
 _FOOT = (
     "Rows with exactly one label; K-Means with as many clusters as labels; of Davies-Bouldin less is better. "
     "Δemb: mean squared difference to the starting encoder's vectors, for retrofitted encoders. Macro-F1: "
@@ -65,7 +69,8 @@ def _name(metrics: Metrics) -> str:
     """Return the recipe's name, with the constants in which runs of it are likely to differ."""
     objective = metrics.get("objective") or {}
     told = _TOLD.get(objective.get("kind", ""), {})
-    constants = [f"{sign} = {objective[key]:g}" for key, sign in told.items() if key in objective]
+    said = {sign: objective[key] for key, sign in told.items() if key in objective}
+    constants = [f"{sign} = {one if isinstance(one, str) else f'{one:g}'}" for sign, one in said.items()]
     return ", ".join([metrics["name"], *constants])
 
 
