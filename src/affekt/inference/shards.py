@@ -9,10 +9,8 @@ The one process that reads hands shards to processes that compute with one threa
 depend neither on how many there are, nor on who computes what, nor on the size of a shard.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,26 +28,23 @@ from affekt.data.writing import ROWS, VECTORS, Header, header_of
 from affekt.decisions import Decisions
 from affekt.decisions.conformal import promised
 from affekt.errors import UsageError, of_classifier, unknown_name
-from affekt.files import CARD, read_json, sha256_of, write_json
+from affekt.files import CARD, read_json, sha256_of
 from affekt.inference.crew import Crew
 from affekt.inference.makers import (
-    MANIFESTS,
     LabelShards,
     Shard,
     ShardRows,
     VectorShards,
     by_labels,
-    expected_of,
-    manifest_of,
 )
 from affekt.inference.model import load
 from affekt.inference.places import check, variants
 from affekt.inference.score import LISTED, SkippedRows, Survey, foreign, survey_of
 from affekt.inference.set_column import SetColumn
+from affekt.inference.shard_folder import begin, check_folder, counts_of_whole, only_writer
 from affekt.inference.sources import files_of, kind_of, plan, tasks_of
 
 SHARD_ROWS = 10_000
-_RUN = "run.json"
 
 Tick = Callable[[int, int], None]
 
@@ -227,8 +222,8 @@ def _made_of(
     """Make the shards that are not there; return how many texts got each label, and a summary."""
     began, target = time.monotonic(), asked.out
     base, files = files_of(asked.source, target)
-    with _only_writer(target), _small_pool():
-        _check_folder(target)
+    with only_writer(target), _small_pool():
+        check_folder(target)
         typed = asked.kind == ".parquet" and "safe_cells" in further
         surveys = [survey_of(file, asked.columns, asked.on_bad_row, typed=typed) for file in files]
         shards = plan(base, files, surveys, asked.kind, asked.shard_rows)
@@ -243,11 +238,11 @@ def _made_of(
             "shard_rows": asked.shard_rows,
             "files": {shard.source: shard.digest for shard in shards},
         }
-        _begin(target, json.loads(json.dumps(run)))
+        begin(target, json.loads(json.dumps(run)))
         counts: Counter[str] = Counter()
         left = []
         for shard in shards:
-            found = _whole(target, shard, described)
+            found = counts_of_whole(target, shard, described)
             counts.update(found or {})
             left += [] if found is not None else [shard]
         total = sum(shard.rows for shard in shards)
@@ -352,54 +347,3 @@ def _made(
     with Crew(workers, making.open) as crew:
         for task, counts in crew.work(tasks):
             yield task.shard, counts
-
-
-def _whole(out: Path, shard: Shard, model: dict[str, Any]) -> dict[str, int] | None:
-    """Return the counts of a shard that is there as its manifest says; None where it must be made."""
-    try:
-        manifest = read_json(manifest_of(out, shard))
-        expected = json.loads(json.dumps(expected_of(shard, model)))
-        same = {key: manifest[key] for key in expected} == expected
-        if same and sha256_of(out / shard.target) == manifest["sha256"]:
-            return {str(label): int(count) for label, count in manifest["predicted"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    return None
-
-
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that holds what is no run's."""
-    if any(path.name != MANIFESTS for path in out.iterdir()) and not (out / MANIFESTS / _RUN).exists():
-        raise UsageError(f"{out}: holds other files; name a new folder for the shards.")
-
-
-def _begin(out: Path, run: dict[str, Any]) -> None:
-    """Write down what is asked for; UsageError where something else was before."""
-    path = out / MANIFESTS / _RUN
-    try:
-        before = read_json(path) if path.exists() else run
-    except (OSError, ValueError) as fault:
-        raise UsageError(f"{path}: cannot be read; name a new folder for the shards.") from fault
-    if before != run:
-        other = [key for key in run if not isinstance(before, dict) or before.get(key) != run[key]]
-        raise UsageError(
-            f"{out}: holds shards made with another {' and '.join(other) or 'call'}; name a new folder, or "
-            "remove this one."
-        )
-    write_json(path, run)
-
-
-@contextmanager
-def _only_writer(out: Path) -> Iterator[None]:
-    """Hold the folder of the shards, so that no second call writes into it meanwhile."""
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out}: is a file; name a folder for the shards.")
-    (out / MANIFESTS).mkdir(parents=True, exist_ok=True)
-    handle = os.open(out / MANIFESTS, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as fault:
-        raise UsageError(f"{out}: another process is writing there; wait until it is done.") from fault
-    finally:
-        os.close(handle)
