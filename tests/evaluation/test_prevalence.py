@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError, UsageError
-from affekt.evaluation.prevalence import FEWEST_HELD, ScoreCells, prevalence
+from affekt.evaluation.prevalence import FEWEST_HELD, ScoreCells, misfit, prevalence
 
 BINARY = ScoreCells(False, ((0.5,),), (((180, 20), (12, 48)),))
 THREE = ScoreCells(True, ((), (), ()), (((80, 15, 5), (10, 60, 10), (6, 4, 50)),))
@@ -152,6 +152,39 @@ def test_a_label_that_no_dev_row_holds_takes_nothing_from_the_others():
     low, high = found.limits()[:, 0, :3]
     assert ((low < shares[:3]) & (shares[:3] < high)).all()
     assert (high - low < 0.2).all()
+
+
+@pytest.mark.parametrize("kind", [scored, classed])
+def test_texts_of_dev_s_kind_fit_whatever_their_shares_about_as_often_as_p_says(kind):
+    random, single = np.random.default_rng(5), kind is classed
+    drawn = []
+    for _ in range(150):  # dev anew each time, since what it lacks is part of the chance
+        cells = ScoreCells.of(*kind(random, 2000, np.array([0.6, 0.3, 0.1])), single_label=single)
+        drawn.append(misfit(cells, cells.tally(kind(random, 500, np.array([0.2, 0.3, 0.5]))[1])))
+    assert drawn[0].p.shape == drawn[0].moved.shape == (1 if single else 3,)
+    for level in (0.05, 0.2):
+        assert np.mean([one.p < level for one in drawn]) == pytest.approx(level, abs=0.05)
+
+
+def test_texts_that_score_as_no_mixture_does_are_found_and_how_many_would_have_to_move():
+    dev = ScoreCells(False, ((0.2, 0.8),), (((900, 50, 50), (10, 10, 180)),))
+    found = misfit(dev, [[300, 400, 300]])  # no share of these two has as many in the middle
+    share = prevalence(dev, [[300, 400, 300]]).values[0, 0]
+    mixed = (1 - share) * np.array([0.9, 0.05, 0.05]) + share * np.array([0.05, 0.05, 0.9])
+    assert found.moved[0] == pytest.approx(np.abs(np.array([0.3, 0.4, 0.3]) - mixed).sum() / 2, abs=1e-6)
+    assert found.p[0] < 1e-30
+    below = misfit(
+        BINARY, [[396, 4]]
+    )  # fewer finds than dev has false ones: a share of 0 does not explain it
+    assert below.moved[0] == pytest.approx(0.09)
+    assert below.p[0] < 0.01
+    assert misfit(BINARY, [[70, 30]]).p == pytest.approx(np.nan, nan_ok=True)  # two cells fit any share
+
+
+def test_what_dev_cannot_tell_is_no_misfit():
+    rare = ScoreCells(False, ((0.2, 0.8),), (((900, 50, 50), (1, 1, 3)),))
+    assert np.isnan(misfit(rare, [[300, 400, 300]]).p).all()
+    assert np.isnan(misfit(BINARY, [[0, 0]]).moved).all()
 
 
 def test_the_same_seed_gives_the_same_draws():

@@ -151,6 +151,23 @@ def test_coarser_groups_are_counted(tmp_path):
         assert shares["negative"] == pytest.approx(0.25, abs=0.08)
 
 
+@pytest.mark.parametrize("single_label", [True, False])
+def test_texts_of_another_kind_than_dev_s_are_said_to_be(tmp_path, single_label):
+    model, random = model_of(single_label=single_label), np.random.default_rng(2)
+    told = profile_file(model, written(tmp_path / "p.csv"), Asked(resamples=50))
+    assert told["unlike"] == []
+    assert "another kind" not in " ".join(told["notes"])
+    unsure = np.column_stack([random.normal(0, 0.3, 400), *random.normal(-2, 0.8, (2, 400))])
+    lines = [f"words {' '.join(map(str, row.round(3)))}" for row in unsure]
+    (tmp_path / "odd.txt").write_text("\n".join(lines))
+    told = profile_file(model, tmp_path / "odd.txt", Asked(resamples=50))
+    assert "anger" in told["unlike"]
+    [said] = [note for note in told["notes"] if "another kind" in note]
+    assert ("all labels" if single_label else ", ".join(told["unlike"])) in said
+    (tmp_path / "few.txt").write_text("\n".join(lines[:3]))
+    assert profile_file(model, tmp_path / "few.txt", Asked(resamples=50))["unlike"] == []
+
+
 def test_a_model_that_knows_nothing_of_dev_gives_plain_counts_and_says_so(tmp_path):
     told = profile_file(model_of(counted=False), written(tmp_path / "p.csv"), Asked(resamples=50))
     assert not told["estimated"]

@@ -31,6 +31,7 @@ _ODDS = (4.0, 2.0, 1.0, 0.5)  # rows above each edge: these times as many as hol
 _HALVES = 2  # of one label per row, each predicted label's rows are cut at their median score
 _PRIOR = 0.5  # rows of each class that resampled dev tables hold beforehand, spread as all rows are
 _UNSEEN = 1.0  # texts of each group that its draws hold beforehand, spread as dev's rows are
+_EDGE = 1e-4  # shares nearer to 0 or 1 are there
 _ROUNDS, _STILL = 200, 1e-6  # leaps of expectation and maximisation at most; a change that ends them
 
 
@@ -192,6 +193,52 @@ def prevalence(cells: ScoreCells, tallies: ArrayLike, *, resamples: int = 1000, 
         others = random.standard_gamma(counted + _UNSEEN * spread, (resamples, *counted.shape))
         draws.append(_shares(others, profiles, cells))
     return Prevalences(values, np.stack(draws, axis=1) if draws else np.zeros((resamples, 0, cells.labels)))
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """How unlike any mixture of dev's rows some texts score: for each label, of one label per text for all.
+
+    Attributes:
+        moved: (m,) the share of texts that would have to fall into another cell.
+        p: (m,) the chance of a distance as large, were the texts and dev's rows of one kind.
+    """
+
+    moved: Floats
+    p: Floats
+
+
+def misfit(cells: ScoreCells, tally: ArrayLike) -> Misfit:
+    """Return whether texts score as dev's rows would in any shares; NaN where dev says too little.
+
+    The statistic is Pearson's, with the variance that both the texts and dev's rows bring to a cell, of as
+    many degrees of freedom as there are cells beyond the classes; a share of 0 or 1 was not fitted to the
+    texts, and takes none away.
+    """
+    from scipy.stats import chi2
+
+    table = cells.table
+    counted = np.asarray(tally, dtype=np.float64).reshape(table.shape[0], table.shape[2])
+    known = table.sum(axis=1) > 0  # dev says nothing of a cell that it has no row in
+    counted = np.where(known, counted, 0)
+    size = counted.sum(axis=1, keepdims=True)
+    rows, profiles = table.sum(axis=2), _normed(table)
+    found = _shares(counted[None], profiles[None], cells)[0]
+    shares = found[None] if cells.single_label else np.stack([1 - found, found], axis=1)  # (m, q)
+    expected = (shares[..., None] * profiles).sum(axis=1)
+    spread = ((shares**2 / np.maximum(rows, 1))[..., None] * profiles).sum(axis=1)
+    apart = counted / np.maximum(size, 1) - expected
+    variance = expected / np.maximum(size, 1) + spread
+    statistic = np.divide(apart**2, variance, out=np.zeros_like(apart), where=variance > 0).sum(axis=1)
+    inner = (np.minimum(shares, 1 - shares) > _EDGE).sum(axis=1)
+    freedom = known.sum(axis=1) - np.maximum(inner, 1)
+    said = (
+        (cells.adjustable.any() if cells.single_label else cells.adjustable)
+        & (size[:, 0] > 0)
+        & (freedom > 0)
+    )
+    p = chi2.sf(statistic, np.maximum(freedom, 1))
+    return Misfit(*(np.where(said, one, np.nan) for one in (np.abs(apart).sum(axis=1) / 2, p)))
 
 
 def _normed(table: NDArray[Any]) -> Floats:

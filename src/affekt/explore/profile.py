@@ -55,8 +55,8 @@ def profile_file(
         tick: Hears (rows done, rows in all) after each window.
 
     Returns:
-        Plain values: "all", "groups", "periods", "differences", "together", "emotions", "outliers", and what
-        should be said ("notes").
+        Plain values: "all", "groups", "periods", "differences", "together", "emotions", "outliers", what
+        should be said ("notes"), and by which labels the texts are of another kind than dev's ("unlike").
     """
     source, wanted = Path(path), asked or Asked()
     if isinstance(model, str | Path) or model is None:
@@ -213,6 +213,7 @@ def _told(
             if (column, value, start) in parts
         ]
 
+    unlike = shares.unlike()
     differences = shares.differences(list(compared(survey.named, asked.every, tally, groups, starts)))
     return {
         "file": source.name,
@@ -222,6 +223,7 @@ def _told(
         "taxonomy": asked.labels,
         "single_label": model.single_label,
         "estimated": tally.cells is not None,
+        "unlike": unlike,
         "document": asked.document,
         "all": parts[WHOLE],
         "groups": {
@@ -242,11 +244,11 @@ def _told(
         "words": sample_words(sample, groups, starts, asked.every),
         "skipped": survey.skipped.met,
         "skipped_rows": [{"where": row.where, "reason": row.reason} for row in survey.skipped],
-        "notes": _notes(model, asked, survey, tally),
+        "notes": _notes(model, asked, survey, tally, unlike),
     }
 
 
-def _notes(model: Model, asked: Asked, survey: _Survey, tally: Tally) -> list[str]:
+def _notes(model: Model, asked: Asked, survey: _Survey, tally: Tally, unlike: list[str]) -> list[str]:
     cells = tally.cells
     said = [*survey.notes, *foreign(model.about, survey.first)]
     if asked.document:
@@ -266,6 +268,14 @@ def _notes(model: Model, asked: Asked, survey: _Survey, tally: Tally) -> list[st
             said.append(
                 f"too few dev texts hold {', '.join(rare)} for an estimate: only the plain count is given"
             )
+    if unlike:
+        whose, which = (
+            ("", "all") if model.single_label else (f" with and without {', '.join(unlike)}", "these")
+        )
+        said.append(
+            f"these texts score as no mixture of dev's texts{whose} does: they are of another kind, and "
+            f"shares of {which} labels may be off by more than their intervals"
+        )
     if survey.long and not asked.document:
         said.append(
             f"{survey.long:,} texts have more than {_LONG} words, of which the model may read only the "

@@ -10,7 +10,7 @@ import numpy as np
 
 from affekt.data.dates import Every, Order, period_name
 from affekt.errors import UsageError, unknown_name
-from affekt.evaluation.prevalence import Prevalences, prevalence
+from affekt.evaluation.prevalence import Prevalences, misfit, prevalence
 from affekt.evaluation.significance import difference, holm
 from affekt.explore.tally import WHOLE, Count, Part, Tally
 from affekt.report.numbers import points
@@ -21,6 +21,8 @@ FEWEST_NAMED = 30  # the same where the comparison is asked for: with fewer, int
 OTHER = "(other)"  # the rarer values of a column
 _SURE = 4  # decimals of shares that are compared: further ones are the estimate's own noise
 LIKELY = 0.05  # corrected p-values below it are told in words
+UNLIKE = 0.01  # corrected p-values below which texts are of another kind than dev's,
+MOVED = 0.02  # if this share of them at least would have to score otherwise
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,15 @@ class Shares:
             for label, plain, value, down, up in rows
         ]
         return {"rows": count.rows, "few": count.rows < FEW, "shares": shares}
+
+    def unlike(self) -> list[str]:
+        """Return the labels by which the texts score as no mixture of dev's rows does, beyond chance."""
+        cells, labels = self.tally.cells, self.tally.labels
+        if cells is None:
+            return []
+        found = misfit(cells, self.tally.counts[WHOLE].cells)
+        clear = (holm(found.p) < UNLIKE) & (found.moved >= MOVED)
+        return [label for label, one in zip(labels, np.broadcast_to(clear, len(labels)), strict=True) if one]
 
     def differences(self, pairs: Sequence["Compared"]) -> list[dict[str, Any]]:
         """Return all labels' differences between pairs of counts, corrected for their number by Holm."""
