@@ -73,7 +73,10 @@ def spaces(base: Sequence[Path], against: Sequence[Path], corpus: Corpus, resamp
         name: {
             "base": [one[name] for one, _ in whole],
             "against": [other[name] for _, other in whole],
-            "difference": {"value": means[name], **dict(zip(("low", "high"), limits[name], strict=True))},
+            "difference": {
+                "value": means[name],
+                **dict(zip(("low", "high"), limits.get(name, (None, None)), strict=True)),
+            },
         }
         for name in SPACE
     }
