@@ -163,7 +163,7 @@ def test_texts_of_another_kind_than_dev_s_are_said_to_be(tmp_path, single_label)
     told = profile_file(model, tmp_path / "odd.txt", Asked(resamples=50))
     assert "anger" in told["unlike"]
     [said] = [note for note in told["notes"] if "another kind" in note]
-    assert ("all labels" if single_label else ", ".join(told["unlike"])) in said
+    assert ("all shares" if single_label else ", ".join(told["unlike"])) in said
     (tmp_path / "few.txt").write_text("\n".join(lines[:3]))
     assert profile_file(model, tmp_path / "few.txt", Asked(resamples=50))["unlike"] == []
 

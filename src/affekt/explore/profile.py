@@ -269,12 +269,11 @@ def _notes(model: Model, asked: Asked, survey: _Survey, tally: Tally, unlike: li
                 f"too few dev texts hold {', '.join(rare)} for an estimate: only the plain count is given"
             )
     if unlike:
-        whose, which = (
-            ("", "all") if model.single_label else (f" with and without {', '.join(unlike)}", "these")
-        )
+        what = "they score" if model.single_label else f"{', '.join(unlike)} score"
         said.append(
-            f"these texts score as no mixture of dev's texts{whose} does: they are of another kind, and "
-            f"shares of {which} labels may be off by more than their intervals"
+            f"these texts are of another kind than those by which the model's errors are known: {what} here "
+            f"as in no mixture of them, and {'all' if model.single_label else 'these'} shares may be off by "
+            "more than their intervals"
         )
     if survey.long and not asked.document:
         said.append(
