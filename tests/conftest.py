@@ -3,11 +3,14 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 pytest_plugins = ["made_runs"]
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run two at a time, and what is tiny is slower on more
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported: nothing is asked for, at once
@@ -62,3 +65,20 @@ def no_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(files, "find_spec", lambda name: None)
     monkeypatch.setattr(files, "__file__", str(tmp_path / "src" / "affekt" / "files.py"))
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Give a script of benchmarks/ as a module, by its name."""
+
+    def module(name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        described = spec_from_file_location(f"{name}_benchmark", BENCHMARKS / f"{name}.py")
+        assert described
+        assert described.loader
+        found = module_from_spec(described)
+        monkeypatch.setitem(sys.modules, described.name, found)  # where dataclasses look for it
+        described.loader.exec_module(found)
+        return found
+
+    return module

@@ -1,8 +1,5 @@
 """benchmarks/deletion.py: words that are taken away in the order of an explanation."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,16 +8,10 @@ from affekt.errors import DataError
 from affekt.inference.explain import Explanation
 from affekt.inference.model import Model
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
 
 @pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    described = importlib.util.spec_from_file_location("deletion_benchmark", BENCHMARKS / "deletion.py")
-    module = importlib.util.module_from_spec(described)
-    described.loader.exec_module(module)
-    return module
+def benchmark(script):
+    return script("deletion")
 
 
 class Counting:

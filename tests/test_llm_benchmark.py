@@ -1,12 +1,9 @@
 """benchmarks/llm.py against a stand-in for an endpoint that speaks OpenAI's chat completions."""
 
-import importlib.util
 import json
 import socket
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -17,17 +14,10 @@ from affekt.decisions import Decisions
 from affekt.errors import DataError, UsageError
 from affekt.inference.model import Model
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
 
 @pytest.fixture
-def llm(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    described = importlib.util.spec_from_file_location("llm_benchmark", BENCHMARKS / "llm.py")
-    module = importlib.util.module_from_spec(described)
-    monkeypatch.setitem(sys.modules, "llm_benchmark", module)  # where dataclasses look for it
-    described.loader.exec_module(module)
-    return module
+def llm(script):
+    return script("llm")
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """benchmarks/paired_seeds.py: two recipes, seed by seed."""
 
-import importlib.util
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,17 +9,12 @@ from affekt.data.corpus import Corpus
 from affekt.errors import UsageError
 from affekt.evaluation import classification, clustering
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CLASSES = np.arange(120) % 3
 
 
 @pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    described = importlib.util.spec_from_file_location("paired_seeds", BENCHMARKS / "paired_seeds.py")
-    module = importlib.util.module_from_spec(described)
-    described.loader.exec_module(module)
-    return module
+def benchmark(script):
+    return script("paired_seeds")
 
 
 def run_of(seed, *, right, ids=None):
