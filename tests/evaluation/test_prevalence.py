@@ -173,9 +173,7 @@ def test_texts_that_score_as_no_mixture_does_are_found_and_how_many_would_have_t
     mixed = (1 - share) * np.array([0.9, 0.05, 0.05]) + share * np.array([0.05, 0.05, 0.9])
     assert found.moved[0] == pytest.approx(np.abs(np.array([0.3, 0.4, 0.3]) - mixed).sum() / 2, abs=1e-6)
     assert found.p[0] < 1e-30
-    below = misfit(
-        BINARY, [[396, 4]]
-    )  # fewer finds than dev has false ones: a share of 0 does not explain it
+    below = misfit(BINARY, [[396, 4]])  # not even a share of 0 has so few finds
     assert below.moved[0] == pytest.approx(0.09)
     assert below.p[0] < 0.01
     assert misfit(BINARY, [[70, 30]]).p == pytest.approx(np.nan, nan_ok=True)  # two cells fit any share

@@ -98,6 +98,11 @@ class ScoreCells:
         return np.asarray(self.counts, dtype=np.int64)
 
     @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(m, c) which cells any of the rows is in: of the others nothing is known."""
+        return np.asarray(self.table.sum(axis=1) > 0)
+
+    @property
     def labels(self) -> int:
         """How many labels there are."""
         return len(self.edges)
@@ -182,10 +187,10 @@ def prevalence(cells: ScoreCells, tallies: ArrayLike, *, resamples: int = 1000, 
     spread = _normed(table.sum(axis=1))
     drawn = random.multinomial(rows, plain, (resamples, *rows.shape))
     profiles = _normed(drawn + _PRIOR * spread[:, None] * (rows > 0)[..., None])
-    known = cells.adjustable
+    known, seen = cells.adjustable, cells.seen
     values, draws = np.full((len(groups), cells.labels), np.nan), []
     for at, group in enumerate(groups):
-        counted = np.where(spread > 0, group, 0)  # dev says nothing of a cell that it has no row in
+        counted = np.where(seen, group, 0)
         values[at] = _shares(counted[None], plain[None], cells)[0]
         values[at, ~known] = np.nan
         if not counted.sum(axis=1).all():
@@ -219,8 +224,7 @@ def misfit(cells: ScoreCells, tally: ArrayLike) -> Misfit:
 
     table = cells.table
     counted = np.asarray(tally, dtype=np.float64).reshape(table.shape[0], table.shape[2])
-    known = table.sum(axis=1) > 0  # dev says nothing of a cell that it has no row in
-    counted = np.where(known, counted, 0)
+    counted = np.where(cells.seen, counted, 0)
     size = counted.sum(axis=1, keepdims=True)
     rows, profiles = table.sum(axis=2), _normed(table)
     found = _shares(counted[None], profiles[None], cells)[0]
@@ -231,7 +235,7 @@ def misfit(cells: ScoreCells, tally: ArrayLike) -> Misfit:
     variance = expected / np.maximum(size, 1) + spread
     statistic = np.divide(apart**2, variance, out=np.zeros_like(apart), where=variance > 0).sum(axis=1)
     inner = (np.minimum(shares, 1 - shares) > _EDGE).sum(axis=1)
-    freedom = known.sum(axis=1) - np.maximum(inner, 1)
+    freedom = cells.seen.sum(axis=1) - np.maximum(inner, 1)
     said = (
         (cells.adjustable.any() if cells.single_label else cells.adjustable)
         & (size[:, 0] > 0)
