@@ -31,10 +31,10 @@ def _model(tiny: Callable[[str], str], places: pytest.TempPathFactory, *, single
 def verb() -> Callable[..., str]:
     """Run a verb and give what it writes to standard output; faults come out as they reach `main`."""
 
-    def run(*words: object) -> str:
+    def run(*words: object, stdin: str | None = None) -> str:
         from affekt.cli import app
 
-        outcome = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+        outcome = CliRunner().invoke(app, list(map(str, words)), input=stdin, catch_exceptions=False)
         assert outcome.exit_code == 0, outcome.output
         return outcome.stdout
 
